@@ -1,0 +1,1 @@
+"""The local service behind the GIMP plug-in: the drag engine, its models and the server."""
