@@ -1,0 +1,94 @@
+"""What an inversion and a drag can be told: two small records, checked when they are made."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, TypeVar
+
+from backend.errors import UserError
+
+W_PLUS, W = "W+", "W"
+
+
+@dataclasses.dataclass(frozen=True)
+class DragSettings:
+    """The constants of one drag, named as in the paper (section 3.2); lengths are pixels of the model's image.
+
+    step_size: Adam's step, in units of W.
+    mask_weight: lambda, the weight of "the rest stays as it is" (Eq. 1).
+    r1: radius of the patch around a handle that motion supervision moves, at least one texel.
+    r2: half side of the square in which point tracking looks for a handle.
+    feature_block: resolution of the synthesis block whose output is the feature map.
+    layers: how many of the first W+ layers move; the others keep the look.
+    latent_space: "W+" moves each of these layers by itself, "W" moves them together.
+    stop_radius: a handle this near to its target has arrived; None is the paper's rule (1, or 2 for more than 5).
+    max_steps: the drag ends here, arrived or not.
+    """
+
+    step_size: float
+    r1: float
+    r2: float
+    feature_block: int
+    mask_weight: float = 20.0
+    layers: int = 6
+    latent_space: str = W_PLUS
+    stop_radius: float | None = None
+    max_steps: int = 300
+
+    def __post_init__(self) -> None:
+        _positive("step size", self.step_size)
+        _positive("r1", self.r1)
+        _positive("r2", self.r2)
+        _positive("number of layers", self.layers)
+        if not (math.isfinite(self.mask_weight) and self.mask_weight >= 0):
+            raise UserError(f"The mask weight must be 0 or more, not {self.mask_weight:g}.")
+        if self.stop_radius is not None:
+            _positive("stop radius", self.stop_radius)
+        if self.max_steps < 0:
+            raise UserError(f"The number of steps must be 0 or more, not {self.max_steps}.")
+        if self.latent_space not in (W_PLUS, W):
+            raise UserError(f"The latent space must be W+ or W, not {self.latent_space!r}.")
+        if self.feature_block < 4 or self.feature_block & (self.feature_block - 1):
+            raise UserError(f"The feature block must be a power of two from 4 up, not {self.feature_block}.")
+
+    def stop_radius_for(self, points: int) -> float:
+        """Pixels of the model's image within which a handle has arrived (section 3.2: 1 for up to 5 points, else 2)."""
+        if self.stop_radius is not None:
+            return self.stop_radius
+        return 1.0 if points <= 5 else 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class InversionSettings:
+    """How long and how freely a picture is searched for in W+.
+
+    steps: Adam steps; 0 keeps the best of the starting guesses.
+    step_size: Adam's first step, as a share of the spread of W.
+    mean_weight: pull of every layer towards the mean of W, measured in the model's own spread.
+    """
+
+    steps: int = 300
+    step_size: float = 0.05
+    mean_weight: float = 0.002
+
+    def __post_init__(self) -> None:
+        if self.steps < 0:
+            raise UserError(f"The number of inversion steps must be 0 or more, not {self.steps}.")
+        _positive("step size of the inversion", self.step_size)
+
+
+Settings = TypeVar("Settings", DragSettings, InversionSettings)
+
+
+def with_changes(settings: Settings, changes: dict[str, Any]) -> Settings:
+    """Return `settings` with those fields changed whose value in `changes` is not None.
+
+    Raises UserError for a value that makes no sense.
+    """
+    return dataclasses.replace(settings, **{key: value for key, value in changes.items() if value is not None})
+
+
+def _positive(name: str, value: float) -> None:
+    if not (math.isfinite(value) and value > 0):
+        raise UserError(f"The {name} must be more than 0, not {value:g}.")
