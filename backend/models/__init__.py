@@ -1,0 +1,6 @@
+"""The models one can drag with: the embedded one, files the user brings, and what is known of published ones."""
+
+from backend.models.models import EMBEDDED, LoadedModel, available, open_model
+from backend.models.preset import Preset
+
+__all__ = ["EMBEDDED", "LoadedModel", "Preset", "available", "open_model"]

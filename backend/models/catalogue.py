@@ -1,0 +1,28 @@
+"""What is known of published model files: where they come from, their licence, their drag preset."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+Entry = dict[str, Any]
+"""One model: name, title, url, file, format, sha256, licence, height, width (pixels), preset."""
+
+
+@functools.cache
+def entries() -> tuple[Entry, ...]:
+    """All entries of catalogue.json, in its order; they must not be changed."""
+    text = Path(__file__).with_name("catalogue.json").read_text(encoding="utf-8")
+    return tuple(json.loads(text)["models"])
+
+
+def by_name(name: str) -> Entry | None:
+    """The entry called `name`, or None."""
+    return next((entry for entry in entries() if entry["name"] == name), None)
+
+
+def by_sha256(digest: str) -> Entry | None:
+    """The entry of the file with this SHA-256 (64 lower-case hexadecimal digits), or None."""
+    return next((entry for entry in entries() if entry["sha256"] == digest), None)

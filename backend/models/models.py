@@ -1,0 +1,99 @@
+"""Open a model by its name or its file, together with the drag preset that belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+import stylegan2
+from backend import paths
+from backend.errors import UserError
+from backend.models import catalogue
+from backend.models.preset import Preset, preset_for
+from stylegan2.critters import WEIGHTS
+
+EMBEDDED = "critters"
+"""The name of the model that comes with the program."""
+
+FILE_ENDINGS = (".safetensors", ".pkl")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in memory, what it is called, and the drag constants measured or published for it."""
+
+    name: str
+    model: stylegan2.Model
+    preset: Preset
+
+
+def available() -> list[str]:
+    """Names that open_model() takes at this moment: the embedded model, then the models folder's, sorted."""
+    return [EMBEDDED, *sorted(stored())]
+
+
+def stored() -> dict[str, Path]:
+    """The models folder's files by name; a published file goes by its name in the catalogue."""
+    folder = paths.models_folder()
+    found = {path.stem: path for path in sorted(folder.glob("*.safetensors")) if path.stem != EMBEDDED}
+    for entry in catalogue.entries():
+        path = folder / entry["file"]
+        if entry["name"] not in found and path.is_file():
+            found[entry["name"]] = path
+    return found
+
+
+def open_model(name_or_path: str | Path, device: str | torch.device = "cpu") -> LoadedModel:
+    """Load a model to `device`.
+
+    Args:
+        name_or_path: one of available(), or the path of a .safetensors or .pkl file.
+
+    Raises:
+        UserError: there is no such model, or its file is not one; the text says what to do.
+    """
+    path = find(name_or_path)
+    try:
+        model = stylegan2.load(path, device=str(device))
+    except stylegan2.ModelError as error:
+        raise UserError(str(error)) from error
+    name = str(name_or_path) if not _is_path(name_or_path) else path.stem
+    entry = catalogue.by_sha256(model.sha256) or catalogue.by_name(name)
+    return LoadedModel(name, model, preset_for(model, entry))
+
+
+def find(name_or_path: str | Path) -> Path:
+    """The file of a model; raises UserError where there is none."""
+    if _is_path(name_or_path):
+        path = Path(name_or_path).expanduser()
+        if not path.is_file():
+            raise UserError(f"The model file {path} does not exist; check its path.")
+        return path
+    name = str(name_or_path)
+    if name == EMBEDDED:
+        return WEIGHTS
+    path = stored().get(name)
+    if path is None:
+        raise UserError(_absent(name))
+    return path
+
+
+def _is_path(name_or_path: str | Path) -> bool:
+    if isinstance(name_or_path, Path):
+        return True
+    return name_or_path.lower().endswith(FILE_ENDINGS) or any(sign in name_or_path for sign in "/\\")
+
+
+def _absent(name: str) -> str:
+    entry = catalogue.by_name(name)
+    if entry is not None:
+        return (
+            f'The model "{name}" is not on this computer yet; download {entry["file"]} from {entry["url"]} '
+            f"and put it into {paths.models_folder()} or give its path as the model."
+        )
+    return (
+        f'There is no model called "{name}"; choose one of {", ".join(available())}, '
+        "or give the path of a .safetensors or .pkl file."
+    )

@@ -1,0 +1,44 @@
+"""Where the backend keeps its files: models, the ready file, the lock and the log.
+
+The folders are the ones the operating system gives each user for programs' data. The environment variable
+`DRAGGAN_HOME` puts all of them under one folder of its own, which is how the tests keep out of the user's.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+APPLICATION = "draggan-gimp"
+
+
+def data_folder() -> Path:
+    """The folder that holds everything the backend keeps for this user; it need not exist yet."""
+    home = os.environ.get("DRAGGAN_HOME")
+    if home:
+        return Path(home).expanduser().absolute()
+    return platformdirs.user_data_path(APPLICATION, appauthor=False)
+
+
+def models_folder() -> Path:
+    """The folder of the model files that can be chosen by name."""
+    return data_folder() / "models"
+
+
+def ready_file() -> Path:
+    """The JSON file that says where the running backend listens; absent while none runs."""
+    return data_folder() / "backend.json"
+
+
+def lock_file() -> Path:
+    """The file whose lock the one running backend of this user holds."""
+    return data_folder() / "backend.lock"
+
+
+def log_file() -> Path:
+    """The backend's log; older ones lie beside it as backend.log.1 and so on."""
+    if os.environ.get("DRAGGAN_HOME"):
+        return data_folder() / "logs" / "backend.log"
+    return platformdirs.user_log_path(APPLICATION, appauthor=False) / "backend.log"
