@@ -1,0 +1,139 @@
+"""The StyleGAN2 generator: mapping z -> w and synthesis w -> image, or only up to a block's features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from .architecture import GeneratorArchitecture, SynthesisBlockArchitecture
+from .errors import ModelError
+from .layers import NOISE_MODES, NoiseMode, SynthesisLayer, ToRGB, binomial_filter, upsample_image
+from .mapping import MappingNetwork
+
+
+class SynthesisBlock(nn.Module):
+    """Everything at one resolution: two convolutions (the first block has one) and the colours."""
+
+    def __init__(
+        self, architecture: SynthesisBlockArchitecture, in_channels: int, size: tuple[int, int], w_dim: int, rgb: int
+    ) -> None:
+        super().__init__()
+        channels, clamps, noises = architecture.channels, architecture.conv_clamp, architecture.use_noise
+        self.first = in_channels == 0
+        self.resample_filter: Tensor
+        if self.first:
+            self.const = nn.Parameter(torch.randn(channels, *size))
+        else:
+            self.register_buffer("resample_filter", binomial_filter())
+            self.conv0 = SynthesisLayer(
+                in_channels, channels, w_dim, size, up=True, use_noise=noises[0], conv_clamp=clamps[0]
+            )
+        self.conv1 = SynthesisLayer(channels, channels, w_dim, size, use_noise=noises[-1], conv_clamp=clamps[-2])
+        self.torgb = ToRGB(channels, rgb, w_dim, conv_clamp=clamps[-1])
+
+    def convolve(self, x: Tensor | None, ws: Tensor, noise_mode: NoiseMode) -> Tensor:
+        """The block's features [N, C, H, W] from those of the block before and `ws` [N, convolutions, w_dim]."""
+        if x is None:
+            x = self.const.expand(ws.shape[0], -1, -1, -1)
+        else:
+            x = self.conv0(x, ws[:, 0], noise_mode)
+        return self.conv1(x, ws[:, -1], noise_mode)
+
+    def add_colours(self, image: Tensor | None, x: Tensor, w: Tensor) -> Tensor:
+        """The image so far, doubled in size, plus what this block's features `x` add to it."""
+        colours = self.torgb(x, w)
+        return colours if image is None else colours.add_(upsample_image(image, self.resample_filter))
+
+
+class SynthesisNetwork(nn.Module):
+    """w of every layer -> image, coarse to fine."""
+
+    def __init__(self, architecture: GeneratorArchitecture) -> None:
+        super().__init__()
+        self.block_resolutions = [block.resolution for block in architecture.blocks]
+        self.num_ws = architecture.num_ws
+        height, width = architecture.const_size
+        in_channels = 0
+        for i, block in enumerate(architecture.blocks):
+            size = (height << i, width << i)
+            module = SynthesisBlock(block, in_channels, size, architecture.mapping.w_dim, architecture.img_channels)
+            self.add_module(f"b{block.resolution}", module)
+            in_channels = block.channels
+
+    def forward(self, ws: Tensor, noise_mode: NoiseMode = "const") -> Tensor:
+        """The image [N, 3, H, W] of `ws` [N, num_ws, w_dim]: nominally -1..1, not clamped.
+
+        noise_mode: "const" = the stored noise (the same picture every time), "none", or "random".
+        """
+        image: Tensor | None = None
+        for count, block, x in self._run(ws, noise_mode):
+            image = block.add_colours(image, x, ws[:, count])
+        assert image is not None
+        return image
+
+    def features(self, ws: Tensor, block: int = 64, noise_mode: NoiseMode = "const") -> Tensor:
+        """The output [N, C, block, block'] of one block; colours and later blocks are not computed.
+
+        Only ws[:, :num_ws_until(block)] is read, so `ws` may be that short.
+        Raises ModelError when the model has no such block.
+        """
+        wanted = self.num_ws_until(block)
+        return next(x for count, _, x in self._run(ws, noise_mode) if count == wanted)
+
+    def num_ws_until(self, block: int) -> int:
+        """How many entries of ws [N, num_ws, w_dim] the features of `block` depend on."""
+        if block not in self.block_resolutions:
+            choice = ", ".join(map(str, self.block_resolutions))
+            raise ModelError(f"The model has no block of {block} pixels; choose one of {choice}.")
+        return 1 + 2 * self.block_resolutions.index(block)
+
+    def _run(self, ws: Tensor, noise_mode: NoiseMode) -> Iterator[tuple[int, SynthesisBlock, Tensor]]:
+        """Compute block after block, as far as the caller asks: how many w were used so far, block, its features.
+
+        The block's torgb shares its w with the next block's first convolution: ws[:, that number].
+        """
+        if noise_mode not in NOISE_MODES:
+            raise ModelError(f"The noise mode is {noise_mode!r}; choose one of {', '.join(NOISE_MODES)}.")
+        x: Tensor | None = None
+        for resolution in self.block_resolutions:
+            block = cast(SynthesisBlock, self.get_submodule(f"b{resolution}"))
+            count = self.num_ws_until(resolution)
+            x = block.convolve(x, ws[:, max(count - 2, 0) : count], noise_mode)
+            yield count, block, x
+
+
+class Generator(nn.Module):
+    """Mapping and synthesis of one model; parameter names as in NVIDIA's files."""
+
+    def __init__(self, architecture: GeneratorArchitecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.z_dim = architecture.mapping.z_dim
+        self.c_dim = architecture.mapping.c_dim
+        self.w_dim = architecture.mapping.w_dim
+        self.num_ws = architecture.num_ws
+        self.img_channels = architecture.img_channels
+        self.block_resolutions = [block.resolution for block in architecture.blocks]
+        self.mapping = MappingNetwork(architecture.mapping, architecture.num_ws)
+        self.synthesis = SynthesisNetwork(architecture)
+
+    @property
+    def img_resolution(self) -> int:
+        """Height of the image in pixels."""
+        return self.image_size[0]
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) of the image in pixels."""
+        height, width = self.architecture.const_size
+        doublings = len(self.architecture.blocks) - 1
+        return height << doublings, width << doublings
+
+    def forward(
+        self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0, noise_mode: NoiseMode = "const"
+    ) -> Tensor:
+        """A picture [N, 3, H, W] for each z [N, z_dim]; see `mapping` and `synthesis`."""
+        return self.synthesis(self.mapping(z, c, truncation_psi), noise_mode)

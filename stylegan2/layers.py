@@ -1,0 +1,178 @@
+"""The layers of StyleGAN2 in plain PyTorch: dense, modulated convolution, resampling, to RGB.
+
+Weights are stored with unit variance and scaled at run time ("equalised learning rate"), as the published files
+hold them. All tensors are float32 [N, C, H, W]. Source: Karras et al. 2020, "Analyzing and Improving the Image
+Quality of StyleGAN", section 2 and appendix B.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+NoiseMode = Literal["const", "none", "random"]
+NOISE_MODES = ("const", "none", "random")
+
+SLOPE = 0.2
+GAIN = math.sqrt(2)  # keeps the variance after a leaky ReLU
+EPSILON = 1e-8
+
+
+def activate(x: Tensor, clamp: float | None = None) -> Tensor:
+    """Leaky ReLU of `x`, overwriting it, then clamping to +-`clamp`.
+
+    The caller multiplies by GAIN beforehand: leaky_relu(a x) = a leaky_relu(x) for a > 0, so the gain can ride on
+    the weights or the demodulation instead of costing a pass over the picture.
+    """
+    x = F.leaky_relu_(x, SLOPE)
+    return x if clamp is None else x.clamp(-clamp, clamp)
+
+
+def normalize_second_moment(x: Tensor) -> Tensor:
+    """Scale each row of `x` [N, C] to a mean square of one."""
+    return x * (x.square().mean(dim=1, keepdim=True) + EPSILON).rsqrt()
+
+
+def binomial_filter() -> Tensor:
+    """The 4 x 4 low-pass filter [1, 3, 3, 1] of the papers; sums to one."""
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
+    return torch.outer(taps, taps) / taps.sum() ** 2
+
+
+def filter_image(x: Tensor, taps: Tensor, padding: int, stride: int = 1) -> Tensor:
+    """Convolve every channel of `x` with the 2D filter `taps`, zeros around the picture."""
+    channels = x.shape[1]
+    kernel = taps.flip((0, 1)).expand(channels, 1, *taps.shape)
+    return F.conv2d(x, kernel, stride=stride, padding=padding, groups=channels)
+
+
+def upsample_image(x: Tensor, taps: Tensor) -> Tensor:
+    """Double the size of `x` with the 4 x 4 filter `taps`; pixel corners stay where they are."""
+    channels = x.shape[1]
+    kernel = (taps * 4).expand(channels, 1, *taps.shape)
+    return F.conv_transpose2d(x, kernel, stride=2, padding=taps.shape[0] // 2 - 1, groups=channels)
+
+
+class Dense(nn.Module):
+    """Fully connected layer [N, in] -> [N, out], with a leaky ReLU when `leaky`."""
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        leaky: bool = False,
+        bias_init: float = 0.0,
+        lr_multiplier: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full((out_features,), float(bias_init)))
+        self.leaky = leaky
+        gain = GAIN if leaky else 1.0
+        self.weight_gain = gain * lr_multiplier / math.sqrt(in_features)
+        self.bias_gain = gain * lr_multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.linear(x * self.weight_gain, self.weight, self.bias * self.bias_gain)
+        return activate(y) if self.leaky else y
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated 3 x 3 convolution, noise, bias and leaky ReLU; doubles the size of the picture when `up`.
+
+    Modulating the weights by the style s and demodulating them (equations 1 and 3 of the paper) is the same as
+    scaling the input channels by s and the output channels by d = 1 / sqrt(sum_i,k (s_i w_oik)^2). Which is
+    cheaper depends on the sizes, see `_folds`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        w_dim: int,
+        size: tuple[int, int],
+        *,
+        up: bool = False,
+        use_noise: bool = True,
+        conv_clamp: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.affine = Dense(w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.up, self.use_noise, self.conv_clamp = up, use_noise, conv_clamp
+        self.resample_filter: Tensor
+        self.noise_const: Tensor
+        if up:
+            self.register_buffer("resample_filter", binomial_filter())
+        if use_noise:
+            self.register_buffer("noise_const", torch.randn(size))
+            self.noise_strength = nn.Parameter(torch.zeros(()))
+        self._squares: tuple[object, Tensor] | None = None
+
+    def forward(self, x: Tensor, w: Tensor, noise_mode: NoiseMode = "const") -> Tensor:
+        """`x` [N, C_in, H, W] and `w` [N, w_dim] -> [N, C_out, H, W], or twice that size when `up`."""
+        style = self.affine(w)
+        scale = self._demodulation(style) * GAIN
+        bias = (self.bias * GAIN)[:, None, None]
+        if self._folds(x, style):
+            weight = self.weight * style[0, :, None, None] * scale[0, :, None, None, None]
+            y = self._convolve(x, weight) + bias
+        else:
+            y = self._convolve(x * style[:, :, None, None], self.weight)
+            y = torch.addcmul(bias, y, scale[:, :, None, None])
+        if self.use_noise and noise_mode != "none":
+            y += self._noise(y, noise_mode) * (self.noise_strength * GAIN)
+        return activate(y, self.conv_clamp)
+
+    def _folds(self, x: Tensor, style: Tensor) -> bool:
+        """Whether to scale the weights: only for one picture, when no gradient flows to w, and if it saves work."""
+        needs_gradient = style.requires_grad or self.weight.requires_grad
+        return x.shape[0] == 1 and not needs_gradient and self.weight.numel() < x.numel()
+
+    def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+        if not self.up:
+            return F.conv2d(x, weight, padding=1)
+        y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+        return filter_image(y, self.resample_filter * 4, padding=self.resample_filter.shape[0] // 2 - 1)
+
+    def _demodulation(self, style: Tensor) -> Tensor:
+        """d [N, C_out] for a style [N, C_in]."""
+        return (style.square() @ self._weight_squares().T + EPSILON).rsqrt()
+
+    def _weight_squares(self) -> Tensor:
+        """Sum over the kernel of w^2, [C_out, C_in]; kept until the weights change, unless they are being tuned."""
+        if self.weight.requires_grad:
+            return self.weight.square().sum((2, 3))
+        state = (self.weight._version, self.weight.data_ptr(), self.weight.device, self.weight.dtype)
+        if self._squares is None or self._squares[0] != state:
+            self._squares = state, self.weight.detach().square().sum((2, 3))
+        return self._squares[1]
+
+    def _noise(self, y: Tensor, noise_mode: NoiseMode) -> Tensor:
+        if noise_mode == "const":
+            return self.noise_const
+        return torch.randn(y.shape[0], 1, *y.shape[2:], device=y.device, dtype=y.dtype)
+
+
+class ToRGB(nn.Module):
+    """Modulated 1 x 1 convolution to the colours, without demodulation: [N, C, H, W] -> [N, 3, H, W]."""
+
+    def __init__(self, in_channels: int, img_channels: int, w_dim: int, conv_clamp: float | None = None) -> None:
+        super().__init__()
+        self.affine = Dense(w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(img_channels, in_channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(img_channels))
+        self.weight_gain = 1 / math.sqrt(in_channels)
+        self.conv_clamp = conv_clamp
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        style = self.affine(w) * self.weight_gain
+        weight = self.weight[None, :, :, 0, 0] * style[:, None, :]
+        y = torch.baddbmm(self.bias[:, None], weight, x.flatten(2)).unflatten(2, x.shape[2:])
+        return y if self.conv_clamp is None else y.clamp(-self.conv_clamp, self.conv_clamp)

@@ -1,0 +1,56 @@
+"""A model as one loads it: the networks, what is known about them, and the file's checksum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from .discriminator import Discriminator
+from .errors import ModelError
+from .generator import Generator
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Where the weights come from, and the drag settings stored with them (opaque to this package)."""
+
+    name: str
+    licence: str = "unknown"
+    source: str = "unknown"
+    preset: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Model:
+    """`discriminator` is None when the file has none; `sha256` is of the file that was read, "" for a new model."""
+
+    generator: Generator
+    discriminator: Discriminator | None
+    metadata: Metadata
+    sha256: str = ""
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give `network` (built on the meta device, so that it cost no memory) its weights, as frozen float32.
+
+    Raises ModelError when one is missing, left over, of another shape or not a floating-point number. Left over
+    resampling filters are fine: NVIDIA's files store them in layers that do not resample.
+    """
+    wanted = network.state_dict()
+    for name, parameter in wanted.items():
+        tensor = tensors.get(name)
+        if tensor is None:
+            raise ModelError(f"The model file lacks {name}; it is incomplete, get it again.")
+        if tensor.shape != parameter.shape or not tensor.is_floating_point():
+            raise ModelError(
+                f"The model file's {name} is {tensor.dtype} {list(tensor.shape)} where {list(parameter.shape)} "
+                "belongs; its description does not fit its weights, get the file again."
+            )
+    extra = [name for name in tensors if name not in wanted and not name.endswith("resample_filter")]
+    if extra:
+        raise ModelError(f"The model file holds {extra[0]}, which no part of a StyleGAN2 network uses.")
+    network.load_state_dict({name: tensors[name].float().contiguous() for name in wanted}, assign=True)
+    network.eval().requires_grad_(False)
