@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import safetensors
 import torch
 
 import stylegan2
@@ -12,6 +14,7 @@ from backend import paths
 from backend.errors import UserError
 from backend.models import catalogue
 from backend.models.preset import Preset, preset_for
+from stylegan2.architecture import from_json
 from stylegan2.critters import WEIGHTS
 
 EMBEDDED = "critters"
@@ -43,6 +46,24 @@ def stored() -> dict[str, Path]:
         if entry["name"] not in found and path.is_file():
             found[entry["name"]] = path
     return found
+
+
+def sizes() -> dict[str, tuple[int, int]]:
+    """(height, width) of each of available(), read without loading the model; damaged files are left out."""
+    known = {entry["name"]: (entry["height"], entry["width"]) for entry in catalogue.entries()}
+    read = {name: known.get(name) or _size(path) for name, path in {EMBEDDED: WEIGHTS, **stored()}.items()}
+    return {name: size for name, size in read.items() if size is not None}
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            described = json.loads((file.metadata() or {})["architecture"])
+        generator, _ = from_json(described)
+    except (OSError, ValueError, LookupError, safetensors.SafetensorError):
+        return None
+    scale = 2 ** (len(generator.blocks) - 1)
+    return generator.const_size[0] * scale, generator.const_size[1] * scale
 
 
 def open_model(name_or_path: str | Path, device: str | torch.device = "cpu") -> LoadedModel:
@@ -90,8 +111,8 @@ def _absent(name: str) -> str:
     entry = catalogue.by_name(name)
     if entry is not None:
         return (
-            f'The model "{name}" is not on this computer yet; download {entry["file"]} from {entry["url"]} '
-            f"and put it into {paths.models_folder()} or give its path as the model."
+            f'The model "{name}" is not on this computer yet; download it from {entry["url"]} and save it as '
+            f"{paths.models_folder() / entry['file']}, or give the path of the file as the model."
         )
     return (
         f'There is no model called "{name}"; choose one of {", ".join(available())}, '

@@ -1,0 +1,116 @@
+"""The server's endpoints: a Gradio app without a page worth seeing, behind the check of token and Host.
+
+/health, /drag and /stop are called by their names (gradio_client, or plain HTTP for /health and /stop).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+
+from backend.errors import UserError
+from backend.server import log
+from backend.server.access import Access
+from backend.server.jobs import Request, Workshop
+
+LARGEST_UPLOAD = "512mb"
+
+Answer = tuple[dict[str, Any], str | None, str | None, str | None]
+
+
+def build(workshop: Workshop, token: str, port: int, stop: Callable[[], None]) -> Access:
+    """The whole ASGI application.
+
+    Args:
+        token: what every request must bring in the header X-DragGAN-Token.
+        port: the loopback port it is served on, for the check of the Host header.
+        stop: called when a client asks the server to end.
+    """
+    page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    gr.mount_gradio_app(
+        page,
+        _blocks(workshop, stop),
+        path="/",
+        server_name="127.0.0.1",
+        server_port=port,
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        max_file_size=LARGEST_UPLOAD,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+    )
+    return Access(page, token, port)
+
+
+def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:
+    def health() -> dict[str, Any]:
+        return _answer("looking after the backend", workshop.health)
+
+    def end() -> dict[str, Any]:
+        stop()
+        return {}
+
+    def drag(
+        image: str | None, mask: str | None, drags: Any, options: Any, edit: str | None, protocol: Any,
+        request: gr.Request,
+    ) -> Iterator[Answer]:  # fmt: skip
+        job = Request(
+            image=_path(image), mask=_path(mask), edit=_path(edit), drags=drags, options=options,
+            protocol=protocol, session=request.session_hash or "",
+        )  # fmt: skip
+        yield from _stream(workshop, job)
+
+    def gone(request: gr.Request) -> None:
+        workshop.forget(request.session_hash or "")
+
+    with gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP") as blocks:
+        gr.Markdown("This is the service behind DragGAN for GIMP; use it from GIMP: Filters > DragGAN.")
+        image, mask, edit = (gr.File(visible=False) for _ in range(3))
+        drags, options, protocol, answer = (gr.JSON(visible=False) for _ in range(4))
+        results = [gr.File(visible=False) for _ in range(3)]
+        button = gr.Button(visible=False)
+        # Off the queue: they must answer while a job runs, and to a client that speaks plain HTTP.
+        for function, name in ((health, "health"), (end, "stop")):
+            button.click(function, None, answer, api_name=name, queue=False, api_visibility="undocumented")
+        button.click(
+            drag,
+            [image, mask, drags, options, edit, protocol],
+            [answer, *results],
+            api_name="drag",
+            api_visibility="undocumented",
+            concurrency_limit=1,
+            show_progress="hidden",
+        )
+        blocks.unload(gone)
+    blocks.queue(max_size=None, api_open=False)
+    return blocks
+
+
+def _stream(workshop: Workshop, job: Request) -> Iterator[Answer]:
+    """The job's updates; whatever goes wrong becomes one sentence for the user."""
+    try:
+        for update, files in workshop.drag(job):
+            yield (update.model_dump(mode="json"), *files)
+    except UserError as error:
+        log.logger.info("Refused: %s", error)
+        raise gr.Error(str(error), print_exception=False) from None
+    except Exception:
+        raise gr.Error(log.unexpected("dragging"), print_exception=False) from None
+
+
+def _answer(doing: str, function: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return function()
+    except Exception:
+        raise gr.Error(log.unexpected(doing), print_exception=False) from None
+
+
+def _path(value: str | None) -> Path | None:
+    return None if value is None else Path(value)

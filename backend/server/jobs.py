@@ -1,0 +1,285 @@
+"""The jobs: from the request's files and JSON to updates and result files, one job at a time.
+
+The inversions of the last model used are remembered, so that dragging the same picture again starts at once.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from backend import __version__
+from backend.editing.edit_state import EditState
+from backend.editing.editor import DragStep, Editor, EditResult, InversionProgress
+from backend.editing.points import Drag, check_drags
+from backend.editing.region import Region, choose_region
+from backend.editing.settings import with_changes
+from backend.models import device, models
+from backend.server import PROTOCOL, pictures, wire
+from backend.server.log import logger
+from backend.server.wire import Options, Preview, Update
+
+UPDATE_EVERY, PREVIEW_EVERY = 0.1, 0.3  # seconds
+LOOK_EVERY = 0.05  # seconds between looks whether a waiting job is still wanted
+
+Files = tuple[str | None, str | None, str | None]
+NO_FILES: Files = (None, None, None)
+Step = TypeVar("Step", InversionProgress, DragStep)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client sent, not looked at yet, and the session it came in."""
+
+    image: Path | None
+    mask: Path | None
+    edit: Path | None
+    drags: Any
+    options: Any
+    protocol: Any
+    session: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request that was understood. image: uint8 [H, W, 4]; mask: uint8 [H, W], 255 = may move, or None."""
+
+    image: np.ndarray
+    mask: np.ndarray | None
+    edit: EditState | None
+    drags: list[Drag]
+    options: Options
+
+    @classmethod
+    def read(cls, request: Request) -> Job:
+        """Check and decode; raises UserError."""
+        wire.check_protocol(request.protocol)
+        drags, options = wire.read_drags(request.drags), wire.read_options(request.options)
+        check_drags(drags)
+        image = pictures.read_image(request.image)
+        mask = pictures.read_mask(request.mask, image.shape[:2])
+        return cls(image, mask, EditState.load(request.edit) if request.edit else None, drags, options)
+
+
+class _Unwanted(Exception):  # noqa: N818 - nothing went wrong
+    """The client is gone, or the server is to end."""
+
+
+class Workshop:
+    """Does the jobs. Everything it writes lies under `files`, which is the server's own temporary folder."""
+
+    def __init__(self, files: Path, on: torch.device | None = None) -> None:
+        self.files, self.device = files, on or device.best()
+        self._turn = threading.Lock()  # held by the job at work
+        self._wanted: dict[threading.Event, str] = {}  # a job's stop flag and its session
+        self._editor: tuple[tuple[Any, ...], Editor] | None = None
+        self._rested = time.monotonic()
+
+    def drag(self, request: Request) -> Iterator[tuple[Update, Files]]:
+        """Do the job; the last update has the phase "done" and comes with layer, mask and edit files.
+
+        Ends without it, within one step, when the session is forgotten. Raises UserError for what the client
+        can put right.
+        """
+        job = Job.read(request)
+        try:
+            with self._at_work(request.session) as stopped:
+                yield from self._work(job, request.session, stopped)
+        except _Unwanted:
+            logger.info("Job of session %s: nobody wants it any more", request.session)
+
+    def _work(self, job: Job, session: str, stopped: Callable[[], bool]) -> Iterator[tuple[Update, Files]]:
+        pace = _Pace(stopped)
+        yield Update(phase="load", message=f"Opening the model {job.options.model}."), NO_FILES
+        editor = self._open_editor(job.options.model)
+        pace.check()
+        preset, options = editor.loaded.preset, job.options
+        settings = with_changes(preset.drag, options.drag_changes())
+        inversion = with_changes(preset.inversion, {"steps": options.inversion_steps})
+        region = _region(job, editor)
+        region.check_inside(job.drags)
+        box = (region.x, region.y, region.width, region.height)
+
+        if job.edit is not None:
+            editor.open_state(job.edit, job.image)
+        else:
+            for step, preview in pace.of(editor.open(job.image, region, inversion)):
+                yield _inverting(step, box, preview), NO_FILES
+        last = Update(phase="drag")
+        for step, preview in pace.of(editor.drag(job.drags, job.mask, settings)):
+            last = _dragging(step, box, preview)
+            yield last, NO_FILES
+        yield last.model_copy(update={"phase": "compose", "message": "Putting the layer together."}), NO_FILES
+        result = editor.result()
+        pace.check()
+        done = wire.Result(offset=result.offset, report=result.report)
+        files = self._write(result, session)
+        yield last.model_copy(update={"phase": "done", "message": "Done.", "result": done}), files
+
+    def _open_editor(self, name: str) -> Editor:
+        path = models.find(name)
+        status = path.stat()
+        key = (path.resolve(), status.st_mtime_ns, status.st_size)
+        if self._editor is None or self._editor[0] != key:
+            self._editor = None  # its memory is needed for the new one
+            self._editor = (key, Editor(models.open_model(name, self.device), self.device))
+        return self._editor[1]
+
+    def _write(self, result: EditResult, session: str) -> Files:
+        """Result files of the session's latest job; those of its earlier ones go."""
+        folder = self._results(session)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        place = Path(tempfile.mkdtemp(dir=folder))
+        edit = place / "edit.safetensors"
+        result.state.save(edit)
+        layer, mask = place / "layer.png", place / "mask.png"
+        return pictures.write(layer, result.layer), pictures.write(mask, result.mask), str(edit)
+
+    def _results(self, session: str) -> Path:
+        # A session's name comes from the client: only its letters and digits go into a path.
+        return self.files / "results" / ("s" + "".join(filter(str.isalnum, session))[:64])
+
+    @contextmanager
+    def _at_work(self, session: str) -> Iterator[Callable[[], bool]]:
+        """Wait for the turn and hold it; yields the question whether the job is no longer wanted."""
+        flag = threading.Event()
+        self._wanted[flag] = session
+        try:
+            while not self._turn.acquire(timeout=LOOK_EVERY):
+                if flag.is_set():
+                    raise _Unwanted
+            started = time.monotonic()
+            logger.info("Job of session %s starts", session)
+            try:
+                yield flag.is_set
+            finally:
+                self._rested = time.monotonic()
+                logger.info("Job of session %s ends after %.2f s", session, self._rested - started)
+                self._turn.release()
+        finally:
+            del self._wanted[flag]
+
+    def forget(self, session: str) -> None:
+        """The client of `session` is gone: its job ends at its next step, its result files are deleted."""
+        for flag, owner in list(self._wanted.items()):
+            if owner == session:
+                logger.info("The client of session %s is gone", session)
+                flag.set()
+        shutil.rmtree(self._results(session), ignore_errors=True)
+
+    def stop_all(self) -> None:
+        """Every job ends at its next step."""
+        for flag in list(self._wanted):
+            flag.set()
+
+    @property
+    def busy(self) -> bool:
+        """True while a job is at work."""
+        return self._turn.locked()
+
+    @property
+    def seconds_resting(self) -> float:
+        """Seconds since the last job ended; 0 during one."""
+        return 0.0 if self.busy else time.monotonic() - self._rested
+
+    def health(self) -> dict[str, Any]:
+        """What a client wants to know before it sends a job."""
+        return {
+            "protocol": PROTOCOL,
+            "version": __version__,
+            "device": str(self.device),
+            "busy": self.busy,
+            "models": [
+                {"name": name, "height": size[0], "width": size[1]} for name, size in models.sizes().items()
+            ],
+        }
+
+    def free(self) -> None:
+        """Give back the memory of the model, unless a job is using it."""
+        if self._editor is None or not self._turn.acquire(blocking=False):
+            return
+        try:
+            self._editor = None
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            logger.info("The model's memory has been given back")
+        finally:
+            self._turn.release()
+
+    def sweep(self) -> None:
+        """Delete every file of earlier jobs; only when nobody is connected."""
+        for entry in self.files.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+
+
+class _Pace:
+    """Lets through as many steps as a viewer can use, and ends the job when it is not wanted any more."""
+
+    def __init__(self, stopped: Callable[[], bool]) -> None:
+        self._stopped = stopped
+        self._update = self._preview = -float("inf")
+
+    def check(self) -> None:
+        """Raise _Unwanted when the job is not wanted any more."""
+        if self._stopped():
+            raise _Unwanted
+
+    def of(self, steps: Iterable[Step]) -> Iterator[tuple[Step, bool]]:
+        """Yield (step, whether to show it) several times a second, and the last step in any case, shown."""
+        unsent = None
+        for step in steps:
+            self.check()
+            unsent, now = step, time.monotonic()
+            if now - self._update >= UPDATE_EVERY:
+                unsent, self._update = None, now
+                preview = now - self._preview >= PREVIEW_EVERY
+                self._preview = now if preview else self._preview
+                yield step, preview
+        if unsent is not None:
+            yield unsent, True
+
+
+def _region(job: Job, editor: Editor) -> Region:
+    if job.edit is not None:
+        return job.edit.region
+    return choose_region(job.image.shape[:2], editor.generator.image_size, job.mask, job.options.region)
+
+
+def _inverting(step: InversionProgress, box: tuple[int, int, int, int], preview: bool) -> Update:
+    return Update(
+        phase="invert",
+        step=step.step,
+        steps=step.steps,
+        message=f"Finding the picture in the model: {step.psnr:.1f} dB.",
+        region=box,
+        preview=Preview.of(step.preview()) if preview else None,
+    )
+
+
+def _dragging(step: DragStep, box: tuple[int, int, int, int], preview: bool) -> Update:
+    return Update(
+        phase="drag",
+        step=step.step,
+        steps=step.steps,
+        message=f"{int(step.arrived.sum())} of {len(step.arrived)} points have arrived.",
+        points=[(float(x), float(y)) for x, y in step.points],
+        targets=[(float(x), float(y)) for x, y in step.targets],
+        distances=[float(distance) for distance in step.distances],
+        arrived=[bool(arrived) for arrived in step.arrived],
+        region=box,
+        preview=Preview.of(step.preview()) if preview else None,
+    )

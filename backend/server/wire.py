@@ -1,0 +1,160 @@
+"""What goes over the wire, protocol 1: drags and options as they come in, updates as they go out.
+
+What comes in is taken strictly: a value of another type, a number that is not finite or an unknown key is
+refused with one sentence. Points are (x, y) in pixels of the layer, (0, 0) = its top left corner.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from backend.editing.points import Drag
+from backend.errors import UserError
+from backend.models import EMBEDDED
+from backend.server import PROTOCOL
+
+MOST_DRAGS = 256
+MOST_STEPS = 10_000
+LARGEST_PREVIEW = 512  # pixels, the longer side
+
+Coordinate = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0)]
+NotNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
+Steps = Annotated[int, Field(strict=True, ge=0, le=MOST_STEPS)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+WirePoint = tuple[Coordinate, Coordinate]
+
+
+class _Incoming(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WireDrag(_Incoming):
+    """One drag; handle == target without way-points is a pin."""
+
+    handle: WirePoint
+    target: WirePoint
+    via: Annotated[list[WirePoint], Field(max_length=MOST_DRAGS)] = []
+
+
+class Options(_Incoming):
+    """What the artist chose; None leaves it to the model's preset."""
+
+    model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] = EMBEDDED
+    region: Literal["layer", "selection"] = "layer"
+    latent_space: Literal["W+", "W"] | None = None
+    steps: Steps | None = None
+    inversion_steps: Steps | None = None
+    mask_weight: NotNegative | None = None
+    step_size: Positive | None = None
+    r1: Positive | None = None
+    r2: Positive | None = None
+    stop_radius: Positive | None = None
+    layers: Count | None = None
+    feature_block: Count | None = None
+
+    def drag_changes(self) -> dict[str, Any]:
+        """The fields of DragSettings that differ from the preset."""
+        changes = self.model_dump(exclude={"model", "region", "steps", "inversion_steps"})
+        return {"max_steps": self.steps, **changes}
+
+
+class Preview(BaseModel):
+    """A small picture: base64 of zlib of width * height * 3 bytes, rows from the top, RGB."""
+
+    width: int
+    height: int
+    rgb: str
+
+    @classmethod
+    def of(cls, pixels: np.ndarray) -> Preview:
+        """Pack `pixels`, uint8 [h, w, 3]; every n-th pixel of a picture larger than a preview need be."""
+        every = -(-max(pixels.shape[:2]) // LARGEST_PREVIEW)
+        small = np.ascontiguousarray(pixels[::every, ::every])
+        packed = base64.b64encode(zlib.compress(small.tobytes(), 1)).decode("ascii")
+        return cls(width=small.shape[1], height=small.shape[0], rgb=packed)
+
+
+class Result(BaseModel):
+    """What came of the drag: where in the layer its pictures belong, and the engine's report."""
+
+    offset: tuple[int, int]
+    report: dict[str, Any]
+
+
+class Update(BaseModel):
+    """How far a job is. Distances are in pixels of the layer."""
+
+    phase: Literal["load", "invert", "drag", "compose", "done"]
+    step: int = 0
+    steps: int = 0
+    message: str = ""
+    points: list[tuple[float, float]] = []
+    targets: list[tuple[float, float]] = []
+    distances: list[float] = []
+    arrived: list[bool] = []
+    region: tuple[int, int, int, int] | None = None
+    preview: Preview | None = None
+    result: Result | None = None
+
+
+_DRAGS = TypeAdapter(Annotated[list[WireDrag], Field(max_length=MOST_DRAGS)])
+
+
+def check_protocol(value: object) -> None:
+    """Raise UserError unless `value` is our protocol number."""
+    if type(value) not in (int, float) or value != PROTOCOL:
+        raise UserError(
+            "This plug-in and its backend are of different versions; update both by running install.py."
+        )
+
+
+def read_drags(value: object) -> list[Drag]:
+    """Turn the request's drags (JSON) into the engine's; raises UserError."""
+    try:
+        drags = _DRAGS.validate_python([] if value is None else value)
+    except ValidationError as error:
+        raise UserError(_sentence(error, "drag")) from None
+    return [Drag(drag.handle, drag.target, tuple(drag.via)) for drag in drags]
+
+
+def read_options(value: object) -> Options:
+    """Turn the request's options (JSON) into a record; raises UserError."""
+    try:
+        return Options.model_validate({} if value is None else value)
+    except ValidationError as error:
+        raise UserError(_sentence(error, "option")) from None
+
+
+def _sentence(error: ValidationError, kind: str) -> str:
+    """One sentence about the first thing that is wrong."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = _place(first["loc"], kind)
+    if first["type"] == "extra_forbidden":
+        return f"{where} is unknown to this backend; leave it out, or update both by running install.py."
+    if first["type"] == "missing":
+        return f"{where} is missing; give it as two numbers, [x, y]."
+    wish = first["msg"].replace("Input should", "must").replace("should", "must")
+    return f"{where} {wish[0].lower()}{wish[1:]}."
+
+
+def _place(location: tuple[int | str, ...], kind: str) -> str:
+    """`(0, 'handle', 1)` is 'The y of the handle of drag 1'; `('steps',)` is 'The option "steps"'."""
+    if not location:
+        return f"The list of {kind}s" if kind == "drag" else "The options"
+    if kind == "option":
+        return f'The option "{location[0]}"'
+    words = [f"drag {int(location[0]) + 1}"]
+    for part in location[1:]:
+        if isinstance(part, str):
+            words.insert(0, f'"{part}"')
+        elif words[0] == '"via"' and len(words) == 2:
+            words.insert(0, f"point {part + 1}")
+        else:
+            words.insert(0, "xy"[part] if part < 2 else f"number {part + 1}")
+    return "The " + " of ".join(words)
