@@ -1,4 +1,4 @@
-"""The embedded model: toy animal heads, the renderer they come from, and the weights that were trained on it."""
+"""The embedded model: toy animal heads, the renderer they come from, and weights trained on it."""
 
 from __future__ import annotations
 

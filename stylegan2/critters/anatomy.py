@@ -1,8 +1,9 @@
 """From factors to an animal: lengths, angles and colours that geometry and shading work with.
 
 Lengths are in head units: a head of middling size is an ellipsoid of about 1 x 0.92 x 0.92 around the origin.
-Axes of the head: x to the viewer's right, y up, z out of the nose towards the viewer. All fields are tensors whose
-last dimension counts animals (`[N]`), points (`[P]`, one animal's value for each point) or is 1 (one for all points).
+Axes of the head: x to the viewer's right, y up, z out of the nose towards the viewer. All fields are tensors
+whose last dimension counts animals (`[N]`), points (`[P]`, one animal's value for each point) or is 1 (one
+for all points).
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class Animal:
     light: Tensor  # [3, N] direction to the light, in the world
 
     def at(self, which: slice | Tensor) -> Animal:
-        """The animals (or points) `which` names along the last dimension; what is the same for all points stays."""
+        """Those that `which` names along the last dimension; what is the same for all points stays."""
         if self.scale.shape[-1] == 1:
             return self
         return Animal(*(getattr(self, field.name)[..., which] for field in fields(self)))
@@ -116,7 +117,7 @@ class _Values:
 
     def __init__(self, factors: Tensor) -> None:
         if factors.ndim != 2 or factors.shape[1] != factor_names.COUNT:
-            raise ValueError(f"Factors are a table of {factor_names.COUNT} columns, not of shape {list(factors.shape)}.")
+            raise ValueError(f"Factors come as [N, {factor_names.COUNT}], not as {list(factors.shape)}.")
         self._columns = factors.float()
 
     def __call__(self, name: str) -> Tensor:

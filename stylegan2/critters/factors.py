@@ -1,7 +1,7 @@
 """The 36 factors that describe a toy animal: their names, their meaning, where to get some.
 
-A factor is a float in [0, 1]; 0.5 is the middle of what an animal can be. Factors travel as float tensors `[N, 36]`
-in the order of `NAMES`.
+A factor is a float in [0, 1]; 0.5 is the middle of what an animal can be. Factors travel as float tensors
+`[N, 36]` in the order of `NAMES`.
 """
 
 from __future__ import annotations
@@ -63,17 +63,18 @@ def index(name: str) -> int:
 def random(seed: int, n: int = 1, psi: float = 1.0) -> Tensor:
     """Factors `[n, 36]` of random animals; the same seed gives the same animals everywhere.
 
-    They are distributed as the embedded model's: the Gaussian CDF of normal numbers, which is uniform for psi = 1.
-    A psi below 1 pulls them towards the middle as truncation does.
+    They are distributed as the embedded model's: the Gaussian CDF of normal numbers, which is uniform for psi
+    = 1. A psi below 1 pulls them towards the middle as truncation does.
     """
     generator = torch.Generator().manual_seed(seed)
     return torch.special.ndtr(psi * torch.randn(n, COUNT, generator=generator, dtype=torch.float64)).float()
 
 
 def from_latent(z: Tensor) -> Tensor:
-    """Latents `[N, z_dim]` (z_dim >= 36) -> the factors `[N, 36]` that the embedded model was trained to show for them.
+    """Latents `[N, z_dim]`, z_dim >= 36 -> the factors `[N, 36]` that the embedded model shows for them.
 
-    The first 36 coordinates of z, normalised to a root mean square of 1 as the mapping does, through the Gaussian CDF.
+    The first 36 coordinates of z, normalised to a root mean square of 1 as the mapping does, through the
+    Gaussian CDF.
     """
     z = z.double()
     z = z / (z.square().mean(dim=1, keepdim=True) + 1e-8).sqrt()

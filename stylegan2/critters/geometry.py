@@ -1,7 +1,8 @@
 """The shape of an animal as signed distances: positive outside, negative inside, in head units.
 
-The parts are ellipsoids melted into each other (smooth minimum) or carved out of each other (smooth maximum). An
-ellipsoid's distance is an estimate, good near its surface; ray marching takes shorter steps for that reason.
+The parts are ellipsoids melted into each other (smooth minimum) or carved out of each other (smooth maximum).
+An ellipsoid's distance is an estimate, good near its surface; ray marching takes shorter steps for that
+reason.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def parts(head: Tensor, body: Tensor, animal: Animal) -> Parts:
 
 
 def skull_and_snout(head: Tensor, animal: Animal) -> Tensor:
-    """Distance to the bare head: skull, cheeks, snout and jaw, without ears and lids and before the mouth is cut."""
+    """Distance to the bare head: skull, cheeks, snout and jaw; no ears, no lids, the mouth not yet cut."""
     x, y, z = head.unbind(0)
     wide, cheek = animal.face_width, animal.cheek
     skull = ellipsoid(x, y - HEAD_Y, z, wide, HEAD_HEIGHT, HEAD_HEIGHT)
@@ -82,7 +83,9 @@ def body_distance(body: Tensor) -> Tensor:
     return ellipsoid(x, y, z, *BODY_RADII)
 
 
-def _ear(across: Tensor, y: Tensor, z: Tensor, right: Tensor, animal: Animal) -> tuple[Tensor, Tensor, Tensor]:
+def _ear(
+    across: Tensor, y: Tensor, z: Tensor, right: Tensor, animal: Animal
+) -> tuple[Tensor, Tensor, Tensor]:
     """Ear, the hollow inside it, and the height along it."""
     cos, sin = _of_side(animal.ear_splay, right)
     out, up, front = across - (0.50 * animal.face_width + 0.10 * sin), y - (0.62 - 0.10 * sin), z + 0.05

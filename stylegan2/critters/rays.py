@@ -1,8 +1,8 @@
 """Camera, rays, and marching along them to the surface of an animal.
 
-The camera looks along -z from a distance of 7 world units. Picture coordinates u, v: v runs from -1 at the bottom to
-1 at the top, u likewise in the square scene and beyond -1 and 1 where the picture is wider than high.
-Distances along rays are in head units.
+The camera looks along -z from a distance of 7 world units. Picture coordinates u, v: v runs from -1 at the
+bottom to 1 at the top, u likewise in the square scene and beyond -1 and 1 where the picture is wider than
+high. Distances along rays are in head units.
 """
 
 from __future__ import annotations

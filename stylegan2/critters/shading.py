@@ -1,4 +1,4 @@
-"""Colour of an animal's surface and of the background behind it: albedo of the parts, light, shadow, tone curve.
+"""Colour of an animal and of the background behind it: albedo of the parts, light, shadow, tone curve.
 
 Colours are `[3, P]`, red, green and blue; 1 is white, before the tone curve they may exceed it.
 """
@@ -67,17 +67,14 @@ def _normal(rays: Rays, distance: Tensor, here: Tensor) -> Tensor:
     """Unit normals in the world's axes, by forward differences along them."""
     head, body = rays.points(distance)
     animal = rays.animal
-    slopes = [
-        parts(head + NORMAL_STEP * animal.head_axes[axis], body + NORMAL_STEP * animal.body_axes[axis], animal).surface
-        - here
-        for axis in range(3)
-    ]
-    normal = torch.stack(slopes)
+    to_head, to_body = NORMAL_STEP * animal.head_axes, NORMAL_STEP * animal.body_axes
+    beside = [parts(head + to_head[axis], body + to_body[axis], animal).surface for axis in range(3)]
+    normal = torch.stack(beside) - here
     return normal / (normal.square().sum(0) + 1e-12).sqrt()
 
 
 def _above(rays: Rays, distance: Tensor, direction: Tensor, heights: list[float]) -> list[Tensor]:
-    """Distances to the surface of points at heights above the hit points, in a world direction `[3, P or 1]`."""
+    """Distances to the surface at heights above the hit points in a world direction `[3, P or 1]`."""
     animal = rays.animal
     head, body = rays.points(distance)
     to_head, to_body = to_local(animal.head_axes, direction), to_local(animal.body_axes, direction)
@@ -92,7 +89,7 @@ def _occlusion(rays: Rays, distance: Tensor, normal: Tensor) -> Tensor:
 
 
 def _shadow(rays: Rays, distance: Tensor) -> Tensor:
-    """Direct light that reaches the surface, 0 to 1: the narrowest relative gap on nine points towards the light."""
+    """Direct light that arrives, 0 to 1: the narrowest relative gap on nine points towards the light."""
     heights = [0.12 * 1.26**step for step in range(9)]
     shadow = torch.ones_like(distance)
     for height, gap in zip(heights, _above(rays, distance, rays.animal.light, heights), strict=True):
@@ -104,7 +101,8 @@ def _diffuse(normal: Tensor, facing: Tensor, shadow: Tensor, occlusion: Tensor) 
     """Light on the surface: sun, wrapped a little around the edge, and ambient light."""
     sun = ((facing + 0.25) / 1.25).clamp(0, 1) * (0.45 + 0.55 * shadow)
     up = 0.5 + 0.5 * normal[1]
-    return _column(SUN, normal) * sun + occlusion * (_column(AMBIENT, normal) + _column(AMBIENT_ABOVE, normal) * up)
+    ambient = _column(AMBIENT, normal) + _column(AMBIENT_ABOVE, normal) * up
+    return _column(SUN, normal) * sun + occlusion * ambient
 
 
 def _rim(rays: Rays, normal: Tensor, facing: Tensor) -> Tensor:
