@@ -62,7 +62,7 @@ class GeneratorArchitecture:
 
 @dataclass(frozen=True)
 class DiscriminatorBlockArchitecture:
-    """One halving of the resolution. `conv_clamp` is for conv0, conv1, skip, and fromrgb in the first block."""
+    """One halving of the resolution. `conv_clamp`: conv0, conv1, skip, and fromrgb in the first block."""
 
     resolution: int
     in_channels: int
@@ -98,7 +98,7 @@ def generator_architecture(
     conv_clamp: float | None = None,
     use_noise: bool = True,
 ) -> GeneratorArchitecture:
-    """The square architecture in the few numbers of the StyleGAN2 papers: min(channel_base / R, channel_max)."""
+    """The square architecture in the papers' few numbers: block R has min(channel_base / R, channel_max)."""
     resolutions = [2**k for k in range(2, int(math.log2(img_resolution)) + 1)]
     blocks = tuple(
         SynthesisBlockArchitecture(
@@ -109,7 +109,8 @@ def generator_architecture(
         )
         for resolution in resolutions
     )
-    mapping = MappingArchitecture(z_dim, c_dim, w_dim, mapping_layers, w_dim if c_dim else 0, w_dim, lr_multiplier)
+    embed = w_dim if c_dim else 0
+    mapping = MappingArchitecture(z_dim, c_dim, w_dim, mapping_layers, embed, w_dim, lr_multiplier)
     return GeneratorArchitecture(mapping, img_channels, (4, 4), blocks)
 
 
@@ -123,13 +124,23 @@ def to_json(
     }
 
 
-def from_json(
-    data: object,
-) -> tuple[GeneratorArchitecture, DiscriminatorArchitecture | None]:
-    """The reverse of `to_json`. Raises ModelError when an entry is missing, of the wrong kind or out of range."""
-    entries = _Entries(data, "architecture")
-    discriminator = entries.optional("discriminator")
-    return _generator(entries.child("generator")), None if discriminator is None else _discriminator(discriminator)
+def from_json(data: object, file: str) -> tuple[GeneratorArchitecture, DiscriminatorArchitecture | None]:
+    """The reverse of `to_json`; `file` names the model file in messages.
+
+    Raises ModelError when an entry is missing, of the wrong kind or out of range.
+    """
+    entries = _Entries(data, "architecture", file)
+    generator, discriminator = _generator(entries.child("generator")), entries.optional("discriminator")
+    return generator, None if discriminator is None else _discriminator(discriminator)
+
+
+def check(network: GeneratorArchitecture | DiscriminatorArchitecture, file: str) -> None:
+    """The same check for an architecture that an importer made. Raises ModelError."""
+    entries = _Entries(dataclasses.asdict(network), "architecture", file)
+    if isinstance(network, GeneratorArchitecture):
+        _generator(entries)
+    else:
+        _discriminator(entries)
 
 
 def _generator(entries: _Entries) -> GeneratorArchitecture:
@@ -142,7 +153,7 @@ def _generator(entries: _Entries) -> GeneratorArchitecture:
         )
         for first, block in entries.children("blocks")
     )
-    _check_resolutions([block.resolution for block in blocks], first=4)
+    entries.check_doubling([block.resolution for block in blocks], first=4)
     return GeneratorArchitecture(
         mapping=_mapping(entries.child("mapping")),
         img_channels=entries.whole("img_channels", 1, 4),
@@ -162,7 +173,7 @@ def _discriminator(entries: _Entries) -> DiscriminatorArchitecture:
         )
         for first, block in entries.children("blocks")
     )
-    _check_resolutions([block.resolution for block in reversed(blocks)], first=8)
+    entries.check_doubling([block.resolution for block in reversed(blocks)], first=8)
     mapping = entries.optional("mapping")
     return DiscriminatorArchitecture(
         img_channels=entries.whole("img_channels", 1, 4),
@@ -188,27 +199,26 @@ def _mapping(entries: _Entries) -> MappingArchitecture:
     )
 
 
-def _check_resolutions(resolutions: list[int], first: int) -> None:
-    if resolutions != [first * 2**k for k in range(len(resolutions))]:
-        raise ModelError(f"The model's blocks have the sizes {resolutions}, which do not double from {first}.")
-
-
 class _Entries:
     """One JSON object of the architecture; every read says the path of what is wrong."""
 
-    def __init__(self, data: object, path: str) -> None:
+    def __init__(self, data: object, path: str, file: str) -> None:
         if not isinstance(data, Mapping):
-            raise ModelError(f"The model file's {path} is not a JSON object; convert the model again.")
-        self.data, self.path = data, path
+            raise ModelError(f"The model file {file} has no {path} that can be read; get it again.")
+        self.data, self.path, self.file = data, path, file
 
     def _error(self, key: str, wanted: str) -> ModelError:
         value = repr(self.data.get(key, "missing"))[:60]
         return ModelError(
-            f"The model file's {self.path}.{key} should be {wanted} and is {value}; convert the model again."
+            f"In the model file {self.file}, {self.path}.{key} should be {wanted}, not {value}; get it again."
         )
 
+    def check_doubling(self, resolutions: list[int], first: int) -> None:
+        if resolutions != [first * 2**k for k in range(len(resolutions))]:
+            raise self._error("blocks", f"blocks whose sizes double from {first}")
+
     def child(self, key: str) -> _Entries:
-        return _Entries(self.data.get(key), f"{self.path}.{key}")
+        return _Entries(self.data.get(key), f"{self.path}.{key}", self.file)
 
     def optional(self, key: str) -> _Entries | None:
         return None if self.data.get(key) is None else self.child(key)
@@ -216,7 +226,9 @@ class _Entries:
     def children(self, key: str) -> list[tuple[bool, _Entries]]:
         """The objects of a list, each with whether it is the first."""
         items = self.items(key, None)
-        return [(i == 0, _Entries(item, f"{self.path}.{key}[{i}]")) for i, item in enumerate(items)]
+        return [
+            (i == 0, _Entries(item, f"{self.path}.{key}[{i}]", self.file)) for i, item in enumerate(items)
+        ]
 
     def items(self, key: str, length: int | None) -> list[Any]:
         value = self.data.get(key)

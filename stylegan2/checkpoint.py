@@ -9,13 +9,14 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from .architecture import from_json, to_json
 from .discriminator import Discriminator
 from .errors import ModelError
 from .generator import Generator
+from .importers import import_model
 from .model import Metadata, Model, fill
 
 FORMAT = "draggan-stylegan2"
@@ -30,8 +31,6 @@ def load(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Mo
     float32, with no parameter requiring a gradient. Raises ModelError with one sentence for every file that
     cannot be used.
     """
-    from .importers import import_model  # here, because the importers build Models with this module's neighbours
-
     path = Path(path)
     try:
         with path.open("rb") as file:
@@ -50,8 +49,8 @@ def load(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Mo
 def save(model: Model, path: str | os.PathLike[str], dtype: torch.dtype = torch.float32) -> None:
     """Write `model` to `path` as our safetensors: first under a temporary name, then renamed into place.
 
-    `dtype` torch.float16 halves the file; loading always gives float32. Raises ModelError when the folder cannot
-    be written.
+    `dtype` torch.float16 halves the file; loading always gives float32. Raises ModelError when the folder
+    cannot be written.
     """
     path = Path(path)
     tensors = dict(model.generator.state_dict())
@@ -60,17 +59,18 @@ def save(model: Model, path: str | os.PathLike[str], dtype: torch.dtype = torch.
     stored = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in tensors.items()}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        save_file(stored, temporary, metadata=_header(model))
+        temporary.write_bytes(to_bytes(stored, _header(model)))
         os.replace(temporary, path)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"The model cannot be written to {path}: {error}.") from error
+    except OSError as error:
+        raise ModelError(f"The model cannot be written to {path}: {error.strerror or error}.") from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def _header(model: Model) -> dict[str, str]:
     discriminator = model.discriminator
-    architecture = to_json(model.generator.architecture, discriminator.architecture if discriminator else None)
+    of_discriminator = None if discriminator is None else discriminator.architecture
+    architecture = to_json(model.generator.architecture, of_discriminator)
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -104,15 +104,15 @@ def _load_own(path: Path) -> Model:
         )
     if header.get("format_version") != FORMAT_VERSION:
         raise ModelError(f"The model file {path} was written by a newer version; update this program first.")
-    of_generator, of_discriminator = from_json(_json(header, "architecture", path))
+    of_generator, of_discriminator = from_json(_json(header, "architecture", path), str(path))
     preset = _json(header, "preset", path)
     with torch.device("meta"):
         generator = Generator(of_generator)
         discriminator = Discriminator(of_discriminator) if of_discriminator else None
-    fill(generator, {name: t for name, t in tensors.items() if not name.startswith(DISCRIMINATOR)})
+    fill(generator, {name: t for name, t in tensors.items() if not name.startswith(DISCRIMINATOR)}, str(path))
     if discriminator is not None:
         own = {name[len(DISCRIMINATOR) :]: t for name, t in tensors.items() if name.startswith(DISCRIMINATOR)}
-        fill(discriminator, own)
+        fill(discriminator, own, str(path))
     metadata = Metadata(
         name=header.get("name", path.stem),
         licence=header.get("licence", "unknown"),

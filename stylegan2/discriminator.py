@@ -16,7 +16,7 @@ from .mapping import DenseStack
 
 
 class Convolution(nn.Module):
-    """Plain convolution of odd kernel size; halves the picture when `down`; with bias and leaky ReLU when `leaky`."""
+    """Plain convolution; halves the picture when `down`; with bias and leaky ReLU when `leaky`."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Convolution(nn.Module):
 
 
 class DiscriminatorBlock(nn.Module):
-    """Two convolutions beside a linear shortcut, at half the size; the first block starts from the colours."""
+    """Two convolutions beside a linear shortcut, to half the size; the first block starts at the colours."""
 
     def __init__(self, architecture: DiscriminatorBlockArchitecture, img_channels: int | None) -> None:
         super().__init__()
@@ -81,8 +81,8 @@ class DiscriminatorBlock(nn.Module):
 def minibatch_stddev(x: Tensor, group_size: int | None, num_channels: int) -> Tensor:
     """Append `num_channels` maps to `x` that tell how much the pictures of a group differ.
 
-    The batch is split into groups of at most `group_size` pictures (None = all); every g-th picture belongs to
-    the same group, as in the published networks. A batch that does not split evenly gets smaller groups.
+    The batch is split into groups of at most `group_size` pictures (None = all); every n-th picture belongs
+    to the same group, as in the published networks. A batch that does not split evenly gets smaller groups.
     """
     count, channels, height, width = x.shape
     group = min(group_size or count, count)
@@ -102,7 +102,8 @@ class DiscriminatorEpilogue(nn.Module):
         channels = architecture.final_channels
         height, width = architecture.final_size
         self.group_size, self.num_channels = architecture.mbstd_group_size, architecture.mbstd_num_channels
-        self.conv = Convolution(channels + self.num_channels, channels, 3, conv_clamp=architecture.final_clamp)
+        before = channels + self.num_channels
+        self.conv = Convolution(before, channels, 3, conv_clamp=architecture.final_clamp)
         self.fc = Dense(channels * height * width, channels, leaky=True)
         self.out = Dense(channels, cmap_dim or 1)
 
@@ -163,8 +164,8 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor, c: Tensor | None = None) -> Tensor:
         """Logits [N, 1] of `image` [N, 3, H, W] in -1..1; above zero = looks real.
 
-        They depend on the whole batch (minibatch standard deviation). Raises ModelError when the size is another
-        one or the model has classes and `c` [N, c_dim] is missing.
+        They depend on the whole batch (minibatch standard deviation). Raises ModelError when the size is
+        another one, or the model has classes and `c` [N, c_dim] is missing.
         """
         x = self.b4(self.features(image)[-1])
         if self.mapping is None:

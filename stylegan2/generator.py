@@ -18,7 +18,12 @@ class SynthesisBlock(nn.Module):
     """Everything at one resolution: two convolutions (the first block has one) and the colours."""
 
     def __init__(
-        self, architecture: SynthesisBlockArchitecture, in_channels: int, size: tuple[int, int], w_dim: int, rgb: int
+        self,
+        architecture: SynthesisBlockArchitecture,
+        in_channels: int,
+        size: tuple[int, int],
+        w_dim: int,
+        img_channels: int,
     ) -> None:
         super().__init__()
         channels, clamps, noises = architecture.channels, architecture.conv_clamp, architecture.use_noise
@@ -31,15 +36,15 @@ class SynthesisBlock(nn.Module):
             self.conv0 = SynthesisLayer(
                 in_channels, channels, w_dim, size, up=True, use_noise=noises[0], conv_clamp=clamps[0]
             )
-        self.conv1 = SynthesisLayer(channels, channels, w_dim, size, use_noise=noises[-1], conv_clamp=clamps[-2])
-        self.torgb = ToRGB(channels, rgb, w_dim, conv_clamp=clamps[-1])
+        self.conv1 = SynthesisLayer(
+            channels, channels, w_dim, size, use_noise=noises[-1], conv_clamp=clamps[-2]
+        )
+        self.torgb = ToRGB(channels, img_channels, w_dim, conv_clamp=clamps[-1])
 
     def convolve(self, x: Tensor | None, ws: Tensor, noise_mode: NoiseMode) -> Tensor:
-        """The block's features [N, C, H, W] from those of the block before and `ws` [N, convolutions, w_dim]."""
-        if x is None:
-            x = self.const.expand(ws.shape[0], -1, -1, -1)
-        else:
-            x = self.conv0(x, ws[:, 0], noise_mode)
+        """Features [N, C, H, W] from those of the block before and `ws` [N, number of convolutions, w_dim]."""
+        count = ws.shape[0]
+        x = self.const.expand(count, -1, -1, -1) if x is None else self.conv0(x, ws[:, 0], noise_mode)
         return self.conv1(x, ws[:, -1], noise_mode)
 
     def add_colours(self, image: Tensor | None, x: Tensor, w: Tensor) -> Tensor:
@@ -59,8 +64,10 @@ class SynthesisNetwork(nn.Module):
         in_channels = 0
         for i, block in enumerate(architecture.blocks):
             size = (height << i, width << i)
-            module = SynthesisBlock(block, in_channels, size, architecture.mapping.w_dim, architecture.img_channels)
-            self.add_module(f"b{block.resolution}", module)
+            w_dim, img_channels = architecture.mapping.w_dim, architecture.img_channels
+            self.add_module(
+                f"b{block.resolution}", SynthesisBlock(block, in_channels, size, w_dim, img_channels)
+            )
             in_channels = block.channels
 
     def forward(self, ws: Tensor, noise_mode: NoiseMode = "const") -> Tensor:
@@ -91,7 +98,7 @@ class SynthesisNetwork(nn.Module):
         return 1 + 2 * self.block_resolutions.index(block)
 
     def _run(self, ws: Tensor, noise_mode: NoiseMode) -> Iterator[tuple[int, SynthesisBlock, Tensor]]:
-        """Compute block after block, as far as the caller asks: how many w were used so far, block, its features.
+        """Compute block after block, as far as asked: how many w were used so far, the block, its features.
 
         The block's torgb shares its w with the next block's first convolution: ws[:, that number].
         """

@@ -1,8 +1,8 @@
 """The layers of StyleGAN2 in plain PyTorch: dense, modulated convolution, resampling, to RGB.
 
-Weights are stored with unit variance and scaled at run time ("equalised learning rate"), as the published files
-hold them. All tensors are float32 [N, C, H, W]. Source: Karras et al. 2020, "Analyzing and Improving the Image
-Quality of StyleGAN", section 2 and appendix B.
+Weights are stored with unit variance and scaled at run time ("equalised learning rate"), as the published
+files hold them. All tensors are float32 [N, C, H, W]. Source: Karras et al. 2020, "Analyzing and Improving
+the Image Quality of StyleGAN", section 2 and appendix B.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ EPSILON = 1e-8
 def activate(x: Tensor, clamp: float | None = None) -> Tensor:
     """Leaky ReLU of `x`, overwriting it, then clamping to +-`clamp`.
 
-    The caller multiplies by GAIN beforehand: leaky_relu(a x) = a leaky_relu(x) for a > 0, so the gain can ride on
-    the weights or the demodulation instead of costing a pass over the picture.
+    The caller multiplies by GAIN beforehand: leaky_relu(a x) = a leaky_relu(x) for a > 0, so the gain can
+    ride on the weights or the demodulation instead of costing a pass over the picture.
     """
     x = F.leaky_relu_(x, SLOPE)
     return x if clamp is None else x.clamp(-clamp, clamp)
@@ -85,9 +85,9 @@ class Dense(nn.Module):
 class SynthesisLayer(nn.Module):
     """Modulated 3 x 3 convolution, noise, bias and leaky ReLU; doubles the size of the picture when `up`.
 
-    Modulating the weights by the style s and demodulating them (equations 1 and 3 of the paper) is the same as
-    scaling the input channels by s and the output channels by d = 1 / sqrt(sum_i,k (s_i w_oik)^2). Which is
-    cheaper depends on the sizes, see `_folds`.
+    Modulating the weights by the style s and demodulating them (equations 1 and 3 of the paper) is the same
+    as scaling the input channels by s and the output channels by d = 1 / sqrt(sum_i,k (s_i w_oik)^2). Which
+    is cheaper depends on the sizes, see `_folds`.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class SynthesisLayer(nn.Module):
         return activate(y, self.conv_clamp)
 
     def _folds(self, x: Tensor, style: Tensor) -> bool:
-        """Whether to scale the weights: only for one picture, when no gradient flows to w, and if it saves work."""
+        """Whether to scale the weights: one picture, no gradient to w, and fewer weights than activations."""
         needs_gradient = style.requires_grad or self.weight.requires_grad
         return x.shape[0] == 1 and not needs_gradient and self.weight.numel() < x.numel()
 
@@ -146,7 +146,7 @@ class SynthesisLayer(nn.Module):
         return (style.square() @ self._weight_squares().T + EPSILON).rsqrt()
 
     def _weight_squares(self) -> Tensor:
-        """Sum over the kernel of w^2, [C_out, C_in]; kept until the weights change, unless they are being tuned."""
+        """Sum over the kernel of w^2, [C_out, C_in]; kept until the weights change, unless they are tuned."""
         if self.weight.requires_grad:
             return self.weight.square().sum((2, 3))
         state = (self.weight._version, self.weight.data_ptr(), self.weight.device, self.weight.dtype)
@@ -163,7 +163,9 @@ class SynthesisLayer(nn.Module):
 class ToRGB(nn.Module):
     """Modulated 1 x 1 convolution to the colours, without demodulation: [N, C, H, W] -> [N, 3, H, W]."""
 
-    def __init__(self, in_channels: int, img_channels: int, w_dim: int, conv_clamp: float | None = None) -> None:
+    def __init__(
+        self, in_channels: int, img_channels: int, w_dim: int, conv_clamp: float | None = None
+    ) -> None:
         super().__init__()
         self.affine = Dense(w_dim, in_channels, bias_init=1.0)
         self.weight = nn.Parameter(torch.randn(img_channels, in_channels, 1, 1))

@@ -60,7 +60,7 @@ class MappingNetwork(DenseStack):
         """Latent codes for the synthesis.
 
         Args: z [N, z_dim] drawn from N(0, I); c [N, c_dim] one-hot labels when the model has classes;
-        truncation_psi 1 = as drawn, 0 = the mean; truncation_cutoff = how many layers are truncated (None = all).
+        truncation_psi 1 = as drawn, 0 = the mean; truncation_cutoff = how many layers it is for (None = all).
         Returns: [N, num_ws, w_dim]. Raises ModelError when a label is needed and missing.
         """
         ws = self.transform(z, c)[:, None].repeat(1, self.num_ws, 1)

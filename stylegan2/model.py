@@ -25,7 +25,10 @@ class Metadata:
 
 @dataclass
 class Model:
-    """`discriminator` is None when the file has none; `sha256` is of the file that was read, "" for a new model."""
+    """A generator, and its discriminator where the file has one.
+
+    `sha256` is of the file that was read, "" for a new model.
+    """
 
     generator: Generator
     discriminator: Discriminator | None
@@ -33,24 +36,28 @@ class Model:
     sha256: str = ""
 
 
-def fill(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Give `network` (built on the meta device, so that it cost no memory) its weights, as frozen float32.
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], file: str) -> None:
+    """Give `network` (built on the meta device, at no cost in memory) its weights, as frozen float32.
 
-    Raises ModelError when one is missing, left over, of another shape or not a floating-point number. Left over
-    resampling filters are fine: NVIDIA's files store them in layers that do not resample.
+    `file` names the model file in messages. Raises ModelError when a tensor is missing, left over, of another
+    shape or not of floating-point numbers. Left over resampling filters are fine: NVIDIA's files store them
+    in layers that do not resample.
     """
     wanted = network.state_dict()
     for name, parameter in wanted.items():
         tensor = tensors.get(name)
         if tensor is None:
-            raise ModelError(f"The model file lacks {name}; it is incomplete, get it again.")
+            raise ModelError(f"The model file {file} lacks {name}; it is incomplete, get it again.")
         if tensor.shape != parameter.shape or not tensor.is_floating_point():
             raise ModelError(
-                f"The model file's {name} is {tensor.dtype} {list(tensor.shape)} where {list(parameter.shape)} "
-                "belongs; its description does not fit its weights, get the file again."
+                f"In the model file {file}, {name} is {tensor.dtype} {list(tensor.shape)} where "
+                f"floating-point numbers {list(parameter.shape)} belong; get it again."
             )
     extra = [name for name in tensors if name not in wanted and not name.endswith("resample_filter")]
     if extra:
-        raise ModelError(f"The model file holds {extra[0]}, which no part of a StyleGAN2 network uses.")
+        raise ModelError(
+            f"The model file {file} holds {extra[0][:80]}, which is no part of a StyleGAN2 network; "
+            "choose another file."
+        )
     network.load_state_dict({name: tensors[name].float().contiguous() for name in wanted}, assign=True)
     network.eval().requires_grad_(False)

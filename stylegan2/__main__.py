@@ -1,0 +1,87 @@
+"""Command line: `python -m stylegan2 info FILE` and `python -m stylegan2 convert IN OUT.safetensors`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from . import Model, ModelError, load, save
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 = done, 2 = refused with one sentence on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "info":
+            print(describe(load(options.file)))
+        else:
+            convert(options)
+    except ModelError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m stylegan2", description="Look at StyleGAN2 model files.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    info = commands.add_parser("info", help="say what a model file holds")
+    info.add_argument("file", type=Path)
+    converter = commands.add_parser("convert", help="write a model file as safetensors")
+    converter.add_argument("input", type=Path)
+    converter.add_argument("output", type=Path, help="a name that ends in .safetensors")
+    for field in ("name", "licence", "source"):
+        converter.add_argument(f"--{field}", help=f"the {field} to write into the new file")
+    return parser
+
+
+def describe(model: Model) -> str:
+    """Several lines: name, licence, source, sizes, layers, preset."""
+    g, d, metadata = model.generator, model.discriminator, model.metadata
+    height, width = g.image_size
+    weights = sum(p.numel() for p in g.parameters())
+    blocks = g.architecture.blocks
+    clamps = sorted({clamp for block in blocks for clamp in block.conv_clamp if clamp is not None})
+    rows = {
+        "name": metadata.name,
+        "licence": metadata.licence,
+        "source": metadata.source,
+        "sha256": model.sha256,
+        "image": f"{width} x {height} pixels, {g.img_channels} channels",
+        "latents": f"z {g.z_dim}, classes {g.c_dim}, w {g.w_dim}, {g.num_ws} layers in W+",
+        "mapping": f"{g.architecture.mapping.num_layers} layers",
+        "channels": ", ".join(f"b{block.resolution}: {block.channels}" for block in blocks),
+        "noise": "yes" if any(flag for block in blocks for flag in block.use_noise) else "no",
+        "clamped at": ", ".join(f"{clamp:g}" for clamp in clamps) or "not clamped",
+        "half precision": f"{g.architecture.num_fp16_res} blocks when trained; computed in float32 here",
+        "generator": f"{weights / 1e6:.1f} million weights",
+        "discriminator": "none"
+        if d is None
+        else f"{sum(p.numel() for p in d.parameters()) / 1e6:.1f} million weights",
+        "preset": json.dumps(metadata.preset) if metadata.preset else "none",
+    }
+    return "\n".join(f"{title + ':':16}{value}" for title, value in rows.items())
+
+
+def convert(options: argparse.Namespace) -> None:
+    """Read options.input and write options.output. Raises ModelError; nothing half-written is left behind."""
+    source, target = options.input, options.output
+    if target.suffix != ".safetensors":
+        raise ModelError(f"The output {target} should have a name that ends in .safetensors.")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise ModelError(f"The output {target} is the input itself; choose another name.")
+    if not target.parent.is_dir():
+        raise ModelError(f"The folder {target.parent} does not exist; create it or choose another.")
+    model = load(source)
+    given = {key: getattr(options, key) for key in ("name", "licence", "source")}
+    given = {key: value for key, value in given.items() if value is not None}
+    model.metadata = dataclasses.replace(model.metadata, **given)
+    save(model, target)
+    print(f"{target} written: {target.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""A PyTorch module as a pickle describes it: typed access to its attributes, children and tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import ModelError
+from .tensors import is_call, number
+
+PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
+MAX_DEPTH = 8
+
+
+def stored_module(node: Any, path: str, name: str) -> StoredModule:
+    """The module behind a call of NVIDIA's persistence mechanism; its module_src stays an unread string.
+
+    Raises ModelError when `node` is something else.
+    """
+    meta = node.args[0] if is_call(node, PERSISTENT) and len(node.args) == 1 else None
+    if not isinstance(meta, dict) or meta.get("type") != "class" or not isinstance(meta.get("state"), dict):
+        raise ModelError(
+            f"The model file {path} has no StyleGAN2 network under {name}; "
+            "choose NVIDIA's .pkl or a .safetensors file."
+        )
+    class_name = meta.get("class_name")
+    return StoredModule(meta["state"], class_name if isinstance(class_name, str) else "?", path, name)
+
+
+class StoredModule:
+    """One module; every getter raises ModelError when the file says something else than a StyleGAN2 would."""
+
+    def __init__(self, state: dict[Any, Any], class_name: str, path: str, name: str) -> None:
+        self.state, self.class_name, self.path, self.name = state, class_name[:40], path, name
+
+    def unusual(self, attribute: str) -> ModelError:
+        value = self.state.get(attribute, "missing")
+        shown = (
+            repr(value)[:40]
+            if isinstance(value, (str, int, float)) or value is None
+            else type(value).__name__
+        )
+        return ModelError(
+            f"The model file {self.path} holds a network that this version cannot compute: "
+            f"{attribute} of {self.name} is {shown}; choose a StyleGAN2 model of the default kind."
+        )
+
+    # Attributes
+
+    def expect(self, attribute: str, value: str | int) -> None:
+        found = self.state.get(attribute)
+        if type(found) is not type(value) or found != value:
+            raise self.unusual(attribute)
+
+    def expect_number(self, attribute: str, value: float) -> None:
+        if not math.isclose(self.number(attribute), value, rel_tol=1e-5):
+            raise self.unusual(attribute)
+
+    def flag(self, attribute: str) -> bool:
+        value = self.state.get(attribute)
+        if not isinstance(value, bool):
+            raise self.unusual(attribute)
+        return value
+
+    def whole(self, attribute: str) -> int:
+        value = self.state.get(attribute)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.unusual(attribute)
+        return value
+
+    def whole_or_none(self, attribute: str) -> int | None:
+        return None if attribute in self.state and self.state[attribute] is None else self.whole(attribute)
+
+    def whole_numbers(self, attribute: str) -> list[int]:
+        value = self.state.get(attribute)
+        if not isinstance(value, list) or not 1 <= len(value) <= 16 or not all(type(n) is int for n in value):
+            raise self.unusual(attribute)
+        return value
+
+    def number(self, attribute: str) -> float:
+        value = number(self.state.get(attribute))
+        if value is None or not math.isfinite(value):
+            raise self.unusual(attribute)
+        return value
+
+    def number_or_none(self, attribute: str) -> float | None:
+        return None if attribute in self.state and self.state[attribute] is None else self.number(attribute)
+
+    # Children and tensors
+
+    def _entries(self, attribute: str) -> dict[Any, Any]:
+        """A module's dictionary: a plain one, or the OrderedDict of older versions of PyTorch."""
+        value = self.state.get(attribute)
+        if is_call(value, "collections.OrderedDict"):
+            return value.items
+        if not isinstance(value, dict):
+            raise self.unusual(attribute)
+        return value
+
+    def has_child(self, name: str) -> bool:
+        return self._entries("_modules").get(name) is not None
+
+    def child(self, name: str) -> StoredModule:
+        if not self.has_child(name):
+            raise ModelError(
+                f"The model file {self.path} holds no StyleGAN2 network: {self.name} has no {name}; "
+                "choose a StyleGAN2 model."
+            )
+        return stored_module(self._entries("_modules")[name], self.path, f"{self.name}.{name}")
+
+    def own_tensors(self) -> dict[str, Any]:
+        """Parameters and buffers together: frozen layers keep their weights among the buffers."""
+        both = self._entries("_parameters") | self._entries("_buffers")
+        return {name: node for name, node in both.items() if isinstance(name, str) and node is not None}
+
+    def shape(self, tensor: str) -> tuple[int, ...]:
+        """The shape of one of the module's own tensors, of at least two dimensions."""
+        node = self.own_tensors().get(tensor)
+        if is_call(node, "torch._utils._rebuild_parameter") and node.args:
+            node = node.args[0]
+        shape = (
+            node.args[2] if is_call(node, "torch._utils._rebuild_tensor_v2") and len(node.args) > 3 else None
+        )
+        if not isinstance(shape, tuple) or not 2 <= len(shape) <= 4:
+            raise self.unusual(tensor)
+        if not all(type(side) is int and 0 < side < 1 << 20 for side in shape):
+            raise self.unusual(tensor)
+        return shape
+
+    def tensor_nodes(self, depth: int = 0) -> Iterator[tuple[str, Any]]:
+        """The full names (from this module down) and undecoded tensors of the module and all its children."""
+        if depth > MAX_DEPTH:
+            raise self.unusual("_modules")
+        yield from self.own_tensors().items()
+        for name in self._entries("_modules"):
+            if isinstance(name, str) and self.has_child(name):
+                for inner, node in self.child(name).tensor_nodes(depth + 1):
+                    yield f"{name}.{inner}", node

@@ -1,0 +1,219 @@
+"""NVIDIA's PyTorch pickles (stylegan2-ada-pytorch, stylegan3, self-distilled StyleGAN, StyleGAN-Human).
+
+Every module in such a file is a call that would run Python source stored beside its state. The source is
+ignored; our networks are built from the state: the tensors, and the attributes that each module stored about
+itself. Nothing is taken from a default, because the programs that wrote these files differ in theirs.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..architecture import (
+    DiscriminatorArchitecture,
+    DiscriminatorBlockArchitecture,
+    GeneratorArchitecture,
+    MappingArchitecture,
+    SynthesisBlockArchitecture,
+)
+from ..architecture import check as check_architecture
+from ..discriminator import Discriminator
+from ..errors import ModelError
+from ..generator import Generator
+from ..model import Metadata, Model, fill
+from .modules import StoredModule, stored_module
+from .tensors import TensorReader
+
+log = logging.getLogger(__name__)
+
+NAMES = frozenset(
+    {
+        "torch_utils.persistence._reconstruct_persistent_obj",
+        "dnnlib.util.EasyDict",
+        "collections.OrderedDict",
+        "torch._utils._rebuild_tensor_v2",
+        "torch._utils._rebuild_parameter",
+        "torch.storage._load_from_bytes",
+        "numpy.core.multiarray.scalar",
+        "numpy._core.multiarray.scalar",
+        "numpy.core.multiarray._reconstruct",
+        "numpy._core.multiarray._reconstruct",
+        "numpy.ndarray",
+        "numpy.dtype",
+        "builtins.set",
+    }
+)
+
+
+def build(content: dict[Any, Any], path: Path, size: int) -> Model:
+    """The model of a pickle's dictionary: G_ema (else G), and D if it fits. Raises ModelError."""
+    tensors = TensorReader(str(path), size)
+    g = stored_module(content.get("G_ema") or content.get("G"), str(path), "G_ema")
+    architecture = _generator(g)
+    with torch.device("meta"):
+        generator = Generator(architecture)
+    fill(generator, _weights(g, tensors), str(path))
+    metadata = Metadata(name=path.stem, source=f"imported from {path.name}")
+    return Model(generator, _try_discriminator(content.get("D"), generator, path, tensors), metadata)
+
+
+def _weights(module: StoredModule, tensors: TensorReader) -> dict[str, Tensor]:
+    return {name: tensors.tensor(node) for name, node in module.tensor_nodes()}
+
+
+def _try_discriminator(
+    node: Any, generator: Generator, path: Path, tensors: TensorReader
+) -> Discriminator | None:
+    """The discriminator, or None (with a line in the log) when none belongs to this generator."""
+    if node is None:
+        return None
+    try:
+        d = stored_module(node, str(path), "D")
+        architecture = _discriminator(d)
+        with torch.device("meta"):
+            discriminator = Discriminator(architecture)
+        if discriminator.image_size != generator.image_size:
+            raise ModelError("its pictures have another size than the generator's.")
+        fill(discriminator, _weights(d, tensors), str(path))
+    except ModelError as error:
+        log.warning("The discriminator in %s is left out: %s", path, error)
+        return None
+    return discriminator
+
+
+# The generator
+
+
+def _generator(g: StoredModule) -> GeneratorArchitecture:
+    synthesis = g.child("synthesis")
+    if not synthesis.has_child("b4"):
+        raise ModelError(
+            f"The model file {g.path} holds another kind of generator (StyleGAN3's, perhaps); "
+            "choose a StyleGAN2 model."
+        )
+    resolutions = synthesis.whole_numbers("block_resolutions")
+    blocks = tuple(_synthesis_block(synthesis.child(f"b{r}"), r) for r in resolutions)
+    const = synthesis.child("b4").shape("const")
+    architecture = GeneratorArchitecture(
+        mapping=_mapping(g.child("mapping")),
+        img_channels=synthesis.whole("img_channels"),
+        const_size=(const[-2], const[-1]),
+        blocks=blocks,
+        num_fp16_res=sum(synthesis.child(f"b{r}").flag("use_fp16") for r in resolutions),
+    )
+    check_architecture(architecture, g.path)
+    return architecture
+
+
+def _synthesis_block(block: StoredModule, resolution: int) -> SynthesisBlockArchitecture:
+    block.expect("architecture", "skip")
+    convolutions = [block.child(name) for name in (["conv1"] if resolution == 4 else ["conv0", "conv1"])]
+    for i, layer in enumerate(convolutions):
+        _expect_activation(layer)
+        layer.expect("up", 2 if len(convolutions) == 2 and i == 0 else 1)
+        layer.expect("padding", 1)
+        _expect_dense(layer.child("affine"), leaky=False)
+    torgb = block.child("torgb")
+    torgb.expect_number("weight_gain", 1 / math.sqrt(torgb.shape("weight")[1]))
+    _expect_dense(torgb.child("affine"), leaky=False)
+    return SynthesisBlockArchitecture(
+        resolution=resolution,
+        channels=convolutions[-1].shape("weight")[0],
+        use_noise=tuple(layer.flag("use_noise") for layer in convolutions),
+        conv_clamp=tuple(layer.number_or_none("conv_clamp") for layer in (*convolutions, torgb)),
+    )
+
+
+def _mapping(mapping: StoredModule) -> MappingArchitecture:
+    count = mapping.whole("num_layers")
+    if not 1 <= count <= 64:
+        raise mapping.unusual("num_layers")
+    layers = [mapping.child(f"fc{i}") for i in range(count)]
+    lr_multiplier = layers[0].number("bias_gain")
+    for layer in layers:
+        _expect_dense(layer, leaky=True, lr_multiplier=lr_multiplier)
+    embed_features = 0
+    if mapping.whole("c_dim"):
+        _expect_dense(mapping.child("embed"), leaky=False)
+        embed_features = mapping.child("embed").shape("weight")[0]
+    return MappingArchitecture(
+        z_dim=mapping.whole("z_dim"),
+        c_dim=mapping.whole("c_dim"),
+        w_dim=mapping.whole("w_dim"),
+        num_layers=count,
+        embed_features=embed_features,
+        layer_features=layers[0].shape("weight")[0],
+        lr_multiplier=lr_multiplier,
+    )
+
+
+# The discriminator
+
+
+def _discriminator(d: StoredModule) -> DiscriminatorArchitecture:
+    resolutions = d.whole_numbers("block_resolutions")
+    epilogue = d.child("b4")
+    epilogue.expect("architecture", "resnet")
+    has_minibatch = epilogue.has_child("mbstd")
+    _expect_convolution(epilogue.child("conv"), kernel=3, down=1)
+    channels = epilogue.child("conv").shape("weight")[0]
+    _expect_dense(epilogue.child("fc"), leaky=True)
+    _expect_dense(epilogue.child("out"), leaky=False)
+    architecture = DiscriminatorArchitecture(
+        img_channels=d.whole("img_channels"),
+        blocks=tuple(_discriminator_block(d.child(f"b{r}"), r, i == 0) for i, r in enumerate(resolutions)),
+        final_size=(4, epilogue.child("fc").shape("weight")[1] // (4 * max(channels, 1))),
+        final_channels=channels,
+        final_clamp=epilogue.child("conv").number_or_none("conv_clamp"),
+        mbstd_group_size=epilogue.child("mbstd").whole_or_none("group_size") if has_minibatch else None,
+        mbstd_num_channels=epilogue.child("mbstd").whole("num_channels") if has_minibatch else 0,
+        mapping=_mapping(d.child("mapping")) if d.whole("c_dim") else None,
+    )
+    check_architecture(architecture, d.path)
+    return architecture
+
+
+def _discriminator_block(block: StoredModule, resolution: int, first: bool) -> DiscriminatorBlockArchitecture:
+    block.expect("architecture", "resnet")
+    conv0, conv1, skip = (block.child(name) for name in ("conv0", "conv1", "skip"))
+    _expect_convolution(conv0, kernel=3, down=1)
+    _expect_convolution(conv1, kernel=3, down=2)
+    _expect_convolution(skip, kernel=1, down=2, leaky=False)
+    layers = [conv0, conv1, skip]
+    if first:
+        layers.append(block.child("fromrgb"))
+        _expect_convolution(layers[-1], kernel=1, down=1)
+    return DiscriminatorBlockArchitecture(
+        resolution=resolution,
+        in_channels=conv0.shape("weight")[1],
+        out_channels=conv1.shape("weight")[0],
+        conv_clamp=tuple(layer.number_or_none("conv_clamp") for layer in layers),
+    )
+
+
+# What the layers must say about themselves for our own to compute the same
+
+
+def _expect_activation(layer: StoredModule, leaky: bool = True) -> None:
+    layer.expect("activation", "lrelu" if leaky else "linear")
+    layer.expect_number("act_gain", math.sqrt(2) if leaky else 1.0)
+
+
+def _expect_dense(layer: StoredModule, *, leaky: bool, lr_multiplier: float = 1.0) -> None:
+    layer.expect("activation", "lrelu" if leaky else "linear")
+    layer.expect_number("bias_gain", lr_multiplier)
+    layer.expect_number("weight_gain", lr_multiplier / math.sqrt(layer.shape("weight")[1]))
+
+
+def _expect_convolution(layer: StoredModule, *, kernel: int, down: int, leaky: bool = True) -> None:
+    _expect_activation(layer, leaky)
+    layer.expect("up", 1)
+    layer.expect("down", down)
+    layer.expect("padding", kernel // 2)
+    layer.expect_number("weight_gain", 1 / math.sqrt(layer.shape("weight")[1] * kernel**2))
