@@ -1,8 +1,8 @@
 """Three animals to show what a drag does: a head that turns, ears that grow, a mouth that opens.
 
 Each is a rendered picture of factors no training picture had, and a change of ONE factor that is asked for by
-dragging: handles are landmarks of the picture, targets are where the same landmarks are when the factor has the
-asked value. What a drag achieved is measured with `sweep`.
+dragging: handles are landmarks of the picture, targets are where the same landmarks are when the factor has
+the asked value. What a drag achieved is measured with `sweep`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Example:
-    """One animal and the change that is asked of it. Points are (x, y) in pixels, (0, 0) the top left corner."""
+    """One animal and the change asked of it. Points are (x, y) in pixels, (0, 0) the top left corner."""
 
     name: str
     factor: str  # the one that is to change
@@ -36,7 +36,7 @@ class Example:
     handles: tuple[str, ...]  # landmarks that are dragged
     pinned: tuple[str, ...] = ()  # landmarks that stay
     movable: tuple[float, float, float, float] | None = None
-    """Ellipse that may move: centre x, y and radii, relative to the mean of handles and targets, in head widths."""
+    """What may move, an ellipse: centre (from the middle of handles and targets) and radii, in head widths."""
     look: Mapping[str, float] = field(default_factory=dict)  # the other factors, where they are not 0.5
 
     @cached_property
@@ -82,7 +82,7 @@ class Example:
         return (inside * 255).astype(np.uint8)
 
     def achieved(self, edited: np.ndarray, box: Box | None = None) -> Sweep:
-        """What value of the factor an edited picture uint8 `[500, 700, 3]` shows, all other factors as they were."""
+        """The value of the factor that an edited picture, uint8 `[500, 700, 3]`, shows; all others as they were."""
         return sweep(edited, self.factors, self.factor, SWEEP_VALUES, box)
 
     def _place(self, name: str, value: float) -> Point:

@@ -76,9 +76,8 @@ def from_latent(z: Tensor) -> Tensor:
     The first 36 coordinates of z, normalised to a root mean square of 1 as the mapping does, through the
     Gaussian CDF.
     """
-    z = z.double()
-    z = z / (z.square().mean(dim=1, keepdim=True) + 1e-8).sqrt()
-    return torch.special.ndtr(z[:, :COUNT]).float()
+    normalised = z / (z.square().mean(dim=1, keepdim=True) + 1e-8).sqrt()
+    return torch.special.ndtr(normalised[:, :COUNT]).float()
 
 
 def changed(factors: Tensor, name: str, value: float | Tensor) -> Tensor:

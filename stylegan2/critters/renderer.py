@@ -23,7 +23,7 @@ __all__ = ["LANDMARKS", "head_width", "landmark", "landmarks", "render"]
 EDGE = 0.135
 # Where those four rays go, relative to the pixel's centre: a rotated grid.
 SUBPIXELS = ((-0.375, -0.125), (0.125, -0.375), (-0.125, 0.375), (0.375, 0.125))
-CPU_RAYS = 65536  # rays at a time: what the processor's caches hold
+CPU_RAYS = 65_536  # rays at a time, about 256 kB for each intermediate result
 GPU_RAYS = 2_097_152  # what a GPU needs to be busy, at about 1 kB each
 
 
@@ -58,7 +58,8 @@ def _trace(pixels: Tensor, offsets: Tensor, scenes: Animal, height: int, width: 
     `offsets` `[2, P or 1]`, right and down, in pixels, say where in the pixel the ray goes; 0 is its centre.
     """
     colours = torch.empty(3, len(pixels), device=pixels.device)
-    for span, animal in _portions(pixels // (height * width), scenes):
+    portions = _one_by_one if pixels.device.type == "cpu" else _together
+    for span, animal in portions(pixels // (height * width), scenes):
         right, down = offsets[:, span] if offsets.shape[1] > 1 else offsets
         x, y = pixels[span] % width + right + 0.5, pixels[span] // width % height + down + 0.5
         u, v = (2 * x - width) / height, 1 - 2 * y / height
@@ -76,23 +77,25 @@ def _colours(u: Tensor, v: Tensor, animal: Animal) -> Tensor:
     return shading.tone(colours)
 
 
-def _portions(owner: Tensor, scenes: Animal) -> Iterator[tuple[slice, Animal]]:
-    """Cut rays, whose animals have the ascending numbers `[P]`, into portions that suit the device.
+def _one_by_one(owner: Tensor, scenes: Animal) -> Iterator[tuple[slice, Animal]]:
+    """Cut rays, whose animals have the ascending numbers `[P]`, into portions for a CPU.
 
-    A CPU gets few rays of one animal at a time, whose fields are then numbers; a GPU gets many of any
-    animals.
+    Few rays at a time and of one animal only, whose fields are then numbers instead of one value for each
+    ray.
     """
-    if owner.device.type != "cpu":
-        for start in range(0, len(owner), GPU_RAYS):
-            span = slice(start, start + GPU_RAYS)
-            yield span, scenes.at(owner[span])
-        return
     start = 0
     for number, count in enumerate(torch.bincount(owner, minlength=scenes.count).tolist()):
         animal = scenes.at(slice(number, number + 1))
         for first in range(start, start + count, CPU_RAYS):
             yield slice(first, min(first + CPU_RAYS, start + count)), animal
         start += count
+
+
+def _together(owner: Tensor, scenes: Animal) -> Iterator[tuple[slice, Animal]]:
+    """Cut rays into portions for a GPU: many at a time, of any animals."""
+    for start in range(0, len(owner), GPU_RAYS):
+        span = slice(start, start + GPU_RAYS)
+        yield span, scenes.at(owner[span])
 
 
 def _edges(picture: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which value of one factor a picture shows: a measurement of an edit that needs no tracker, only the renderer."""
+"""Which value of a factor a picture shows: a measure of an edit that needs no tracker, only the renderer."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ def sweep(
 ) -> Sweep:
     """Render an animal with each of `values` for the factor `name`, all others as they are, and compare.
 
-    picture: uint8 `[H, W, 3]`. factors: `[36]` or `[1, 36]`. box: (left, top, right, bottom) in pixels, right and
-    bottom not included, to compare only there. Raises ValueError without values or for a box without pixels in it.
+    picture: uint8 `[H, W, 3]`. factors: `[36]` or `[1, 36]`. box: (left, top, right, bottom) in pixels, right
+    and bottom not included, to compare only there. Raises ValueError without values or for a box without
+    pixels in it.
     """
     if not len(values):
         raise ValueError("A sweep needs at least one value to try.")
