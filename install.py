@@ -253,7 +253,7 @@ def environment_makers() -> list[list[str]]:
 
 def pip(environment: Environment, *arguments: str) -> None:
     """Install with the environment's pip, which follows the user's own pip settings."""
-    quiet = [] if sys.stdout is not None and sys.stdout.isatty() else ["--quiet"]
+    quiet = [] if sys.stdout is not None and sys.stdout.isatty() else ["-qq"]
     command = [
         str(environment.python),
         "-m",

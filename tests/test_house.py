@@ -1,0 +1,138 @@
+"""The rules of the house: layers point one way, the top level stays as it is, every pin is exact."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TOP_LEVEL = {
+    *("gimp_plugin", "backend", "stylegan2", "tests", "install.py", "README.md"),
+    *("pyproject.toml", "LICENSE", ".ci", ".gitignore"),
+}
+PURE_PLUGIN_MODULES = ("drags.py", "service.py")
+MACHINE_PATHS = ("/" + "work/", "/" + "srv/", "/" + "opt/", "/" + "farm", "../" + "shared")
+
+
+def tracked_files() -> list[Path]:
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+    return [ROOT / name for name in done.stdout.decode().split("\0") if name and (ROOT / name).exists()]
+
+
+def imported(file: Path) -> Iterator[str]:
+    """The dotted names of all modules that a file imports, wherever in it the import stands."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def offenders(folder: str, forbidden: tuple[str, ...], pattern: str = "**/*.py") -> list[str]:
+    return [
+        f"{file.relative_to(ROOT)} imports {name}"
+        for file in sorted((ROOT / folder).glob(pattern))
+        if "vendor" not in file.parts
+        for name in imported(file)
+        if any(name == module or name.startswith(module + ".") for module in forbidden)
+    ]
+
+
+def test_the_networks_know_nothing_of_the_backend_the_service_or_gimp():
+    assert offenders("stylegan2", ("backend", "gimp_plugin", "gradio", "gradio_client", "gi", "PIL")) == []
+
+
+def test_the_engine_knows_nothing_of_the_service_or_gimp():
+    assert (
+        offenders("backend/editing", ("backend.server", "gradio", "gradio_client", "gi", "gimp_plugin")) == []
+    )
+
+
+def test_the_models_know_nothing_of_the_service_or_gimp():
+    assert (
+        offenders("backend/models", ("backend.server", "gradio", "gradio_client", "gi", "gimp_plugin")) == []
+    )
+
+
+def test_the_backend_never_reaches_into_the_plug_in():
+    assert offenders("backend", ("gi", "gimp_plugin")) == []
+
+
+def test_the_plug_in_uses_nothing_of_the_backend_but_the_wire():
+    assert offenders("gimp_plugin", ("backend", "stylegan2", "torch", "numpy", "PIL", "gradio")) == []
+
+
+@pytest.mark.parametrize("module", PURE_PLUGIN_MODULES)
+def test_the_plug_ins_logic_without_pixels_runs_without_gimp(module: str):
+    assert (ROOT / "gimp_plugin" / "drag_gan" / module).is_file()
+    assert offenders("gimp_plugin/drag_gan", ("gi",), module) == []
+
+
+def test_an_upward_import_would_be_found(tmp_path: Path):
+    (tmp_path / "layers.py").write_text("def late():\n    from backend.editing import points\n")
+    assert "backend.editing" in set(imported(tmp_path / "layers.py"))
+
+
+def test_the_top_level_is_the_agreed_list():
+    assert {file.relative_to(ROOT).parts[0] for file in tracked_files()} <= TOP_LEVEL
+
+
+def test_no_file_names_a_place_of_the_machine_it_was_written_on():
+    found = [
+        f"{file.relative_to(ROOT)}: {path}"
+        for file in tracked_files()
+        if file.suffix in {".py", ".md", ".toml", ".txt", ".json", ".lock", ".po", ".yml", ""}
+        for path in MACHINE_PATHS
+        if re.search(r"(?<![\w.~-])" + re.escape(path), file.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "name", ["backend/requirements.txt", "tests/requirements.txt", "gimp_plugin/vendor.lock"]
+)
+def test_every_package_is_pinned_to_one_version(name: str):
+    lines = [line.strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines()]
+    packages = [line for line in lines if line and not line.startswith(("#", "--hash"))]
+    assert packages
+    assert [line for line in packages if not re.match(r"[A-Za-z0-9_.-]+==[0-9][\w.]*(\s|;|$)", line)] == []
+
+
+@pytest.mark.parametrize("name", ["backend/requirements.txt", "tests/requirements.txt"])
+def test_every_pin_says_why_it_is_there(name: str):
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if "==" in line and not re.search(r"  # \w+", line)] == []
+
+
+def test_python_files_say_in_their_first_line_what_they_are_for():
+    silent = [
+        str(file.relative_to(ROOT))
+        for file in tracked_files()
+        if file.suffix == ".py"
+        and not (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").strip()
+    ]
+    assert silent == []
+
+
+def test_ruff_finds_nothing():
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--output-format=concise", "."],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("platform", ["Linux", "Windows", "Darwin"])
+def test_the_types_fit_on(platform: str):
+    checker = [sys.executable, "-m", "basedpyright", "--pythonpath", sys.executable]
+    done = subprocess.run([*checker, "--pythonplatform", platform], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
