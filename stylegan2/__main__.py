@@ -78,6 +78,7 @@ def convert(options: argparse.Namespace) -> None:
     model = load(source)
     given = {key: getattr(options, key) for key in ("name", "licence", "source")}
     given = {key: value for key, value in given.items() if value is not None}
+    given = {"source": f"{model.metadata.source}, sha256 {model.sha256}"} | given
     model.metadata = dataclasses.replace(model.metadata, **given)
     save(model, target)
     print(f"{target} written: {target.stat().st_size / 1e6:.1f} MB")

@@ -127,7 +127,7 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         with safe_open(path, framework="pt") as file:
             return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, RuntimeError) as error:
-        raise ModelError(f"The model file {path} is damaged; get it again ({error}).") from error
+        raise ModelError(f"The model file {path} is damaged; get it again.") from error
 
 
 def _json(header: dict[str, str], key: str, path: Path) -> object:

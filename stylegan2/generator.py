@@ -42,7 +42,7 @@ class SynthesisBlock(nn.Module):
         self.torgb = ToRGB(channels, img_channels, w_dim, conv_clamp=clamps[-1])
 
     def convolve(self, x: Tensor | None, ws: Tensor, noise_mode: NoiseMode) -> Tensor:
-        """Features [N, C, H, W] from those of the block before and `ws` [N, number of convolutions, w_dim]."""
+        """Features [N, C, H, W] from those of the block before and `ws` [N, convolutions, w_dim]."""
         count = ws.shape[0]
         x = self.const.expand(count, -1, -1, -1) if x is None else self.conv0(x, ws[:, 0], noise_mode)
         return self.conv1(x, ws[:, -1], noise_mode)

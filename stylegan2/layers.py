@@ -147,11 +147,12 @@ class SynthesisLayer(nn.Module):
 
     def _weight_squares(self) -> Tensor:
         """Sum over the kernel of w^2, [C_out, C_in]; kept until the weights change, unless they are tuned."""
-        if self.weight.requires_grad:
+        if self.weight.requires_grad or self.weight.is_inference():
             return self.weight.square().sum((2, 3))
         state = (self.weight._version, self.weight.data_ptr(), self.weight.device, self.weight.dtype)
         if self._squares is None or self._squares[0] != state:
-            self._squares = state, self.weight.detach().square().sum((2, 3))
+            with torch.inference_mode(False):  # what inference mode makes is of no use to a later gradient
+                self._squares = state, self.weight.detach().square().sum((2, 3))
         return self._squares[1]
 
     def _noise(self, y: Tensor, noise_mode: NoiseMode) -> Tensor:

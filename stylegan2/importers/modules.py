@@ -10,7 +10,8 @@ from ..errors import ModelError
 from .tensors import is_call, number
 
 PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
-MAX_DEPTH = 8
+MAX_MODULES = 1000  # the largest published network has about 120
+MAX_CHILDREN = 64
 
 
 def stored_module(node: Any, path: str, name: str) -> StoredModule:
@@ -128,12 +129,20 @@ class StoredModule:
             raise self.unusual(tensor)
         return shape
 
-    def tensor_nodes(self, depth: int = 0) -> Iterator[tuple[str, Any]]:
-        """The full names (from this module down) and undecoded tensors of the module and all its children."""
-        if depth > MAX_DEPTH:
-            raise self.unusual("_modules")
-        yield from self.own_tensors().items()
-        for name in self._entries("_modules"):
-            if isinstance(name, str) and self.has_child(name):
-                for inner, node in self.child(name).tensor_nodes(depth + 1):
-                    yield f"{name}.{inner}", node
+    def tensor_nodes(self) -> Iterator[tuple[str, Any]]:
+        """The full names (from this module down) and undecoded tensors of the module and all its children.
+
+        A module may hold itself in a hostile file, hence the limits.
+        """
+        pending = [("", self)]
+        visited = 0
+        while pending:
+            prefix, module = pending.pop()
+            visited += 1
+            children = module._entries("_modules")
+            if visited > MAX_MODULES or len(children) > MAX_CHILDREN:
+                raise module.unusual("_modules")
+            for name, node in module.own_tensors().items():
+                yield prefix + name, node
+            names = [name for name in children if isinstance(name, str) and children[name] is not None]
+            pending += [(f"{prefix}{name}.", module.child(name)) for name in names]

@@ -1,7 +1,7 @@
 """Tensors and numbers out of a pickle's inert nodes, by reading their bytes; torch.load is never called.
 
 torch.storage._load_from_bytes holds a pickle inside the pickle: what torch.save(storage) wrote in its old
-format. Its five short pickles go through the same inert reader; the numbers behind them are taken as they are.
+format. Its five short pickles go through the same inert reader; the numbers behind them are taken as is.
 """
 
 from __future__ import annotations
