@@ -8,11 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from stylegan2.critters import factors as animal_factors
 from stylegan2.critters.renderer import render
 
 Box = tuple[int, int, int, int]
+COARSE = tuple(step / 20 for step in range(21))
+FINE = tuple(step / 100 for step in range(-4, 5))
 
 
 class Sweep(NamedTuple):
@@ -20,7 +23,7 @@ class Sweep(NamedTuple):
 
     value: float  # the factor's value whose picture is nearest
     error: float  # mean squared error to that picture, of values in 0..255
-    errors: list[float]  # the same for every value that was tried, in their order
+    tried: dict[float, float]  # this error for every value that was tried
 
 
 def swept_factor(
@@ -31,24 +34,45 @@ def swept_factor(
 
 
 def sweep(
-    picture: np.ndarray, factors: Tensor, name: str, values: Sequence[float], box: Box | None = None
+    picture: np.ndarray,
+    factors: Tensor,
+    name: str,
+    values: Sequence[float],
+    box: Box | None = None,
+    height: int | None = None,
 ) -> Sweep:
     """Render an animal with each of `values` for the factor `name`, all others as they are, and compare.
 
     picture: uint8 `[H, W, 3]`. factors: `[36]` or `[1, 36]`. box: (left, top, right, bottom) in pixels, right
-    and bottom not included, to compare only there. Raises ValueError without values or for a box without
-    pixels in it.
+    and bottom not included, to compare only there. height: compare at this smaller size, which is faster.
+    Raises ValueError without values or for a box without pixels in it.
     """
     if not len(values):
         raise ValueError("A sweep needs at least one value to try.")
-    height, width = picture.shape[:2]
-    left, top, right, bottom = box or (0, 0, width, height)
-    wanted = torch.as_tensor(picture[top:bottom, left:right, :3].astype(np.float32))
-    if not wanted.numel():
-        raise ValueError(f"The box {box} holds no pixel of a picture of {width} x {height}.")
-    errors = []
+    left, top, right, bottom = box or (0, 0, picture.shape[1], picture.shape[0])
+    inside = torch.zeros(1, 1, *picture.shape[:2])
+    inside[..., top:bottom, left:right] = 1
+    if not inside.any():
+        raise ValueError(f"The box {box} holds no pixel of the picture; choose one inside of it.")
+    wanted = torch.from_numpy(picture[..., :3].astype(np.float32)).permute(2, 0, 1)[None]
+    if height is not None and height < picture.shape[0]:
+        size = (height, round(picture.shape[1] * height / picture.shape[0]))
+        wanted, inside = (F.interpolate(image, size, mode="area") for image in (wanted, inside))
+    tried: dict[float, float] = {}
     for value in values:
-        tried = render(animal_factors.changed(factors.reshape(1, -1), name, value), height, width)[0]
-        errors.append(float((tried[:, top:bottom, left:right].permute(1, 2, 0) - wanted).square().mean()))
-    best = int(np.argmin(errors))
-    return Sweep(float(values[best]), errors[best], errors)
+        animal = animal_factors.changed(factors.reshape(1, -1), name, value)
+        candidate = render(animal, wanted.shape[2], wanted.shape[3])
+        squares = (candidate - wanted).square() * inside
+        tried[float(value)] = float(squares.sum() / (3 * inside.sum()))
+    best = min(tried, key=tried.__getitem__)
+    return Sweep(best, tried[best], tried)
+
+
+def fine_sweep(
+    picture: np.ndarray, factors: Tensor, name: str, box: Box | None = None, height: int | None = None
+) -> Sweep:
+    """A sweep of the whole range in steps of 0.05, then of the best one's neighbourhood in steps of 0.01."""
+    coarse = sweep(picture, factors, name, COARSE, box, height)
+    around = {round(min(max(coarse.value + step, 0.0), 1.0), 2) for step in FINE}
+    fine = sweep(picture, factors, name, sorted(around), box, height)
+    return Sweep(fine.value, fine.error, {**coarse.tried, **fine.tried})
