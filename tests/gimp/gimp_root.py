@@ -4,10 +4,11 @@
 Standard library only, because install.py uses it before anything else is installed.
 
     python3 tests/gimp/gimp_root.py build [FOLDER]           make sure that there is a GIMP 3, say which one
-    python3 tests/gimp/gimp_root.py run HOME PROGRAM...      run a program beside that GIMP, HOME being its home folder
+    python3 tests/gimp/gimp_root.py run HOME PROGRAM...      run a program beside it, with HOME as home folder
 
-The folder is made by mmdebstrap: as root, in about a minute, 900 MB. Programs run in it by chroot inside a private mount
-namespace: the bind mounts exist for that program and its children alone, so deleting the folder never deletes anything else.
+The folder is made by mmdebstrap: as root, in about a minute, 900 MB. Programs run in it by chroot inside a
+private mount namespace: the bind mounts exist for that program and its children alone, so that deleting the
+folder never deletes anything else.
 """
 
 from __future__ import annotations
@@ -27,16 +28,23 @@ DEFAULT_FOLDER = CLONE / ".cache" / "gimp-3.0"
 SUITE = "trixie"
 DEFAULT_MIRROR = "http://deb.debian.org/debian"
 PACKAGES = (
-    "gimp,python3-gi,gir1.2-gimp-3.0,xvfb,xdotool,openbox,dbus-x11,imagemagick,ca-certificates,fonts-dejavu-core"
+    "gimp,python3-gi,gir1.2-gimp-3.0,"
+    "xvfb,xdotool,openbox,dbus-x11,imagemagick,fonts-dejavu-core,ca-certificates"
 )
 CONSOLES = ("gimp-console-3.0", "gimp-console-3.2", "gimp-console-3")
 DISPLAY_PROGRAMS = ("Xvfb", "openbox", "xdotool", "import")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PRIVATE_MOUNTS = ("unshare", "--mount", "--propagation", "private")
-APT_SETTINGS = ("Acquire::http", "Acquire::https", "Acquire::Check-Valid-Until", "Acquire::Retries", "Acquire::ForceIPv4")
+APT_SETTINGS = (
+    "Acquire::http",
+    "Acquire::https",
+    "Acquire::Check-Valid-Until",
+    "Acquire::Retries",
+    "Acquire::ForceIPv4",
+)
 
-# $1 = the folder, then the folders to share up to "--", then the program. The whole machine is seen at /host, so that a
-# program inside can start one of the machine (the backend, with the machine's own Python and libraries).
+# $1 = the folder, then the folders to share up to "--", then the program. The whole machine is seen at /host,
+# so that a program inside can start one of the machine (the backend, with the machine's Python).
 ENTER = """
 set -e
 root=$1
@@ -81,14 +89,14 @@ class Gimp:
         return home / ".config" / "GIMP" / ".".join(self.version.split(".")[:2])
 
     def command(self, program: Sequence[str], shared: Iterable[Path] = ()) -> list[str]:
-        """The program as this machine must start it; `shared` folders are seen inside under their own absolute paths."""
+        """The program as this machine must start it; `shared` folders keep their absolute paths inside."""
         if self.root is None:
             return list(program)
         folders = [str(folder.resolve()) for folder in shared]
         return [*PRIVATE_MOUNTS, "sh", "-c", ENTER, "sh", str(self.root), *folders, "--", *program]
 
     def environment(self, home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        """A clean environment with a home folder of its own: no settings of the user's GIMP are read or written."""
+        """A clean environment with a home folder of its own: the user's GIMP settings are left alone."""
         return {
             "HOME": str(home),
             "XDG_CONFIG_HOME": str(home / ".config"),
@@ -102,9 +110,14 @@ class Gimp:
         }
 
     def popen(
-        self, program: Sequence[str], home: Path, shared: Iterable[Path] = (), env: Mapping[str, str] | None = None, log=None
+        self,
+        program: Sequence[str],
+        home: Path,
+        shared: Iterable[Path] = (),
+        env: Mapping[str, str] | None = None,
+        log=None,
     ) -> subprocess.Popen[bytes]:
-        """Start a program; its output goes to the open file `log` or nowhere. The process id is the program's own."""
+        """Start a program, output to the open file `log` or nowhere. The process id is the program's own."""
         return subprocess.Popen(
             self.command(program, [home, *shared]),
             env=self.environment(home, env),
@@ -155,7 +168,9 @@ def installed() -> Gimp | None:
     """The GIMP 3 that is installed on this machine, or None."""
     for console in CONSOLES:
         if shutil.which(console, path=PATH):
-            version = _version(subprocess.run([console, "--version"], capture_output=True, text=True, env={"PATH": PATH}))
+            version = _version(
+                subprocess.run([console, "--version"], capture_output=True, text=True, env={"PATH": PATH})
+            )
             return Gimp(None, console, version)
     return None
 
@@ -165,7 +180,9 @@ def _in_folder(folder: Path) -> Gimp:
     _refuse_if_impossible()
     for console in CONSOLES:
         if (folder / "usr" / "bin" / console).exists():
-            asked = subprocess.run(["chroot", str(folder), console, "--version"], capture_output=True, text=True)
+            asked = subprocess.run(
+                ["chroot", str(folder), console, "--version"], capture_output=True, text=True
+            )
             return Gimp(folder, console, _version(asked))
     raise GimpRootError(f"There is no GIMP 3 in {folder}; delete that folder, and it will be built again.")
 
@@ -173,24 +190,32 @@ def _in_folder(folder: Path) -> Gimp:
 def _version(asked: subprocess.CompletedProcess[str]) -> str:
     found = re.search(r"\b3\.\d+\.\d+", asked.stdout)
     if not found:
-        raise GimpRootError(f"GIMP did not tell its version; it said: {(asked.stdout + asked.stderr).strip()[:300]}")
+        raise GimpRootError(
+            f"GIMP did not tell its version; it said: {(asked.stdout + asked.stderr).strip()[:300]}"
+        )
     return found[0]
 
 
 def _refuse_if_impossible() -> None:
     """Raise GimpRootError when this machine or this user cannot make or enter such a folder."""
     if not sys.platform.startswith("linux"):
-        raise GimpRootError(f"A GIMP 3 for tests can only be built on Linux, and this is {sys.platform}; install GIMP 3 here.")
+        raise GimpRootError(
+            f"A GIMP 3 for tests can only be built on Linux, and this is {sys.platform}; install GIMP 3 here."
+        )
     if os.geteuid() != 0:
-        raise GimpRootError("Only root can build and enter a GIMP 3 folder (chroot); run as root, or install GIMP 3 here.")
+        raise GimpRootError(
+            "Only root can build and enter a GIMP 3 folder (chroot); run as root, or install GIMP 3 here."
+        )
     if not shutil.which("unshare"):
-        raise GimpRootError("The program unshare (of util-linux) is missing, without which no GIMP 3 folder can be entered.")
+        raise GimpRootError(
+            "The program unshare (of util-linux) is missing, without which no GIMP 3 folder can be entered."
+        )
 
 
 def make_root(folder: Path, mirror: str | None = None) -> None:
     """Build the folder with GIMP 3 in it. It appears under its name only when it is complete.
 
-    Installs mmdebstrap by apt-get when it is missing; changes nothing else of the machine. Raises GimpRootError.
+    Installs mmdebstrap by apt-get when it is missing, and changes nothing else. Raises GimpRootError.
     """
     _refuse_if_impossible()
     _require_mmdebstrap()
@@ -201,12 +226,23 @@ def make_root(folder: Path, mirror: str | None = None) -> None:
             remove(leftover)
     partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
     # apt drops to its own user, which must be able to reach the folder
-    command = [*PRIVATE_MOUNTS, "mmdebstrap", "--mode=root", "--variant=apt", f"--include={PACKAGES}", *_apt_options()]
+    command = [
+        *PRIVATE_MOUNTS,
+        "mmdebstrap",
+        "--mode=root",
+        "--variant=apt",
+        f"--include={PACKAGES}",
+        *_apt_options(),
+    ]
     command += [SUITE, str(partial), mirror or debian_mirror()]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    )
     if done.returncode:
         remove(partial)
-        raise GimpRootError(f"mmdebstrap could not build the GIMP 3 folder; it ended with: {_last_lines(done.stdout)}")
+        raise GimpRootError(
+            f"mmdebstrap could not build the GIMP 3 folder; it ended with: {_last_lines(done.stdout)}"
+        )
     if folder.exists():
         remove(partial)  # another process was quicker
     else:
@@ -228,7 +264,9 @@ def _require_mmdebstrap() -> None:
     if shutil.which("mmdebstrap"):
         return
     if not shutil.which("apt-get"):
-        raise GimpRootError("mmdebstrap is missing and there is no apt-get to install it; install mmdebstrap or GIMP 3.")
+        raise GimpRootError(
+            "mmdebstrap is missing and there is no apt-get to install it; install mmdebstrap or GIMP 3."
+        )
     install = ["apt-get", "install", "-y", "--no-install-recommends", "mmdebstrap"]
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (install, ["apt-get", "update"], install):
@@ -239,7 +277,7 @@ def _require_mmdebstrap() -> None:
 
 
 def _apt_options() -> list[str]:
-    """The network settings of this machine's apt (proxy, retries, dates), for the apt that fills the folder."""
+    """The network settings of this machine's apt (proxy, retries, dates), for the folder's apt."""
     if not shutil.which("apt-config"):
         return []
     lines = subprocess.run(["apt-config", "dump"], capture_output=True, text=True).stdout.splitlines()
@@ -248,7 +286,7 @@ def _apt_options() -> list[str]:
 
 
 def debian_mirror(etc: Path = Path("/etc/apt")) -> str:
-    """The Debian archive that this machine's apt uses (both formats of sources are read), else deb.debian.org."""
+    """The Debian archive that this machine's apt uses (either format of sources), else deb.debian.org."""
     for source in [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*"))]:
         if source.suffix not in (".list", ".sources") or not source.is_file():
             continue

@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""GIMP 3 plug-in "Drag Along Paths": the subject of a layer follows the paths drawn on it."""
+
+# pyright: reportMissingImports=false
+# (gi comes with GIMP and brings no types)
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(1, str(FOLDER / "vendor"))
+
+import logs  # noqa: E402
+
+LOG_FILE = logs.open_log(FOLDER)
+log = logging.getLogger("draggan")
+
+import gi  # noqa: E402
+
+gi.require_version("Gimp", "3.0")
+import canvas  # noqa: E402
+import drags  # noqa: E402
+import job  # noqa: E402
+import service  # noqa: E402
+from gi.repository import Gimp, GLib, GObject  # noqa: E402
+from problems import Cancelled, Problem  # noqa: E402
+
+PROCEDURE = "draggan-drag-along-paths"
+SHORT = "Move what is under a path's first anchor to its last one"
+LONG = (
+    "Draw a path for each drag: its first anchor lies on the point to move, its last one where it should go; "
+    "anchors between are passed in order, a path of one anchor holds a point in place. "
+    "A selection limits what may move. The result is a new layer."
+)
+PRESET_HELP = "0: as the model's author recommends"
+
+
+class DragGan(Gimp.PlugIn):
+    """The plug-in as GIMP sees it."""
+
+    def do_set_i18n(self, name: str) -> bool:
+        return False
+
+    def do_query_procedures(self) -> list[str]:
+        return [PROCEDURE]
+
+    def do_create_procedure(self, name: str) -> Gimp.Procedure:
+        procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run, None)
+        # Every kind of image and layer is let in: a sentence helps more than a greyed-out menu entry.
+        procedure.set_image_types("*")
+        sensitivity = Gimp.ProcedureSensitivityMask
+        procedure.set_sensitivity_mask(
+            sensitivity.DRAWABLE | sensitivity.DRAWABLES | sensitivity.NO_DRAWABLES
+        )
+        procedure.set_menu_label("_Drag Along Paths...")
+        procedure.add_menu_path("<Image>/Filters/DragGAN")
+        procedure.set_icon_name("gimp-tool-path")
+        procedure.set_documentation(SHORT, LONG, name)
+        procedure.set_attribution("The DragGAN for GIMP authors", "MIT licence", "2026")
+        add_arguments(procedure)
+        return procedure
+
+
+def add_arguments(procedure: Gimp.Procedure) -> None:
+    """The choices of the dialog and the arguments for scripts. The paths are read from the image."""
+    flags = GObject.ParamFlags.READWRITE
+    procedure.add_string_argument(
+        "model", "_Model", "The name of a model, or the path of a model file", "critters", flags
+    )
+    region = Gimp.Choice.new()
+    region.add("layer", 0, "Whole layer", "Work on as much of the layer as the model can show")
+    region.add(
+        "selection",
+        1,
+        "Around the selection",
+        "Work on the square around the selection: sharper for a small subject",
+    )
+    procedure.add_choice_argument("region", "R_egion", "The part to work on", region, "layer", flags)
+    procedure.add_int_argument(
+        "steps", "S_teps", f"Most steps of the drag ({PRESET_HELP})", 0, 2000, 0, flags
+    )
+    space = Gimp.Choice.new()
+    space.add("w-plus", 0, "W+: follows the path", "Each layer of the network is moved by itself")
+    space.add("w", 1, "W: stays natural", "All layers of the network are moved together")
+    procedure.add_choice_argument(
+        "latent-space", "Latent s_pace", "What the drag may change", space, "w-plus", flags
+    )
+    mask_help = "How firmly unselected pixels are held (-1: as the model's author recommends)"
+    procedure.add_double_argument("mask-weight", "Mask _weight", mask_help, -1, 1000, -1, flags)
+    inversion_help = f"Steps to find the picture in the model ({PRESET_HELP})"
+    procedure.add_int_argument("inversion-steps", "_Inversion steps", inversion_help, 0, 10000, 0, flags)
+    procedure.add_layer_return_value("layer", "Layer", "The new layer with the result", True, flags)
+
+
+def options_from(config: Gimp.ProcedureConfig) -> dict[str, object]:
+    """The options of the wire; what is left to the model's preset is left out."""
+    options: dict[str, object] = {
+        "model": config.get_property("model") or "critters",
+        "region": config.get_property("region"),
+        "latent_space": "W" if config.get_property("latent-space") == "w" else "W+",
+    }
+    for name in ("steps", "inversion-steps"):
+        if config.get_property(name) > 0:
+            options[name.replace("-", "_")] = config.get_property(name)
+    if config.get_property("mask-weight") >= 0:
+        options["mask_weight"] = config.get_property("mask-weight")
+    return options
+
+
+def run(
+    procedure: Gimp.Procedure,
+    run_mode: Gimp.RunMode,
+    image: Gimp.Image,
+    drawables: Sequence[Gimp.Drawable],
+    config: Gimp.ProcedureConfig,
+    data: object,
+) -> Gimp.ValueArray:
+    """GIMP calls this. Nothing may escape it: GIMP shows the artist nothing of an exception."""
+    downloads = Path(tempfile.mkdtemp(prefix="draggan-"))
+    try:
+        layer = drag(procedure, run_mode, image, drawables, config, downloads)
+        values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
+        values.remove(1)
+        values.insert(1, GObject.Value(Gimp.Layer, layer))
+        return values
+    except Cancelled:
+        return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
+    except Problem as problem:
+        log.warning("%s", problem)
+        return failed(procedure, str(problem))
+    except BaseException as error:
+        log.exception("unexpected")
+        return failed(
+            procedure, f"Something unexpected happened ({error!r}); please report it with the log {LOG_FILE}."
+        )
+    finally:
+        shutil.rmtree(downloads, ignore_errors=True)
+
+
+def failed(procedure: Gimp.Procedure, sentence: str) -> Gimp.ValueArray:
+    return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, GLib.Error(sentence))
+
+
+def drag(
+    procedure: Gimp.Procedure,
+    run_mode: Gimp.RunMode,
+    image: Gimp.Image,
+    drawables: Sequence[Gimp.Drawable],
+    config: Gimp.ProcedureConfig,
+    downloads: Path,
+) -> Gimp.Layer:
+    """From the canvas to the new layer. Raises Problem or Cancelled, and then the image is as it was."""
+    canvas.start()
+    layer = canvas.require_layer(image, drawables)
+    found = drags.drags_from_strokes(
+        canvas.read_strokes(image), canvas.offset_of(layer), canvas.size_of(layer)
+    )
+    selection = canvas.read_selection(image, layer)
+    backend = service.Backend(service.Installation.read(FOLDER), downloads)
+    with_windows = run_mode != Gimp.RunMode.NONINTERACTIVE and open_display()
+    if run_mode == Gimp.RunMode.INTERACTIVE:
+        if not with_windows:
+            raise Problem("There is no screen to show a dialog on; run the filter non-interactively.")
+        ask(procedure, config, drags.describe(found, selection is not None), backend)
+    if config.get_property("region") == "selection" and selection is None:
+        raise Problem(
+            "Nothing is selected to work around; select the subject, or choose the whole layer as the region."
+        )
+    wire_drags = [one.to_wire() for one in found]
+    task = job.Task(canvas.read_layer(layer), selection, wire_drags, options_from(config))
+
+    def work(show: Callable[[job.Update], None], cancelled: service.Asked) -> job.Result:
+        return job.work(backend, task, downloads, show, cancelled)
+
+    result = watch(layer, found, work) if with_windows else work(lambda update: None, lambda: False)
+    log.info("done: %s", dict(result.report))
+    return canvas.insert_result(image, layer, result.layer, result.mask, result.offset)
+
+
+def open_display() -> bool:
+    """Whether windows can be shown; GimpUi.init would end the process where they cannot."""
+    gi.require_version("Gtk", "3.0")
+    gi.require_version("GimpUi", "3.0")
+    from gi.repository import GimpUi, Gtk
+
+    if not Gtk.init_check(None)[0]:
+        return False
+    GimpUi.init(PROCEDURE)
+    return True
+
+
+def ask(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, found: str, backend: service.Backend
+) -> None:
+    """Show the dialog; the backend starts meanwhile. Raises Cancelled."""
+    import dialog
+
+    def fetch_models() -> list[str]:
+        try:
+            return backend.connect().models
+        except Problem as problem:
+            log.info("while the dialog was open: %s", problem)  # said to the artist when the job meets it
+            return []
+
+    if not dialog.ask(procedure, config, found, fetch_models):
+        raise Cancelled
+
+
+def watch(layer: Gimp.Layer, found: Sequence[drags.Drag], work: Callable[..., job.Result]) -> job.Result:
+    """Do the work behind a window that shows it."""
+    import progress
+
+    region = (0, 0, *canvas.size_of(layer))
+    window = progress.ProgressWindow(
+        "Drag Along Paths", canvas.read_thumbnail(layer, progress.LONGEST_SIDE), region
+    )
+    points, targets = tuple(one.handle for one in found), tuple(one.target for one in found)
+    return window.run(work, job.Update("start", 0, 0, "Starting...", points, targets))
+
+
+if __name__ == "__main__":
+    log.info("plug-in of Python %s starts", sys.version.split()[0])
+    Gimp.main(DragGan.__gtype__, sys.argv)
+    logging.shutdown()
+    os._exit(0)  # threads of gradio_client that wait for a hung backend would keep the process alive

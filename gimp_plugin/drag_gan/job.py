@@ -1,0 +1,227 @@
+"""One drag job: send it, follow its updates to the end, notice a dead backend. Knows nothing of GIMP."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import png
+from problems import Cancelled, Problem
+from service import PROTOCOL, Asked, Backend, Connection
+
+POLL_SECONDS = 0.03
+
+log = logging.getLogger("draggan.job")
+Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that the backend must know; the selection is in layer pixels, white = may move."""
+
+    layer: png.Pixels
+    selection: png.Pixels | None
+    drags: Sequence[Mapping[str, object]]
+    options: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the backend made: PNG files, and where they belong.
+
+    layer   RGBA, the region of the layer that was edited
+    mask    grey, of the same size: white where the layer has changed
+    offset  (x, y) of both inside the layer
+    """
+
+    layer: Path
+    mask: Path
+    offset: tuple[int, int]
+    report: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Update:
+    """One message of the stream. Points in layer pixels; `region` is the edited (x, y, width, height)."""
+
+    phase: str
+    step: int
+    steps: int
+    message: str
+    points: Points = ()
+    targets: Points = ()
+    region: tuple[int, int, int, int] | None = None
+    preview: png.Pixels | None = None
+    result: Result | None = field(default=None)
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the phase is done, 0 to 1, or None when nobody knows."""
+        return min(1.0, self.step / self.steps) if self.steps > 0 else None
+
+    @classmethod
+    def from_wire(cls, output: Sequence[Any]) -> Update:
+        """Read (update, layer, mask, edit). Raises KeyError, TypeError or ValueError on another shape."""
+        update, layer, mask = output[:3]
+        if isinstance(update, str):
+            update = json.loads(update)
+        region = update.get("region")
+        return cls(
+            phase=str(update["phase"]),
+            step=int(update["step"]),
+            steps=int(update["steps"]),
+            message=str(update["message"]),
+            points=_points(update.get("points")),
+            targets=_points(update.get("targets")),
+            region=(int(region[0]), int(region[1]), int(region[2]), int(region[3])) if region else None,
+            preview=_preview(update.get("preview")),
+            result=_result(update.get("result"), layer, mask),
+        )
+
+
+def _points(pairs: Sequence[Sequence[float]] | None) -> Points:
+    return tuple((float(x), float(y)) for x, y in pairs or ())
+
+
+def _preview(preview: Mapping[str, Any] | None) -> png.Pixels | None:
+    if not preview:
+        return None
+    return png.Pixels(
+        int(preview["width"]), int(preview["height"]), 3, zlib.decompress(base64.b64decode(preview["rgb"]))
+    )
+
+
+def _result(result: Mapping[str, Any] | None, layer: str | None, mask: str | None) -> Result | None:
+    if not result or not layer or not mask:
+        return None
+    x, y = result["offset"]
+    return Result(Path(layer), Path(mask), (int(x), int(y)), result.get("report") or {})
+
+
+def work(
+    backend: Backend,
+    task: Task,
+    folder: Path,
+    show: Callable[[Update], None],
+    cancelled: Asked = lambda: False,
+) -> Result:
+    """Do the whole task and return its result; `show` gets every update, `folder` takes the files.
+
+    Raises Problem with the backend's own sentence or with what happened to it, Cancelled when asked to stop.
+    """
+
+    def tell(message: str) -> None:
+        show(Update("start", 0, 0, message))
+
+    tell("Looking for the backend...")
+    connection = backend.connect(cancelled, tell)
+    if connection.health.get("busy"):
+        tell("The backend is busy with another drag; this one comes next...")
+    result = None
+    for update in stream(connection, task, folder, backend.installation.log_file, cancelled):
+        result = update.result or result
+        show(update)
+    if result is None:
+        raise _gone(backend.installation.log_file)
+    return result
+
+
+def stream(
+    connection: Connection, task: Task, folder: Path, log_file: Path, cancelled: Asked
+) -> Iterator[Update]:
+    """Submit the task and yield its updates until the last. Raises as `work` does."""
+    job = _submit(connection.client, task, folder)
+    seen = 0
+    while True:
+        over = job.done()  # asked before the outputs, or the last of them could be missed
+        outputs = job.outputs()
+        for output in outputs[seen:]:
+            yield _understand(output)
+        seen = len(outputs)
+        if over:
+            break
+        if cancelled():
+            _cancel(job)
+            raise Cancelled
+        time.sleep(POLL_SECONDS)
+    _raise_failure(job, log_file)
+
+
+def _submit(client: Any, task: Task, folder: Path) -> Any:
+    from gradio_client import handle_file
+
+    image = folder / "layer.png"
+    image.write_bytes(png.encode(task.layer))
+    mask = None
+    if task.selection:
+        mask = folder / "selection.png"
+        mask.write_bytes(png.encode(task.selection))
+    return client.submit(
+        image=handle_file(str(image)),
+        mask=handle_file(str(mask)) if mask else None,
+        drags=list(task.drags),
+        options=dict(task.options),
+        edit=None,
+        protocol=PROTOCOL,
+        api_name="/drag",
+    )
+
+
+def _understand(output: Sequence[Any]) -> Update:
+    try:
+        return Update.from_wire(output)
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        log.exception("update not understood")
+        raise Problem(
+            "The backend's answer was not understood; update plug-in and backend by running install.py."
+        ) from error
+
+
+def _cancel(job: Any) -> None:
+    try:
+        job.cancel()
+    except Exception as error:  # the backend notices a client that goes away, so nothing is lost
+        log.info("cancel: %r", error)
+
+
+def _raise_failure(job: Any, log_file: Path) -> None:
+    """Raise what ended the job early. A killed server shows itself as CancelledError (measured)."""
+    import httpx
+    from gradio_client.exceptions import AppError
+
+    try:
+        error = job.exception()
+    except CancelledError as cancelled:
+        error = cancelled
+    if error is None:
+        return
+    log.error("job: %r", error)
+    if isinstance(error, AppError):
+        raise Problem(_app_sentence(str(error), log_file)) from error
+    if isinstance(error, httpx.TimeoutException):
+        raise Problem(
+            f"The backend has stopped answering; run the filter again; its log is {log_file}."
+        ) from error
+    raise _gone(log_file) from error
+
+
+def _app_sentence(text: str, log_file: Path) -> str:
+    """The backend's own sentence, or a better one than gradio's about hidden errors and a stopped server."""
+    if "verbose error reporting" in text:
+        return f"The backend met an unexpected error; see its log {log_file} and please report it."
+    return str(_gone(log_file)) if "erver stopped" in text else text
+
+
+def _gone(log_file: Path) -> Problem:
+    return Problem(
+        "The backend ended in the middle of the work and the image was left as it was; "
+        f"run the filter again, which starts it anew; its log is {log_file}."
+    )

@@ -1,0 +1,274 @@
+"""Find the backend, start it when it is not running, and connect to it. Knows nothing of GIMP."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from problems import Cancelled, Problem
+
+PROTOCOL = 1
+TOKEN_HEADER = "X-DragGAN-Token"
+START_SECONDS = 180.0
+REFUSED = 2  # the backend's exit code when another one is starting, whose ready file is still to come
+OTHER_START_SECONDS = 15.0
+SILENCE_SECONDS = 60.0  # the server says something every 15 s even when a job is silent
+OTHER_VERSION = "This plug-in and its backend are of different versions; update both by running install.py."
+NOT_INSTALLED = "The plug-in is not completely installed ({reason}); run install.py again."
+
+# GIMP's bundles point these at their own libraries, which break a Python that is not theirs
+FOREIGN_VARIABLES = frozenset({
+    "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH", "LD_PRELOAD",
+    "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH", "GI_TYPELIB_PATH",
+    "GTK_PATH", "GTK_EXE_PREFIX", "GTK_DATA_PREFIX", "GTK_IM_MODULE_FILE", "GDK_PIXBUF_MODULE_FILE",
+    "GDK_PIXBUF_MODULEDIR", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "APPDIR", "APPIMAGE", "ARGV0",
+})  # fmt: skip
+FOREIGN_PREFIXES = ("GIMP", "GEGL", "BABL")
+
+# Without these gradio_client asks huggingface.co, sends a saved Hugging Face token along, and follows
+# HTTP_PROXY even to this machine (measured); they must be set before it is imported.
+CLIENT_VARIABLES = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "NO_PROXY": "127.0.0.1,localhost",
+    "no_proxy": "127.0.0.1,localhost",
+}
+
+log = logging.getLogger("draggan.service")
+Tell = Callable[[str], None]
+Asked = Callable[[], bool]
+
+
+class _NotThereError(Exception):
+    """The ready file names a backend that does not exist any more."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What install.py wrote into backend.json beside the plug-in; the plug-in guesses nothing."""
+
+    python: str
+    arguments: tuple[str, ...]
+    directory: str
+    ready_file: Path
+    log_file: Path
+    version: str
+
+    @classmethod
+    def read(cls, folder: Path) -> Installation:
+        """Read `folder`/backend.json. Raises Problem when it is missing or damaged."""
+        file = folder / "backend.json"
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            return cls(
+                python=str(content["python"]),
+                arguments=tuple(str(argument) for argument in content["arguments"]),
+                directory=str(content["directory"]),
+                ready_file=Path(content["ready_file"]),
+                log_file=Path(content["log_file"]),
+                version=str(content["version"]),
+            )
+        except FileNotFoundError:
+            raise Problem(NOT_INSTALLED.format(reason=f"{file} is missing")) from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Problem(NOT_INSTALLED.format(reason=f"{file} cannot be read")) from error
+
+
+class Connection(NamedTuple):
+    """A backend that answered: the gradio_client.Client, and what it said about itself."""
+
+    client: Any
+    health: Mapping[str, Any]
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models that the backend offers."""
+        return [str(model["name"]) for model in self.health.get("models", [])]
+
+
+def prepare_environment() -> None:
+    """Keep gradio_client on this machine; call it before anything imports gradio_client."""
+    os.environ.update(CLIENT_VARIABLES)
+
+
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for the backend: without what GIMP and its bundles set for their own programs."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in FOREIGN_VARIABLES and not name.startswith(FOREIGN_PREFIXES)
+    }
+
+
+class Backend:
+    """The one backend of this user. Threads may call `connect` together; they wait for each other."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        downloads: Path,
+        start_seconds: float = START_SECONDS,
+        silence_seconds: float = SILENCE_SECONDS,
+    ) -> None:
+        """`downloads` is a folder for the files that the backend sends; the caller deletes it."""
+        self.installation = installation
+        self._downloads = downloads
+        self._start_seconds = start_seconds
+        self._silence_seconds = silence_seconds
+        self._lock = threading.Lock()
+
+    def connect(self, cancelled: Asked = lambda: False, tell: Tell = lambda message: None) -> Connection:
+        """Connect to the running backend, or start one and wait until it answers.
+
+        Raises Problem when it cannot be started, does not answer or is of another version; Cancelled.
+        """
+        while not self._lock.acquire(timeout=0.1):
+            if cancelled():
+                raise Cancelled
+        try:
+            stale = self._ready_text()
+            try:
+                return self._open(stale)
+            except _NotThereError as error:
+                log.info("no running backend: %s", error)
+            tell("Starting the backend...")
+            return self._wait(self._start(), stale, cancelled)
+        finally:
+            self._lock.release()
+
+    def running(self) -> Connection | None:
+        """The backend if one runs already and answers, else None; starts nothing."""
+        try:
+            with self._lock:
+                return self._open(self._ready_text())
+        except (_NotThereError, Problem):
+            return None
+
+    def _ready_text(self) -> str:
+        try:
+            return self.installation.ready_file.read_text(encoding="utf-8")
+        except OSError:
+            return ""
+
+    def _open(self, ready_text: str) -> Connection:
+        if not ready_text:
+            raise _NotThereError("no ready file")
+        try:
+            ready = json.loads(ready_text)
+            url, token, protocol, pid = (
+                str(ready["url"]),
+                str(ready["token"]),
+                ready["protocol"],
+                ready["pid"],
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise _NotThereError(f"damaged ready file: {error!r}") from error
+        if protocol != PROTOCOL:
+            raise Problem(OTHER_VERSION)
+        client, health = self._greet(url, token, pid)
+        if health.get("protocol") != PROTOCOL:
+            raise Problem(OTHER_VERSION)
+        return Connection(client, health)
+
+    def _greet(self, url: str, token: str, pid: int) -> tuple[Any, Mapping[str, Any]]:
+        prepare_environment()
+        import httpx
+        from gradio_client import Client
+
+        try:
+            client = Client(
+                url,
+                headers={TOKEN_HEADER: token},
+                httpx_kwargs={"timeout": self._silence_seconds, "trust_env": False},
+                download_files=str(self._downloads),
+                analytics_enabled=False,
+                verbose=False,
+            )
+            health = client.predict(api_name="/health")
+        except httpx.TimeoutException as error:
+            raise Problem(
+                f"The backend has not answered for {self._silence_seconds:.0f} seconds; end its process, "
+                f"{pid}, and run the filter again; its log is {self.installation.log_file}."
+            ) from error
+        except Exception as error:
+            # refused, reset, 401 of another program on that port, not JSON: it is not our backend
+            raise _NotThereError(f"{url}: {error!r}") from error
+        if not isinstance(health, Mapping):
+            raise _NotThereError(f"{url} answered {health!r}")
+        return client, health
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        place = self.installation
+        try:
+            place.log_file.parent.mkdir(parents=True, exist_ok=True)
+            with open(place.log_file, "ab") as output:
+                process = start_detached([place.python, *place.arguments], place.directory, output)
+        except OSError as error:
+            log.error("start: %r", error)
+            raise Problem(f"The backend could not be started ({error}); run install.py again.") from error
+        log.info("started the backend, process %d", process.pid)
+        return process
+
+    def _wait(self, process: subprocess.Popen[bytes], stale: str, cancelled: Asked) -> Connection:
+        """Wait until the started backend (or one that somebody else started meanwhile) answers."""
+        deadline = time.monotonic() + self._start_seconds
+        ended = None
+        while time.monotonic() < deadline:
+            if cancelled():
+                raise Cancelled
+            text = self._ready_text()
+            if text != stale:
+                try:
+                    return self._open(text)
+                except _NotThereError as error:
+                    log.info("not ready: %s", error)
+            if process.poll() is not None:
+                ended = ended or time.monotonic()
+                patience = OTHER_START_SECONDS if process.returncode == REFUSED else 0.0
+                if time.monotonic() - ended >= patience:
+                    raise self._early_death(process.returncode)
+            time.sleep(0.1)
+        raise Problem(
+            f"The backend was not ready after {self._start_seconds:.0f} seconds; run the filter again; "
+            f"its log is {self.installation.log_file}."
+        )
+
+    def _early_death(self, code: int) -> Problem:
+        file = self.installation.log_file
+        try:
+            lines = [line.strip() for line in file.read_text(encoding="utf-8", errors="replace").splitlines()]
+        except OSError:
+            lines = []
+        last = next((line for line in reversed(lines) if line), "nothing")
+        return Problem(
+            f"The backend ended while it was starting (exit code {code}, last words: {last[:200]}); "
+            f"see {file}, or run install.py again."
+        )
+
+
+def start_detached(command: list[str], directory: str, output: Any) -> subprocess.Popen[bytes]:
+    """Start a program that outlives this one, with a clean environment, its output in the file `output`."""
+    options: dict[str, Any] = {
+        "env": clean_environment(os.environ),
+        "cwd": directory,
+        "stdin": subprocess.DEVNULL,
+    }
+    if sys.platform == "win32":
+        options["creationflags"] = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+    else:
+        options["start_new_session"] = True
+    process: subprocess.Popen[bytes] = subprocess.Popen(
+        command, stdout=output, stderr=subprocess.STDOUT, **options
+    )
+    return process

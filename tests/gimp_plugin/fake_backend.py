@@ -1,0 +1,164 @@
+"""A backend with the real wire and no engine, whose job behaves as the name of the model says.
+
+    python fake_backend.py READY_FILE [PROTOCOL]
+
+Models: "critters" inverts the colours of a square; "broken" raises the user's sentence; "bug" raises another
+error; "dies" exits in the middle; "hangs" stops its whole process; "short" ends its stream without a result;
+"slow" takes 100 steps of 0.1 s. What the job was asked, and how it ended, goes to READY_FILE.jobs as JSON
+lines.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+import gradio as gr
+import numpy as np
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image
+
+TOKEN = "a-token-for-tests"
+SENTENCE = "The model is broken; choose another one."
+
+
+def health() -> dict[str, Any]:
+    models = [
+        {"name": "critters", "height": 256, "width": 256},
+        {"name": "broken", "height": 64, "width": 64},
+    ]
+    return {"protocol": PROTOCOL, "version": "0", "device": "cpu", "busy": False, "models": models}
+
+
+def drag(
+    image: str, mask: str | None, drags: Any, options: Any, edit: str | None, protocol: int
+) -> Iterator[Any]:
+    """The same arguments and updates as the real one."""
+    note(drags=drags, options=options, mask=bool(mask), mode=Image.open(image).mode, protocol=protocol)
+    model, steps = options["model"], 100 if options["model"] == "slow" else 5
+    picture = np.array(Image.open(image).convert("RGBA"))
+    if model == "broken":
+        raise gr.Error(SENTENCE)
+    if model == "bug":
+        raise RuntimeError("an inner detail")
+    step = 0
+    try:
+        for step in range(1, steps + 1):
+            yield update("drag", step, steps, picture, drags), None, None, None
+            time.sleep(0.1)
+            if step == 2 and model == "dies":
+                os._exit(9)
+            if step == 2 and model == "hangs":
+                os.kill(os.getpid(), signal.SIGSTOP)
+    except GeneratorExit:
+        note(ended="by the client", step=step)
+        raise
+    if model != "short":
+        yield (
+            update("done", steps, steps, picture, drags, {"offset": [2, 1], "report": {"steps": steps}}),
+            *files(picture, mask),
+        )
+    note(ended="done")
+
+
+def update(
+    phase: str, step: int, steps: int, picture: np.ndarray, drags: Any, result: Any = None
+) -> dict[str, Any]:
+    small = np.ascontiguousarray(picture[::4, ::4, :3])
+    rgb = base64.b64encode(zlib.compress(small.tobytes(), 1)).decode()
+    return {
+        "phase": phase,
+        "step": step,
+        "steps": steps,
+        "message": f"Dragging: step {step} of {steps}",
+        "points": [one["handle"] for one in drags],
+        "targets": [one["target"] for one in drags],
+        "distances": [1.0 for _ in drags],
+        "arrived": [False for _ in drags],
+        "region": [0, 0, picture.shape[1], picture.shape[0]],
+        "preview": {"width": small.shape[1], "height": small.shape[0], "rgb": rgb},
+        "result": result,
+    }
+
+
+def files(picture: np.ndarray, mask_file: str | None) -> tuple[str, str, str]:
+    """The layer less two left columns and a row on top, inverted in the middle, and the mask for it."""
+    folder = Path(tempfile.mkdtemp())
+    layer = picture[1:, 2:].copy()
+    height, width = layer.shape[:2]
+    mask = np.zeros((height, width), np.uint8)
+    mask[height // 4 : height // 2, width // 4 : width // 2] = 255
+    mask[height // 2, width // 4 : width // 2] = 128
+    if mask_file:
+        mask = np.minimum(mask, np.array(Image.open(mask_file).convert("L"))[1:, 2:])
+    layer[mask > 0, :3] = 255 - layer[mask > 0, :3]
+    Image.fromarray(layer).save(folder / "layer.png")
+    Image.fromarray(mask).save(folder / "mask.png")
+    (folder / "edit.safetensors").write_bytes(b"edit")
+    return str(folder / "layer.png"), str(folder / "mask.png"), str(folder / "edit.safetensors")
+
+
+def note(**facts: Any) -> None:
+    with open(f"{READY}.jobs", "a", encoding="utf-8") as jobs:
+        jobs.write(json.dumps(facts) + "\n")
+
+
+class Guard:
+    """Only requests with the token, as the real server wants it."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        token = dict(scope.get("headers", [])).get(b"x-draggan-token", b"")
+        if scope["type"] == "http" and not hmac.compare_digest(token, TOKEN.encode()):
+            await send({"type": "http.response.start", "status": 401, "headers": []})
+            await send({"type": "http.response.body", "body": b"no"})
+            return
+        await self.app(scope, receive, send)
+
+
+def serve() -> None:
+    with gr.Blocks() as blocks:
+        image, mask, edit = gr.File(), gr.File(), gr.File()
+        drags, options, protocol = gr.JSON(), gr.JSON(), gr.Number(precision=0)
+        out = [gr.JSON(), gr.File(), gr.File(), gr.File()]
+        gr.Button().click(health, None, gr.JSON(), api_name="health")
+        gr.Button().click(drag, [image, mask, drags, options, edit, protocol], out, api_name="drag")
+    app = gr.mount_gradio_app(FastAPI(), blocks, path="/", show_error=False)
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(Guard(app), log_level="warning"))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    threading.Thread(target=announce, args=(server, url), daemon=True).start()
+    server.run(sockets=[listener])
+
+
+def announce(server: uvicorn.Server, url: str) -> None:
+    while not server.started:
+        time.sleep(0.02)
+    content = {"url": url, "pid": os.getpid(), "token": TOKEN, "protocol": PROTOCOL}
+    partial = Path(f"{READY}.partial")
+    partial.write_text(json.dumps(content), encoding="utf-8")
+    partial.replace(READY)
+
+
+if __name__ == "__main__":
+    READY = Path(sys.argv[1])
+    PROTOCOL = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    serve()
