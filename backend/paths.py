@@ -37,6 +37,11 @@ def lock_file() -> Path:
     return data_folder() / "backend.lock"
 
 
+def work_folder() -> Path:
+    """The pictures of the running backend's jobs; emptied when it starts and when it ends."""
+    return data_folder() / "work"
+
+
 def log_file() -> Path:
     """The backend's log; older ones lie beside it as backend.log.1 and so on."""
     if os.environ.get("DRAGGAN_HOME"):

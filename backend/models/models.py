@@ -59,7 +59,7 @@ def _size(path: Path) -> tuple[int, int] | None:
     try:
         with safetensors.safe_open(path, "pt") as file:
             described = json.loads((file.metadata() or {})["architecture"])
-        generator, _ = from_json(described)
+        generator, _ = from_json(described, str(path))
     except (OSError, ValueError, LookupError, safetensors.SafetensorError):
         return None
     scale = 2 ** (len(generator.blocks) - 1)

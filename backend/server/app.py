@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from gradio.routes import App
+from starlette.routing import Mount
 
 from backend.errors import UserError
 from backend.server import log
@@ -22,8 +25,10 @@ LARGEST_UPLOAD = "512mb"
 Answer = tuple[dict[str, Any], str | None, str | None, str | None]
 
 
-def build(workshop: Workshop, token: str, port: int, stop: Callable[[], None]) -> Access:
-    """The whole ASGI application.
+def build(
+    workshop: Workshop, token: str, port: int, stop: Callable[[], None]
+) -> tuple[Access, asyncio.Event]:
+    """The whole ASGI application, and the event that ends the clients' endless streams (heartbeats).
 
     Args:
         token: what every request must bring in the header X-DragGAN-Token.
@@ -46,7 +51,9 @@ def build(workshop: Workshop, token: str, port: int, stop: Callable[[], None]) -
         pwa=False,
         mcp_server=False,
     )
-    return Access(page, token, port)
+    (gradio_app,) = (route.app for route in page.routes if isinstance(route, Mount))
+    assert isinstance(gradio_app, App)
+    return Access(page, token, port), gradio_app.stop_event
 
 
 def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:

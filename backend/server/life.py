@@ -10,24 +10,23 @@ import contextlib
 import faulthandler
 import json
 import os
-import secrets
 import shutil
 import signal
-import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import filelock
 
 from backend import paths
 from backend.errors import UserError
-from backend.server import PROTOCOL
 from backend.server.log import logger
+
+if TYPE_CHECKING:
+    from backend.server.web import Server
 
 IDLE_MINUTES = 30.0
 FREE_AFTER = 5 * 60.0  # seconds without a job after which the model's memory is given back
@@ -63,8 +62,9 @@ def running() -> dict[str, Any] | None:
             paths.ready_file().unlink(missing_ok=True)
             return None
     try:
-        return json.loads(paths.ready_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        ready = json.loads(paths.ready_file().read_text(encoding="utf-8"))
+        return {"url": str(ready["url"]), "pid": int(ready["pid"]), "token": str(ready["token"])}
+    except (OSError, ValueError, LookupError, TypeError):
         return {}
 
 
@@ -78,7 +78,9 @@ def serve(idle_minutes: float = IDLE_MINUTES) -> None:
             raise UserError(_already_running())
         paths.ready_file().unlink(missing_ok=True)
         _have_output()
-        files = Path(tempfile.mkdtemp(prefix="draggan-"))
+        files = paths.work_folder()
+        shutil.rmtree(files, ignore_errors=True)  # a killed backend could not delete its pictures
+        files.mkdir(mode=0o700)
         os.environ["GRADIO_TEMP_DIR"] = str(files)
         try:
             _serve(files, idle_minutes * 60)
@@ -95,35 +97,18 @@ def _already_running() -> str:
 
 def _serve(files: Path, idle_seconds: float) -> None:
     # Imported here: these take seconds, and the lock is asked for first.
-    import uvicorn
-
-    from backend.server import app
     from backend.server.jobs import Workshop
+    from backend.server.web import Server
 
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.bind(("127.0.0.1", 0))
-    port: int = listener.getsockname()[1]
-    token = secrets.token_urlsafe(32)
-    workshop = Workshop(files)
-
-    def stop() -> None:
-        server.should_exit = True
-        workshop.stop_all()
-
-    access = app.build(workshop, token, port, stop)
-    config = uvicorn.Config(
-        access, log_config=None, access_log=False, lifespan="on", ws="none", server_header=False,
-        timeout_graceful_shutdown=2,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    watcher = _Watcher(server, access, workshop, idle_seconds, {
-        "url": f"http://127.0.0.1:{port}/", "pid": os.getpid(), "token": token, "protocol": PROTOCOL,
-    })  # fmt: skip
-    with _end_on_signals(stop):
+    server = Server(Workshop(files))
+    watcher = _Watcher(server, idle_seconds)
+    with _end_on_signals(server.stop):
         watcher.start()
-        logger.info("Starting on port %d, files in %s, device %s", port, files, workshop.device)
-        server.run(sockets=[listener])
-    workshop.stop_all()
+        logger.info("Starting at %s on %s", server.ready["url"], server.workshop.device)
+        try:
+            server.serve_until_stopped()
+        finally:
+            watcher.end()
     _leave_within(LAST_WAIT)
     logger.info("Ended")
 
@@ -131,35 +116,42 @@ def _serve(files: Path, idle_seconds: float) -> None:
 class _Watcher(threading.Thread):
     """Writes the ready file when the server answers; afterwards looks for idleness, once a second."""
 
-    def __init__(
-        self, server: Any, access: Any, workshop: Any, idle_seconds: float, ready: dict[str, Any]
-    ) -> None:
+    def __init__(self, server: Server, idle_seconds: float) -> None:
         super().__init__(name="watcher", daemon=True)
-        self.server, self.access, self.workshop = server, access, workshop
-        self.idle_seconds, self.ready = idle_seconds, ready
+        self.server, self.idle_seconds = server, idle_seconds
+        self._over = threading.Event()
+
+    def end(self) -> None:
+        """No ready file is written any more once this returns."""
+        self._over.set()
+        self.join()
 
     def run(self) -> None:
+        """Until end() is called."""
         try:
-            while not self.server.started:
-                time.sleep(0.02)
-            write_ready_file(self.ready)
-            logger.info("Ready at %s", self.ready["url"])
-            while not self.server.should_exit:
-                self._look()
-                time.sleep(WATCH_EVERY)
+            while not (self.server.started or self._over.wait(0.02)):
+                pass
+            if self._over.is_set():
+                return
+            write_ready_file(self.server.ready)
+            logger.info("Ready")
+            while not self._over.wait(WATCH_EVERY):
+                self.look()
         except Exception:
             logger.exception("The watcher failed; ending")
-            self.server.should_exit = True
+            self.server.stop()
 
-    def _look(self) -> None:
-        alone, resting = self.access.seconds_alone, self.workshop.seconds_resting
+    def look(self) -> None:
+        """Free, sweep or end, whatever it is time for."""
+        workshop = self.server.workshop
+        alone, resting = self.server.access.seconds_alone, workshop.seconds_resting
         if resting > FREE_AFTER:
-            self.workshop.free()
+            workshop.free()
         if min(alone, resting) > SWEEP_AFTER:
-            self.workshop.sweep()
+            workshop.sweep()
         if self.idle_seconds and min(alone, resting) > self.idle_seconds:
             logger.info("Nobody asked for anything in %.0f minutes; ending", self.idle_seconds / 60)
-            self.server.should_exit = True
+            self.server.stop()
 
 
 def write_ready_file(content: dict[str, Any]) -> None:

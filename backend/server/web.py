@@ -1,0 +1,64 @@
+"""The web server: a loopback socket of its own, and an end that does not wait for listening clients."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from typing import Any
+
+import uvicorn
+
+from backend.server import PROTOCOL, app
+from backend.server.jobs import Workshop
+
+GRACE = 2  # seconds that open connections get at the end
+
+
+class Server(uvicorn.Server):
+    """Serves the jobs of `workshop` on a free port of 127.0.0.1, to those who know its token."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.workshop = workshop
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._listener.bind(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._token = secrets.token_urlsafe(32)
+        self.access, self._end_of_streams = app.build(workshop, self._token, self.port, self.stop)
+        super().__init__(
+            uvicorn.Config(
+                self.access,
+                log_config=None,  # its own writes to stdout, which a program without a console does not have
+                access_log=False,
+                lifespan="on",
+                ws="none",
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE,
+            )
+        )
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        """What the ready file tells."""
+        url = f"http://127.0.0.1:{self.port}/"
+        return {"url": url, "pid": os.getpid(), "token": self._token, "protocol": PROTOCOL}
+
+    def serve_until_stopped(self) -> None:
+        """Answer requests; raises RuntimeError when the server cannot start."""
+        try:
+            self.run(sockets=[self._listener])
+        finally:
+            self._listener.close()
+        if not self.started:
+            raise RuntimeError("the web server did not start")
+
+    def stop(self) -> None:
+        """End, from any thread."""
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the jobs and the clients' heartbeats, which would otherwise stay open, then everything else."""
+        self.workshop.stop_all()
+        self._end_of_streams.set()
+        await super().shutdown(sockets)

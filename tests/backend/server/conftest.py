@@ -1,0 +1,40 @@
+"""One running backend for most tests of the server, and the pictures they send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stylegan2.critters import factors, renderer
+from tests.backend.server.harness import Backend
+
+
+@pytest.fixture(scope="session")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    """A backend whose home folder has a space and an umlaut in its name."""
+    running = Backend(tmp_path_factory.mktemp("backend") / "Jörg Müller").start()
+    yield running
+    running.end()
+
+
+@pytest.fixture(scope="session")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An animal head, 80 x 64 pixels, so that the region is the middle 64 x 64."""
+    pixels = renderer.render(torch.as_tensor(factors.random(5, 1)).float(), 64, 80)[0]
+    path = tmp_path_factory.mktemp("pictures") / "animal.png"
+    Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(path)
+    return path
+
+
+@pytest.fixture
+def mask(tmp_path: Path) -> Path:
+    """The left half of the picture's middle may move."""
+    pixels = np.zeros((64, 80), np.uint8)
+    pixels[8:56, 8:40] = 255
+    Image.fromarray(pixels).save(tmp_path / "mask.png")
+    return tmp_path / "mask.png"

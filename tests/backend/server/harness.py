@@ -1,0 +1,210 @@
+"""A real backend process for the tests, and a client that treats it as the plug-in does."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+QUIET = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+    "NO_PROXY": "127.0.0.1,localhost",
+}
+os.environ.update(QUIET)  # gradio_client reads them when it is imported
+
+from gradio_client import Client, handle_file  # noqa: E402
+from gradio_client.client import Job  # noqa: E402
+
+ROOT = Path(__file__).parents[3]
+HERE = Path(__file__).parent
+PROGRAM = ["-m", "backend"] if not os.environ.get("BK") else ["/tmp/bk.py"]
+TOKEN_HEADER = "X-DragGAN-Token"
+PATIENCE = 120.0  # seconds, for anything that has to happen at all
+WITHOUT_END = 10_000  # steps
+
+DRAG = [{"handle": [40, 32], "target": [52, 32]}]
+SHORT = {"inversion_steps": 4, "steps": 4}
+
+
+def wait_until(happened: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+    """Return the first true answer of `happened`; fail after `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        answer = happened()
+        if answer:
+            return answer
+        time.sleep(0.02)
+    raise AssertionError(f"waited {patience:.0f} s in vain until {what}")
+
+
+@dataclass
+class Backend:
+    """A backend of its own home folder."""
+
+    home: Path
+    process: subprocess.Popen[bytes] | None = None
+    ready: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ready_file(self) -> Path:
+        return self.home / "backend.json"
+
+    @property
+    def addresses(self) -> Path:
+        """What sitecustomize.py wrote down."""
+        return self.home / "addresses.txt"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        path = os.pathsep.join((str(HERE / "watched"), str(ROOT)))
+        own = {
+            "DRAGGAN_HOME": str(self.home),
+            "WATCHED_ADDRESSES": str(self.addresses),
+            "OMP_NUM_THREADS": "1",
+        }
+        return {**os.environ, **own, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
+
+    def start(self, *arguments: str) -> Backend:
+        """Start the process and wait for its ready file."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        before = self.ready_file.read_text() if self.ready_file.exists() else None
+        self.process = subprocess.Popen(
+            [sys.executable, *PROGRAM, "serve", *arguments],
+            cwd=self.home, env=self.environment, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+        def appeared() -> bool:
+            assert self.process and self.process.poll() is None, f"the backend ended early:\n{self.log()}"
+            return self.ready_file.exists() and self.ready_file.read_text() != before
+
+        wait_until(appeared, "the ready file appeared")
+        self.ready = json.loads(self.ready_file.read_text())
+        return self
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `python -m backend` with the same home folder."""
+        return subprocess.run(
+            [sys.executable, *PROGRAM, *arguments],
+            cwd=self.home, env=self.environment, capture_output=True, encoding="utf-8", timeout=PATIENCE, check=False,
+        )  # fmt: skip
+
+    def end(self) -> int:
+        """Ask the process to end, if it has not; its exit code."""
+        assert self.process
+        self.process.terminate()
+        return self.process.wait(30)
+
+    def log(self) -> str:
+        path = self.home / "logs" / "backend.log"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def client(self) -> Client:
+        return Client(
+            self.ready["url"],
+            headers={TOKEN_HEADER: self.ready["token"]},
+            download_files=str(self.home / "downloads"),
+            verbose=False,
+            analytics_enabled=False,
+        )
+
+    def health(self) -> dict[str, Any]:
+        """As `python -m backend status` asks for it."""
+        status, body = self.request("POST", "/gradio_api/run/health", b'{"data": []}')
+        assert status == 200, body
+        return json.loads(body)["data"][0]
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """One HTTP request, with the token unless `headers` are given; status and body."""
+        port = int(self.ready["url"].rstrip("/").rpartition(":")[2])
+        if headers is None:
+            headers = {TOKEN_HEADER: self.ready["token"]}
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+            connection.request(method, path, body, {"Content-Type": "application/json", **headers})
+            response = connection.getresponse()
+            return response.status, response.read()
+
+    def wait_idle(self, patience: float = PATIENCE) -> float:
+        """Wait until no job is at work; how many seconds that took."""
+        started = time.monotonic()
+        wait_until(lambda: not self.health()["busy"], "the backend's job had ended", patience)
+        return time.monotonic() - started
+
+
+def submit(
+    client: Client,
+    image: Path,
+    options: dict[str, Any] | None = None,
+    drags: Any = None,
+    mask: Path | None = None,
+    edit: Path | None = None,
+    protocol: Any = 1,
+) -> Job:
+    """Send a drag job."""
+    return client.submit(
+        handle_file(image), mask and handle_file(mask), DRAG if drags is None else drags,
+        SHORT if options is None else options, edit and handle_file(edit), protocol, api_name="/drag",
+    )  # fmt: skip
+
+
+def updates(job: Job) -> Iterator[tuple[Any, ...]]:
+    """The job's outputs as they come; raises the job's exception. Ends too when the server is gone."""
+    seen = 0
+    while True:
+        over, outputs = job.done(), job.outputs()  # in this order
+        yield from outputs[seen:]
+        seen = len(outputs)
+        if over:
+            break
+        time.sleep(0.01)
+    error = job.exception()
+    if error is not None:
+        raise error
+
+
+def until_phase(job: Job, phase: str) -> dict[str, Any]:
+    """Wait for the first update of `phase`."""
+    for output in updates(job):
+        if output[0]["phase"] == phase:
+            return output[0]
+    raise AssertionError(f"the job ended before its phase {phase!r}")
+
+
+CLIENT_PROGRAM = """
+import json, sys
+from pathlib import Path
+from tests.backend.server.harness import Backend, submit, updates
+home, image, options = sys.argv[1:]
+backend = Backend(Path(home))
+backend.ready = json.loads(backend.ready_file.read_text())
+for output in updates(submit(backend.client(), Path(image), json.loads(options))):
+    print(output[0]["phase"], flush=True)
+"""
+
+
+def client_process(backend: Backend, image: Path, options: dict[str, Any]) -> subprocess.Popen[str]:
+    """A client in a process of its own, which prints the phase of each update; to be killed."""
+    return subprocess.Popen(
+        [sys.executable, "-u", "-c", CLIENT_PROGRAM, str(backend.home), str(image), json.dumps(options)],
+        cwd=ROOT, env=backend.environment, stdout=subprocess.PIPE, encoding="utf-8",
+    )  # fmt: skip
+
+
+def read_until(client: subprocess.Popen[str], phase: str) -> None:
+    """Read the client's output up to the first line `phase`."""
+    assert client.stdout
+    for line in client.stdout:
+        if line.strip() == phase:
+            return
+    raise AssertionError(f"the client ended before the phase {phase!r}")
