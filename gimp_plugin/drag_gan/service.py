@@ -259,16 +259,16 @@ class Backend:
 
 def start_detached(command: list[str], directory: str, output: Any) -> subprocess.Popen[bytes]:
     """Start a program that outlives this one, with a clean environment, its output in the file `output`."""
-    options: dict[str, Any] = {
-        "env": clean_environment(os.environ),
-        "cwd": directory,
-        "stdin": subprocess.DEVNULL,
-    }
+    flags = 0
     if sys.platform == "win32":
-        options["creationflags"] = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
-    else:
-        options["start_new_session"] = True
-    process: subprocess.Popen[bytes] = subprocess.Popen(
-        command, stdout=output, stderr=subprocess.STDOUT, **options
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+    return subprocess.Popen(
+        command,
+        env=clean_environment(os.environ),
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=sys.platform != "win32",
+        creationflags=flags,
     )
-    return process

@@ -198,7 +198,7 @@ def _version(asked: subprocess.CompletedProcess[str]) -> str:
 
 def _refuse_if_impossible() -> None:
     """Raise GimpRootError when this machine or this user cannot make or enter such a folder."""
-    if not sys.platform.startswith("linux"):
+    if sys.platform != "linux":
         raise GimpRootError(
             f"A GIMP 3 for tests can only be built on Linux, and this is {sys.platform}; install GIMP 3 here."
         )

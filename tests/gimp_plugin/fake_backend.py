@@ -64,7 +64,7 @@ def drag(
             if step == 2 and model == "dies":
                 os._exit(9)
             if step == 2 and model == "hangs":
-                os.kill(os.getpid(), signal.SIGSTOP)
+                os.kill(os.getpid(), signal.Signals["SIGSTOP"])
     except GeneratorExit:
         note(ended="by the client", step=step)
         raise
