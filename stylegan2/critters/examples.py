@@ -155,7 +155,7 @@ EXAMPLES: list[Example] = [
         asked=0.90,
         handles=("lower lip",),
         pinned=("nose", "right eye", "left eye"),
-        movable=(0.0, -0.06, 0.38, 0.30),
+        movable=(0.0, -0.03, 0.40, 0.28),
         look={
             "yaw": 0.5,
             "pitch": 0.42,

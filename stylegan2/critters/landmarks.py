@@ -63,7 +63,8 @@ def head_width(factors: Tensor, height: int) -> Tensor:
     animal = animals(torch.as_tensor(factors, dtype=torch.float32))
     cheeks = 0.42 * animal.face_width + 0.46 * animal.cheek
     half = torch.maximum(animal.face_width, cheeks) * animal.scale
-    return half / (CAMERA_DISTANCE * HALF_FIELD) * height
+    outline = half / (CAMERA_DISTANCE**2 - half.square()).sqrt()  # tangent of the angle to the edge of a ball
+    return outline / HALF_FIELD * height
 
 
 def _surface_points(animal: Animal) -> Tensor:
