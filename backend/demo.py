@@ -1,0 +1,267 @@
+"""The main job on the embedded model, to look at: three rendered animals, dragged through the service.
+
+`python3 install.py demo` runs this as `python -m backend.demo FOLDER`. The first animal is also dragged by
+GIMP itself where `--gimp` names its console program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from backend import __version__, paths
+from backend.demo_pictures import arrows_on, laid_over, strip
+from backend.errors import UserError
+from backend.server import PROTOCOL, life
+from backend.server.access import TOKEN_HEADER
+from stylegan2.critters.examples import EXAMPLES, Example
+
+START_SECONDS = 180.0
+GIMP_SECONDS = 300.0
+BACKEND = (sys.executable, "-u", "-m", "backend")
+
+# Run by GIMP's own Python; the words in capitals are replaced by literals.
+GIMP_SCRIPT = """
+import sys, traceback
+from gi.repository import Gio, Gimp
+try:
+    image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(BEFORE))
+    path = Gimp.Path.new(image, 'demo')
+    for ends in DRAGS:
+        flat = [number for point in ends for number in list(point) * 3]
+        path.stroke_new_from_points(Gimp.PathStrokeType.BEZIER, flat, False)
+    image.insert_path(path, None, 0)
+    image.set_selected_paths([path])
+    procedure = Gimp.get_pdb().lookup_procedure('draggan-drag-along-paths')
+    config = procedure.create_config()
+    config.set_property('run-mode', Gimp.RunMode.NONINTERACTIVE)
+    config.set_property('image', image)
+    config.set_core_object_array('drawables', image.get_layers()[:1])
+    values = procedure.run(config)
+    if values.index(0) != Gimp.PDBStatusType.SUCCESS:
+        raise RuntimeError(values.index(1))
+    image.flatten()
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(AFTER), None)
+except BaseException:
+    traceback.print_exc()
+"""
+
+
+class Outcome(NamedTuple):
+    """What one example came to: edited picture, saved edit, the engine's report, and the job's seconds."""
+
+    after: Image.Image
+    edit: Path
+    report: dict[str, Any]
+    seconds: float
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the pictures, the edit and report.json into a folder; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m backend.demo", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("folder", type=Path, help="where the pictures go")
+    parser.add_argument(
+        "--gimp", metavar="PROGRAM", help="GIMP's console program, to drag the first one with"
+    )
+    parser.add_argument("--profile", type=Path, help="GIMP's folder with the plug-in in it")
+    options = parser.parse_args(arguments)
+    try:
+        options.folder.mkdir(parents=True, exist_ok=True)
+        show(options.folder, options.gimp, options.profile)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    finally:
+        stop_backend()
+    return 0
+
+
+def show(folder: Path, gimp: str | None, profile: Path | None) -> None:
+    """Do everything and tell of it."""
+    stop_backend()  # one of an interrupted demo may be of older code
+    before = [Image.fromarray(example.picture()) for example in EXAMPLES]
+    marked = [
+        arrows_on(picture, e.drags, e.pins, e.mask()) for picture, e in zip(before, EXAMPLES, strict=True)
+    ]
+    before[0].save(folder / "before.png")
+    marked[0].save(folder / "arrows.png")
+    by_gimp = drag_in_gimp(EXAMPLES[0], folder, gimp, profile) if gimp and profile else None
+    outcomes: list[Outcome] = []
+    reports: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as work, connection(Path(work)) as client:
+        for example, picture in zip(EXAMPLES, before, strict=True):
+            outcome = drag(client, example, picture, Path(work))
+            outcomes.append(outcome)
+            reports.append(tell(example, outcome))
+            if example is EXAMPLES[0]:
+                shutil.copyfile(outcome.edit, folder / "edit.safetensors")
+                outcome.after.save(folder / "after.png")
+    strip(marked, [outcome.after for outcome in outcomes]).save(folder / "strip.png")
+    report = {**reports[0], "version": __version__, "gimp": by_gimp, "other_examples": reports[1:]}
+    (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    print(
+        f"\nThe pictures are in {folder}: before.png, arrows.png (what was asked), after.png, and strip.png"
+    )
+    print("with all three. edit.safetensors is the saved edit, report.json has the numbers.")
+
+
+def drag(client: Client, example: Example, picture: Image.Image, work: Path) -> Outcome:
+    """Send one job as the plug-in does, and wait for its end."""
+    print(
+        f'\n"{example.name}": a picture of {picture.width}x{picture.height}, {len(example.drags)} drag(s)',
+        flush=True,
+    )
+    source, mask = work / "before.png", example.mask()
+    picture.save(source)
+    if mask is not None:
+        Image.fromarray(mask).save(work / "mask.png")
+    pins = [(point, point) for point in example.pins]
+    drags = [{"handle": handle, "target": target} for handle, target in [*example.drags, *pins]]
+    started = time.monotonic()
+    job = client.submit(
+        handle_file(source), handle_file(work / "mask.png") if mask is not None else None, drags, {}, None,
+        PROTOCOL, api_name="/drag",
+    )  # fmt: skip
+    update, layer, changed, edit = follow(job, started)
+    result = update["result"]
+    with Image.open(layer) as top, Image.open(changed) as where:
+        after = laid_over(picture, top, where, tuple(result["offset"]))
+    return Outcome(after, Path(edit), result["report"], time.monotonic() - started)
+
+
+def follow(job: Any, started: float) -> tuple[Any, ...]:
+    """Tell of a job's phases until it ends; returns its last output. Raises UserError when it fails."""
+    phase, seen = "", 0
+    while True:
+        over = job.done()  # asked before the outputs, so that none is missed
+        outputs = job.outputs()
+        for output in outputs[seen:]:
+            if output[0]["phase"] != phase:
+                phase = output[0]["phase"]
+                print(f"  {time.monotonic() - started:5.1f} s  {PHASES[phase]}", flush=True)
+        seen = len(outputs)
+        if over:
+            break
+        time.sleep(0.05)
+    error = job.exception()
+    if error is not None or phase != "done":
+        raise UserError(f"The drag failed ({error or 'the backend stopped'}); its log is {paths.log_file()}.")
+    return outputs[-1]
+
+
+PHASES = {
+    "load": "opening the model",
+    "invert": "finding the animal in the model",
+    "drag": "dragging",
+    "compose": "putting the layer together",
+    "done": "done",
+}
+
+
+def tell(example: Example, outcome: Outcome) -> dict[str, Any]:
+    """Print whether the points arrived, by the tracker and without it; returns the report with both."""
+    report = outcome.report
+    moved = [entry for entry in report["points"] if not entry["pin"]]
+    near = max(report["distances_end"]["model_pixels"])
+    far = max(report["distances_start"]["model_pixels"])
+    shown = example.achieved(np.asarray(outcome.after.convert("RGB"))).value
+    share = (shown - example.start) / (example.asked - example.start)
+    arrived = sum(entry["arrived"] for entry in moved)
+    print(
+        f"  tracker:  {arrived} of {len(moved)} points arrived; {far:.1f} model pixels to go, {near:.1f} left"
+    )
+    print(
+        f"  renderer: {example.factor} {example.start:.2f} became {shown:.2f}, {share:.0%} of what was asked"
+    )
+    print(f"  the job took {outcome.seconds:.1f} seconds", flush=True)
+    return {
+        **report,
+        "example": example.name,
+        "job_seconds": round(outcome.seconds, 2),
+        "renderer": {
+            "factor": example.factor, "start": example.start, "asked": example.asked,
+            "shown": round(shown, 4), "share_of_the_way": round(share, 3),
+        },
+    }  # fmt: skip
+
+
+@contextlib.contextmanager
+def connection(downloads: Path) -> Iterator[Client]:
+    """A client of the running backend, or of one started for this; downloads go to a folder."""
+    ready = life.running() or started_backend()
+    yield Client(
+        ready["url"],
+        headers={TOKEN_HEADER: ready["token"]},
+        httpx_kwargs={"trust_env": False, "timeout": 60.0},
+        download_files=str(downloads),
+        analytics_enabled=False,
+        verbose=False,
+    )
+
+
+def started_backend() -> dict[str, Any]:
+    """Start a backend; returns its ready file's content once it answers."""
+    print("Starting the backend...", flush=True)
+    paths.log_file().parent.mkdir(parents=True, exist_ok=True)
+    with open(paths.log_file(), "ab") as log:
+        process = subprocess.Popen(
+            [*BACKEND, "serve"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=paths.data_folder()
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if ready := life.running():
+            return ready
+        time.sleep(0.2)
+    raise UserError(f"The backend did not start; its log is {paths.log_file()}.")
+
+
+def stop_backend() -> None:
+    """End this demo's backend, if there is one."""
+    subprocess.run([*BACKEND, "stop"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+
+
+def drag_in_gimp(example: Example, folder: Path, gimp: str, profile: Path) -> dict[str, Any]:
+    """Do an example's drag with the plug-in in GIMP, without a window, into after-gimp.png."""
+    print(f'\n"{example.name}" in GIMP itself ({gimp}), which also starts the backend', flush=True)
+    target = folder.absolute() / "after-gimp.png"
+    target.unlink(missing_ok=True)
+    ends = [*example.drags, *[(point,) for point in example.pins]]
+    literals = {"BEFORE": str(folder.absolute() / "before.png"), "AFTER": str(target), "DRAGS": ends}
+    script = GIMP_SCRIPT
+    for word, value in literals.items():
+        script = script.replace(word, repr(value))
+    batch = ["-i", "--batch-interpreter=python-fu-eval", "-b", script, "--quit"]
+    started = time.monotonic()
+    done = subprocess.run(
+        [gimp, *batch], env={**os.environ, "GIMP3_DIRECTORY": str(profile)}, timeout=GIMP_SECONDS,
+        stdin=subprocess.DEVNULL, capture_output=True,
+    )  # fmt: skip
+    if not target.is_file():
+        said = (done.stdout + done.stderr).decode("utf-8", "replace").strip().splitlines() or ["nothing"]
+        raise UserError(f"GIMP did not write {target}; it said last: {said[-1]}")
+    seconds = time.monotonic() - started
+    print(f"  after-gimp.png is GIMP's own result, after {seconds:.1f} seconds with both starts", flush=True)
+    return {"program": gimp, "seconds": round(seconds, 2)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
