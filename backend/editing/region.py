@@ -65,6 +65,16 @@ class Region:
                         f"layer around the subject."
                     )
 
+    def check_mask(self, mask: np.ndarray, layer_size: tuple[int, int]) -> None:
+        """Raise UserError unless `mask` (uint8 [H, W]) has the layer's size (height, width) and allows some motion."""
+        if mask.shape != layer_size:
+            raise UserError(
+                f"The mask is {mask.shape[1]} x {mask.shape[0]} pixels and the picture {layer_size[1]} x "
+                f"{layer_size[0]}; give a mask of the picture's size."
+            )
+        if not self.crop(mask).any():
+            raise UserError("Nothing may move: the mask or selection is empty where the model looks; widen it.")
+
 
 def choose_region(
     layer_size: tuple[int, int],

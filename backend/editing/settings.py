@@ -58,17 +58,28 @@ class DragSettings:
             return self.stop_radius
         return 1.0 if points <= 5 else 2.0
 
+    def check_fits(self, img_resolution: int) -> None:
+        """Raise UserError when a model of `img_resolution` (the longer side of its image) has no such feature block.
+
+        The last block is left out: its features are the look of single pixels.
+        """
+        if self.feature_block > img_resolution // 2:
+            raise UserError(
+                f"The feature block {self.feature_block} is too large for this model; "
+                f"choose {img_resolution // 2} or less."
+            )
+
 
 @dataclasses.dataclass(frozen=True)
 class InversionSettings:
     """How long and how freely a picture is searched for in W+.
 
-    steps: Adam steps; 0 keeps the best of the starting guesses.
+    steps: Adam steps in W+, after a search in W in proportion; 0 keeps the nearest of some random codes.
     step_size: Adam's first step, as a share of the spread of W.
     mean_weight: pull of every layer towards the mean of W, measured in the model's own spread.
     """
 
-    steps: int = 300
+    steps: int = 150
     step_size: float = 0.05
     mean_weight: float = 0.002
 

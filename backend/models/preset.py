@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 import stylegan2
+from backend.editing.latent_space import LatentSpace
 from backend.editing.settings import DragSettings, InversionSettings, with_changes
 from backend.errors import UserError
 
@@ -16,7 +15,6 @@ PAPER_SIZE = 512
 PAPER_R1, PAPER_R2 = 3.0, 12.0
 # The paper's 2e-3 belongs to models whose W has a standard deviation of about 0.45 per coordinate.
 STEP_PER_SPREAD = 0.0045
-W_SAMPLES = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,17 +57,8 @@ def default_drag_settings(generator: stylegan2.Generator, feature_block: int | N
     block = feature_block or min(256, height // 2)
     scale = height / PAPER_SIZE
     return DragSettings(
-        step_size=STEP_PER_SPREAD * w_spread(generator),
+        step_size=STEP_PER_SPREAD * LatentSpace(generator).spread,
         r1=max(PAPER_R1 * scale, 1.5 * height / block),
         r2=max(PAPER_R2 * scale, 4.0),
         feature_block=block,
     )
-
-
-@torch.no_grad()
-def w_spread(generator: stylegan2.Generator) -> float:
-    """Root mean square of the standard deviation of W's coordinates, from seeded samples."""
-    device = generator.mapping.w_avg.device
-    z = torch.randn(W_SAMPLES, generator.z_dim, generator=torch.Generator().manual_seed(0)).to(device)
-    labels = torch.zeros(W_SAMPLES, generator.c_dim, device=device) if generator.c_dim else None
-    return float(generator.mapping(z, labels)[:, 0].var(dim=0).mean().sqrt())

@@ -264,7 +264,7 @@ def _inverting(step: InversionProgress, box: tuple[int, int, int, int], preview:
         phase="invert",
         step=step.step,
         steps=step.steps,
-        message=f"Finding the picture in the model: {step.psnr:.1f} dB.",
+        message=f"Finding the picture in the model: {step.psnr():.1f} dB.",
         region=box,
         preview=Preview.of(step.preview()) if preview else None,
     )

@@ -1,0 +1,156 @@
+"""The drag loop: motion supervision moves the code, point tracking finds the handles again, until all have arrived."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+import stylegan2
+from backend.editing.feature_map import sample
+from backend.editing.motion_supervision import MotionSupervision
+from backend.editing.point_tracking import track
+from backend.editing.settings import DragSettings, W
+
+PATIENCE = 60  # steps without coming nearer after which a drag is given up
+NEARER = 0.25  # pixels of the model's image that count as having come nearer
+
+
+@dataclasses.dataclass(frozen=True)
+class LoopStep:
+    """One step of the loop; points are (x, y) in pixels of the model's image.
+
+    w_plus: [1, num_ws, w_dim];  points: [N, 2], where the tracker sees the handles;  distances: [N], to each
+    handle's target (along its way-points);  arrived: [N];  stuck: True when the drag is given up here.
+    """
+
+    step: int
+    w_plus: torch.Tensor
+    points: np.ndarray
+    distances: np.ndarray
+    arrived: np.ndarray
+    stuck: bool = False
+
+
+class DragLoop:
+    """One drag of `handles` [N, 2] through `goals` (for each handle [G, 2], the last one its target).
+
+    A handle whose only goal is itself is a pin.  w_plus: [1, num_ws, w_dim], the code to start from.
+    mask: [height, width] float, 1 = may move, or None.
+    """
+
+    def __init__(
+        self,
+        generator: stylegan2.Generator,
+        w_plus: torch.Tensor,
+        handles: np.ndarray,
+        goals: Sequence[np.ndarray],
+        mask: torch.Tensor | None,
+        settings: DragSettings,
+    ) -> None:
+        self.generator, self.settings = generator, settings
+        self.device = w_plus.device
+        self.image_size = generator.image_size
+        self.points = self._tensor(handles)
+        self.goals = [self._tensor(goal) for goal in goals]
+        self.next_goal = [0] * len(self.goals)
+        pinned = [
+            len(goal) == 1 and np.array_equal(goal[0], handle) for handle, goal in zip(handles, goals, strict=True)
+        ]
+        self.pinned = torch.tensor(pinned, device=self.device)
+        self.stop_radius = settings.stop_radius_for(int((~self.pinned).sum()))
+        self.code = _MovingCode(w_plus, min(settings.layers, w_plus.shape[1]), settings.latent_space)
+        self.optimizer = torch.optim.Adam([self.code.change], lr=settings.step_size)
+        with torch.no_grad():
+            features = self._features()
+            self.supervision = MotionSupervision(
+                features, self.image_size, max(settings.r1, 1.001 * self._texel), mask, settings.mask_weight
+            )
+            self.templates = sample(features, self.points, self.image_size)
+            self.held_patches = self.supervision.patches(features, self.points)
+        self.held = self.pinned.clone()
+
+    def __iter__(self) -> Iterator[LoopStep]:
+        """Yield step 0, the start, then one LoopStep after each step; ends when all arrived, or at the last step."""
+        best, best_step = float("inf"), 0
+        for step in range(self.settings.max_steps + 1):
+            features = self._features()
+            if step:
+                self.points = track(features.detach(), self.points, self.templates, self.settings.r2, self.image_size)
+            distances = self._update_goals(features.detach())
+            remaining = float(distances[~self.pinned].sum())
+            if remaining < best - NEARER:
+                best, best_step = remaining, step
+            arrived = self._arrived(distances)
+            all_arrived = bool(arrived[~self.pinned].all())
+            stuck = not all_arrived and step - best_step >= PATIENCE
+            yield LoopStep(
+                step, self.code.w_plus().detach(), self.points.cpu().numpy(), distances.cpu().numpy(),
+                arrived.cpu().numpy(), stuck,
+            )  # fmt: skip
+            if all_arrived or stuck or step == self.settings.max_steps:
+                return
+            self.optimizer.zero_grad(set_to_none=True)
+            self._loss(features).backward()
+            self.optimizer.step()
+
+    @property
+    def _texel(self) -> float:
+        return self.image_size[0] / self.settings.feature_block
+
+    def _tensor(self, points: np.ndarray) -> torch.Tensor:
+        return torch.as_tensor(np.asarray(points), dtype=torch.float32, device=self.device)
+
+    def _features(self) -> torch.Tensor:
+        return self.generator.synthesis.features(self.code.w_plus(), block=self.settings.feature_block)
+
+    def _targets(self) -> torch.Tensor:
+        return torch.stack([goal[index] for goal, index in zip(self.goals, self.next_goal, strict=True)])
+
+    def _loss(self, features: torch.Tensor) -> torch.Tensor:
+        loss = self.supervision.keep(features)
+        moving = ~self.held
+        if moving.any():
+            loss = loss + self.supervision.move(features, self.points[moving], self._targets()[moving])
+        if self.held.any():
+            places = torch.where(self.pinned[:, None], self._targets(), self.points)[self.held]
+            loss = loss + self.supervision.hold(features, places, self.held_patches[self.held])
+        return loss
+
+    def _update_goals(self, features: torch.Tensor) -> torch.Tensor:
+        """Pass reached way-points on; hold the handles that arrived now; return the ways left [N]."""
+        distances = []
+        for handle, goal in enumerate(self.goals):
+            while self.next_goal[handle] < len(goal) - 1 and self._left(handle) <= self.stop_radius:
+                self.next_goal[handle] += 1
+            ahead = goal[self.next_goal[handle] :]
+            distances.append(self._left(handle) + (ahead[1:] - ahead[:-1]).norm(dim=-1).sum())
+        left = torch.stack(distances)
+        arrived = self._arrived(left) | self.pinned
+        fresh = arrived & ~self.held
+        if fresh.any():
+            self.held_patches[fresh] = self.supervision.patches(features, self.points[fresh])
+        self.held = arrived
+        return left
+
+    def _left(self, handle: int) -> torch.Tensor:
+        return (self.goals[handle][self.next_goal[handle]] - self.points[handle]).norm()
+
+    def _arrived(self, distances: torch.Tensor) -> torch.Tensor:
+        return distances <= self.stop_radius
+
+
+class _MovingCode:
+    """A W+ code whose first layers move, each by itself (W+) or all together (W)."""
+
+    def __init__(self, w_plus: torch.Tensor, layers: int, latent_space: str) -> None:
+        self.start = w_plus.detach().clone()
+        self.layers = layers
+        moving = self.start[:, : 1 if latent_space == W else layers]
+        self.change = torch.zeros_like(moving).requires_grad_()
+
+    def w_plus(self) -> torch.Tensor:
+        """[1, num_ws, w_dim]; its gradient reaches only the layers that move."""
+        return torch.cat([self.start[:, : self.layers] + self.change, self.start[:, self.layers :]], dim=1)

@@ -1,0 +1,163 @@
+"""What is saved of an edit: the codes it started and ended with, the way between, and what was asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import torch
+from safetensors.torch import save_file
+
+from backend.editing.points import Drag
+from backend.editing.region import Region
+from backend.editing.settings import DragSettings
+from backend.errors import UserError
+
+VERSION = 1
+FORMAT = "draggan-edit"
+PATH_LENGTH = 64  # codes kept of the way
+TUNED = "tuned."  # before the names of generator weights that belong to this edit alone
+
+
+@dataclasses.dataclass(frozen=True)
+class EditState:
+    """An edit that can be gone on from.
+
+    model_name, model_sha256: the model the codes belong to.
+    picture_sha256: of the region's pixels that were inverted; "" for a picture sampled from the model.
+    region: where on the layer the model's image lies.
+    start_w_plus, w_plus: [1, num_ws, w_dim] float32, the inverted code and the present one.
+    path: [T, num_ws, w_dim] float32, codes between the two, in order.
+    drags, points: what was asked in the last drag, and where the tracker saw its handles at the end (layer pixels).
+    settings: of the last drag, or None before the first.
+    inversion_psnr: dB, None for a sampled picture.
+    tuned: generator weights that belong to this edit (by their names in the generator), empty without tuning.
+    """
+
+    model_name: str
+    model_sha256: str
+    picture_sha256: str
+    region: Region
+    start_w_plus: torch.Tensor
+    w_plus: torch.Tensor
+    path: torch.Tensor
+    drags: tuple[Drag, ...] = ()
+    points: tuple[tuple[float, float], ...] = ()
+    settings: DragSettings | None = None
+    inversion_psnr: float | None = None
+    tuned: Mapping[str, torch.Tensor] = dataclasses.field(default_factory=dict)
+
+    def save(self, path: str | Path) -> None:
+        """Write the edit as safetensors; the file appears whole or not at all.  Raises UserError."""
+        path = Path(path)
+        tensors = {"start_w_plus": self.start_w_plus, "w_plus": self.w_plus, "path": self.path}
+        tensors |= {TUNED + name: tensor for name, tensor in self.tuned.items()}
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            save_file(
+                {name: tensor.detach().float().cpu().contiguous() for name, tensor in tensors.items()},
+                temporary,
+                {"format": FORMAT, "edit": json.dumps(self._record())},
+            )
+            temporary.replace(path)
+        except (OSError, safetensors.SafetensorError) as error:
+            temporary.unlink(missing_ok=True)
+            raise UserError(
+                f"The edit could not be written to {path} ({error}); choose a folder you can write to."
+            ) from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> EditState:
+        """Read what save() wrote.  Raises UserError when the file is anything else."""
+        path = Path(path)
+        if not path.is_file():
+            raise UserError(f"The edit file {path} does not exist; check its path.")
+        try:
+            with safetensors.safe_open(path, "pt") as file:
+                metadata = file.metadata() or {}
+                record = json.loads(metadata["edit"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            if record["version"] != VERSION:
+                raise UserError(f"The edit file {path} is of another version of this program; make the edit again.")
+            return cls._from_record(record, tensors)
+        except UserError:
+            raise
+        except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"{path} is not a saved edit; give a file that --save-edit wrote.") from error
+
+    def _record(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "model_name": self.model_name,
+            "model_sha256": self.model_sha256,
+            "picture_sha256": self.picture_sha256,
+            "region": dataclasses.asdict(self.region),
+            "drags": [dataclasses.asdict(drag) for drag in self.drags],
+            "points": [list(point) for point in self.points],
+            "settings": None if self.settings is None else dataclasses.asdict(self.settings),
+            "inversion_psnr": self.inversion_psnr,
+        }
+
+    @classmethod
+    def _from_record(cls, record: dict[str, Any], tensors: dict[str, torch.Tensor]) -> EditState:
+        codes = {name: tensors.pop(name) for name in ("start_w_plus", "w_plus", "path")}
+        start = codes["start_w_plus"]
+        if start.ndim != 3 or start.shape[0] != 1 or codes["w_plus"].shape != start.shape:
+            raise ValueError("codes of unequal shape")
+        if not all(bool(np.isfinite(code.numpy()).all()) for code in codes.values()):
+            raise ValueError("codes that are not finite")
+        region = record["region"]
+        height, width = region["model_size"]
+        settings = record["settings"]
+        return cls(
+            model_name=str(record["model_name"]),
+            model_sha256=str(record["model_sha256"]),
+            picture_sha256=str(record["picture_sha256"]),
+            region=Region(
+                int(region["x"]), int(region["y"]), int(region["width"]), int(region["height"]), (height, width)
+            ),
+            **codes,
+            drags=tuple(_drag(entry) for entry in record["drags"]),
+            points=tuple(_point(entry) for entry in record["points"]),
+            settings=None if settings is None else DragSettings(**settings),
+            inversion_psnr=record["inversion_psnr"],
+            tuned={name.removeprefix(TUNED): tensor for name, tensor in tensors.items()},
+        )
+
+
+def _point(entry: Any) -> tuple[float, float]:
+    x, y = entry
+    return float(x), float(y)
+
+
+def _drag(entry: Any) -> Drag:
+    return Drag(_point(entry["handle"]), _point(entry["target"]), tuple(_point(point) for point in entry["via"]))
+
+
+class CodePath:
+    """Codes of the way, thinned evenly so that they never number more than PATH_LENGTH."""
+
+    def __init__(self, before: torch.Tensor) -> None:
+        """before: [T, num_ws, w_dim], the way that was made already."""
+        self._codes = list(before.cpu().unbind(0))
+        self._last = self._codes[-1]
+        self._every, self._seen = 1, 0
+
+    def add(self, w_plus: torch.Tensor) -> None:
+        """Go on to `w_plus` [1, num_ws, w_dim]."""
+        self._last = w_plus[0].cpu()
+        if self._seen % self._every == 0:
+            self._codes.append(self._last)
+        self._seen += 1
+        if len(self._codes) >= PATH_LENGTH:
+            self._codes, self._every = self._codes[::2], 2 * self._every
+
+    def codes(self) -> torch.Tensor:
+        """The way [T, num_ws, w_dim], its last code the present one."""
+        return torch.stack([*self._codes, self._last])

@@ -1,0 +1,284 @@
+"""One edit from picture to result: open (slow, remembered), drag (fast, as often as wanted), result."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+
+import stylegan2
+from backend.editing.compositing import compose
+from backend.editing.drag_loop import DragLoop, LoopStep
+from backend.editing.edit_state import CodePath, EditState
+from backend.editing.inversion import invert, total_steps
+from backend.editing.pixels import digest, to_model, to_pixels
+from backend.editing.points import Drag, check_drags
+from backend.editing.region import Region
+from backend.editing.report import DragRecord
+from backend.editing.settings import DragSettings, InversionSettings
+from backend.errors import UserError
+from backend.models import LoadedModel
+
+REMEMBERED = 8  # inversions: codes only, some kilobytes each
+
+
+@dataclasses.dataclass(frozen=True)
+class InversionProgress:
+    """One step of the inversion.
+
+    psnr: dB, likeness to the picture;  preview: called, gives the model's image now, uint8 [h, w, 3].
+    """
+
+    step: int
+    steps: int
+    psnr: Callable[[], float]
+    preview: Callable[[], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class DragStep:
+    """One step of a drag, in layer pixels.
+
+    points: [N, 2], where the tracker sees the handles;  targets: [N, 2];  distances: [N], still to go (along the
+    way-points);  arrived: [N] bool;  stuck: True when the drag is given up because nothing came nearer;
+    preview: called, gives the model's image at this step, uint8 [h, w, 3], for the price of one synthesis.
+    """
+
+    step: int
+    steps: int
+    points: np.ndarray
+    targets: np.ndarray
+    distances: np.ndarray
+    arrived: np.ndarray
+    stuck: bool
+    preview: Callable[[], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class EditResult:
+    """layer: uint8 [h, w, 4] of the region;  mask: uint8 [h, w], the changed area;  offset: (x, y) on the layer."""
+
+    layer: np.ndarray
+    mask: np.ndarray
+    offset: tuple[int, int]
+    state: EditState
+    report: dict[str, object]
+
+
+class Editor:
+    """Edits with one model.
+
+    Order of calls: open, open_state or sample; then drag any number of times; then result.  open() and drag() are
+    iterators of steps: to stop, stop iterating. A drag that is stopped leaves the edit as it is at that step.
+    """
+
+    def __init__(self, loaded: LoadedModel, device: str | torch.device = "cpu") -> None:
+        self.loaded, self.device = loaded, torch.device(device)
+        self.model = loaded.model
+        self.generator = self.model.generator
+        self._inversions: OrderedDict[str, tuple[torch.Tensor, float]] = OrderedDict()
+        self._state: EditState | None = None
+        self._record: DragRecord | None = None
+
+    # -- opening ----------------------------------------------------------------------------------------------
+
+    def open(
+        self, image: np.ndarray, region: Region, settings: InversionSettings | None = None
+    ) -> Iterator[InversionProgress]:
+        """Invert the region of `image` (uint8 [H, W, 4], the whole layer) into W+.
+
+        Yields every step; nothing but the last one when this picture was inverted before. The edit is open once
+        the iterator is exhausted. Raises UserError when the region is empty (fully transparent).
+        """
+        settings = settings or self.loaded.preset.inversion
+        started = time.perf_counter()
+        part = np.ascontiguousarray(region.crop(image))
+        if not part[..., 3].any():
+            raise UserError("The layer is fully transparent where the model looks; there is nothing to drag.")
+        picture_sha256 = digest(part)
+        key = f"{picture_sha256} {region} {settings}"
+        if key in self._inversions:
+            w_plus, quality = self._inversions[key]
+            yield self._progress(total_steps(settings), settings, w_plus, lambda: quality)
+        else:
+            picture, weight = to_model(region.shrink(image), self.device)
+            step = None
+            for step in invert(self.model, picture, weight, settings):
+                yield self._progress(step.step, settings, step.w_plus, lambda step=step: step.psnr)
+            assert step is not None
+            w_plus, quality = step.w_plus, step.psnr
+            self._remember(key, w_plus, quality)
+        self._begin(image, self._new_state(picture_sha256, region, w_plus, quality), time.perf_counter() - started)
+
+    def open_state(self, state: EditState, image: np.ndarray) -> None:
+        """Go on from a saved edit of the same picture (uint8 [H, W, 4]): no inversion.
+
+        Raises UserError when the edit belongs to another model or another picture.
+        """
+        if state.model_sha256 != self.model.sha256:
+            raise UserError(
+                f"The edit was made with the model {state.model_name!r}; choose that model to go on from it."
+            )
+        codes = (self.model.generator.num_ws, self.model.generator.w_dim)
+        part = state.region.crop(image)
+        fits = part.shape[:2] == (state.region.height, state.region.width) and state.start_w_plus.shape[1:] == codes
+        fits = fits and state.region.model_size == self.model.generator.image_size
+        if not fits or digest(np.ascontiguousarray(part)) != state.picture_sha256:
+            raise UserError("The edit was made on another picture; give that picture, or start without the edit.")
+        moved = dataclasses.replace(
+            state, start_w_plus=state.start_w_plus.to(self.device), w_plus=state.w_plus.to(self.device)
+        )
+        self._begin(image, moved, 0.0)
+
+    def sample(self, seed: int, truncation_psi: float = 0.7) -> np.ndarray:
+        """Open a picture of the model's own: z from `seed`, truncated.  Returns it, uint8 [h, w, 3]."""
+        z = torch.randn(1, self.generator.z_dim, generator=torch.Generator().manual_seed(seed)).to(self.device)
+        labels = torch.zeros(1, self.generator.c_dim, device=self.device) if self.generator.c_dim else None
+        with torch.no_grad():
+            w_plus = self.generator.mapping(z, labels, truncation_psi=truncation_psi)
+        pixels = to_pixels(self.image(w_plus))
+        height, width = pixels.shape[:2]
+        opaque = np.full((height, width, 1), 255, np.uint8)
+        picture = np.concatenate([pixels, opaque], axis=2)
+        region = Region(0, 0, width, height, (height, width))
+        self._begin(picture, self._new_state(digest(picture), region, w_plus, None), 0.0)
+        return pixels
+
+    # -- dragging ---------------------------------------------------------------------------------------------
+
+    def drag(
+        self, drags: Sequence[Drag], mask: np.ndarray | None = None, settings: DragSettings | None = None
+    ) -> Iterator[DragStep]:
+        """Move the handles to their targets; yields the start and then every step.
+
+        drags: points in layer pixels.  mask: uint8 [H, W] of the layer's size, 255 = may move, or None.
+        Raises UserError for points outside the region, a mask of another size or settings the model can't do.
+        """
+        state, settings = self._open_state, settings or self.loaded.preset.drag
+        self._check(drags, mask, settings)
+        self._mask, region = mask, state.region
+        started = time.perf_counter()
+        loop = DragLoop(
+            self.generator,
+            state.w_plus,
+            region.to_model(np.array([drag.handle for drag in drags])),
+            [region.to_model(np.array(drag.goals)) for drag in drags],
+            self._model_mask(mask),
+            settings,
+        )
+        targets, scale = np.array([drag.target for drag in drags]), np.mean(region.scale)
+        first: LoopStep | None = None
+        for step in loop:
+            first = first or step
+            self._path.add(step.w_plus)
+            self._record = DragRecord(drags, first, step, settings, time.perf_counter() - started)
+            points = region.to_layer(step.points)
+            self._state = dataclasses.replace(
+                state,
+                w_plus=step.w_plus,
+                drags=tuple(drags),
+                points=tuple((float(x), float(y)) for x, y in points),
+                settings=settings,
+            )
+            yield DragStep(
+                step.step,
+                settings.max_steps,
+                points,
+                targets,
+                step.distances * scale,
+                step.arrived,
+                step.stuck,
+                self._preview(step.w_plus),
+            )
+
+    def result(self) -> EditResult:
+        """The edit as it is now: layer pixels of the region, changed area, state and report."""
+        state = dataclasses.replace(self._open_state, path=self._path.codes())
+        region = state.region
+        layer, changed = compose(
+            np.ascontiguousarray(region.crop(self._picture)),
+            self.image(state.start_w_plus)[0],
+            self.image(state.w_plus)[0],
+            None if self._mask is None else region.crop(self._mask),
+            region,
+            self._picture.shape[:2],
+        )
+        return EditResult(layer, changed, (region.x, region.y), state, self._report(state))
+
+    @torch.no_grad()
+    def image(self, w_plus: torch.Tensor) -> torch.Tensor:
+        """[1, 3, h, w], unclamped: what the edit's generator makes of a code."""
+        return self.generator.synthesis(w_plus, noise_mode="const")
+
+    # -- inside -----------------------------------------------------------------------------------------------
+
+    @property
+    def _open_state(self) -> EditState:
+        if self._state is None:
+            raise RuntimeError("open(), open_state() or sample() has to be called, and run to its end, first")
+        return self._state
+
+    def _preview(self, w_plus: torch.Tensor) -> Callable[[], np.ndarray]:
+        return lambda: to_pixels(self.image(w_plus))
+
+    def _progress(
+        self, step: int, settings: InversionSettings, w_plus: torch.Tensor, quality: Callable[[], float]
+    ) -> InversionProgress:
+        return InversionProgress(step, total_steps(settings), quality, self._preview(w_plus))
+
+    def _report(self, state: EditState) -> dict[str, object]:
+        region, preset = state.region, self.loaded.preset
+        return {
+            "model": {
+                "name": self.loaded.name,
+                "sha256": self.model.sha256,
+                "image_size": list(self.generator.image_size),
+            },
+            "preset": {"drag": dataclasses.asdict(preset.drag), "inversion": dataclasses.asdict(preset.inversion)},
+            "device": str(self.device),
+            "region": [region.x, region.y, region.width, region.height],
+            "inversion": {"psnr": state.inversion_psnr, "seconds": round(self._inversion_seconds, 3)},
+            **(self._record.report(region) if self._record else {}),
+        }
+
+    def _begin(self, image: np.ndarray, state: EditState, seconds: float) -> None:
+        # The generator belongs to the edit: tuned weights must never reach the model or another edit.
+        self.generator = self._tuned(state.tuned) if state.tuned else self.model.generator
+        self._picture, self._state, self._mask = image, state, None
+        self._path, self._record = CodePath(state.path), None
+        self._inversion_seconds = seconds
+
+    def _tuned(self, weights: Mapping[str, torch.Tensor]) -> stylegan2.Generator:
+        generator = copy.deepcopy(self.model.generator)
+        try:
+            generator.load_state_dict(dict(weights), strict=False)
+        except RuntimeError as error:
+            raise UserError("The edit holds weights that do not fit its model; start without the edit.") from error
+        return generator
+
+    def _new_state(self, picture_sha256: str, region: Region, w_plus: torch.Tensor, quality: float | None) -> EditState:
+        return EditState(
+            self.loaded.name, self.model.sha256, picture_sha256, region, w_plus, w_plus, w_plus, inversion_psnr=quality
+        )
+
+    def _remember(self, key: str, w_plus: torch.Tensor, quality: float) -> None:
+        self._inversions[key] = (w_plus, quality)
+        while len(self._inversions) > REMEMBERED:
+            self._inversions.popitem(last=False)
+
+    def _model_mask(self, mask: np.ndarray | None) -> torch.Tensor | None:
+        if mask is None:
+            return None
+        return torch.from_numpy(self._open_state.region.shrink(mask).astype(np.float32) / 255).to(self.device)
+
+    def _check(self, drags: Sequence[Drag], mask: np.ndarray | None, settings: DragSettings) -> None:
+        check_drags(drags)
+        self._open_state.region.check_inside(drags)
+        if mask is not None:
+            self._open_state.region.check_mask(mask, self._picture.shape[:2])
+        settings.check_fits(self.generator.img_resolution)

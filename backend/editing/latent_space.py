@@ -1,0 +1,37 @@
+"""The shape of a model's W: its mean, its spread, and how far out a code lies in the model's own measure."""
+
+from __future__ import annotations
+
+import torch
+
+import stylegan2
+
+SAMPLES = 4096
+# Directions in which W hardly varies get a floor, as a share of the largest variance, lest they weigh without bound.
+SMALLEST_VARIANCE = 1e-3
+
+
+class LatentSpace:
+    """Statistics of W from seeded samples.
+
+    samples: [SAMPLES, w_dim];  mean: [w_dim];  spread: root mean square of the coordinates' standard deviations;
+    axes: [w_dim, w_dim], the principal axes as columns;  deviation: [w_dim], the standard deviation along each.
+    """
+
+    @torch.no_grad()
+    def __init__(self, generator: stylegan2.Generator) -> None:
+        device = generator.mapping.w_avg.device
+        z = torch.randn(SAMPLES, generator.z_dim, generator=torch.Generator().manual_seed(0)).to(device)
+        labels = torch.zeros(SAMPLES, generator.c_dim, device=device) if generator.c_dim else None
+        self.samples = generator.mapping(z, labels)[:, 0]
+        self.mean = self.samples.mean(dim=0)
+        self.spread = float(self.samples.var(dim=0).mean().sqrt())
+        variance, self.axes = torch.linalg.eigh(torch.cov(self.samples.T))
+        self.deviation = variance.clamp(min=SMALLEST_VARIANCE * float(variance.max())).sqrt()
+
+    def distance(self, w_plus: torch.Tensor) -> torch.Tensor:
+        """Mean squared distance [N] of the layers of `w_plus` [N, num_ws, w_dim] from the mean, in deviations.
+
+        About 1 for a sample of W: the Mahalanobis distance, squared, per coordinate.
+        """
+        return (((w_plus - self.mean) @ self.axes) / self.deviation).square().mean(dim=(1, 2))

@@ -1,0 +1,67 @@
+"""What a drag is said to have done: plain data for the report file and the plug-in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from backend.editing.drag_loop import LoopStep
+from backend.editing.points import Drag
+from backend.editing.region import Region
+from backend.editing.settings import DragSettings
+
+
+@dataclasses.dataclass(frozen=True)
+class DragRecord:
+    """A drag so far: what was asked, its first and its latest step, its settings, and the seconds it took."""
+
+    drags: Sequence[Drag]
+    start: LoopStep
+    end: LoopStep
+    settings: DragSettings
+    seconds: float
+
+    def report(self, region: Region) -> dict[str, object]:
+        """Steps, seconds, settings, the distances before and after, for each point whether it arrived or why not.
+
+        Distances are the tracker's, given in pixels of the model's image and of the layer.
+        """
+        return {
+            "steps": self.end.step,
+            "seconds": round(self.seconds, 3),
+            "settings": dataclasses.asdict(self.settings),
+            "distances_start": _both(self.start.distances, region),
+            "distances_end": _both(self.end.distances, region),
+            "points": [self._point(index, region) for index in range(len(self.drags))],
+        }
+
+    def _point(self, index: int, region: Region) -> dict[str, object]:
+        drag, arrived = self.drags[index], bool(self.end.arrived[index])
+        return {
+            "handle": list(drag.handle),
+            "target": list(drag.target),
+            "end": [round(float(value), 2) for value in region.to_layer(self.end.points[index])],
+            "pin": drag.is_pin,
+            "arrived": arrived,
+            "why_not": None if arrived else _why_not(drag, self.end, self.settings),
+        }
+
+
+def _both(distances: np.ndarray, region: Region) -> dict[str, list[float]]:
+    scale = float(np.mean(region.scale))
+    return {
+        "model_pixels": [round(float(value), 3) for value in distances],
+        "layer_pixels": [round(float(value) * scale, 3) for value in distances],
+    }
+
+
+def _why_not(drag: Drag, end: LoopStep, settings: DragSettings) -> str:
+    if drag.is_pin:
+        return "the pinned point was carried along by the move"
+    if end.stuck:
+        return "the drag stopped coming nearer; the mask, the pins or the model hold it back"
+    if end.step >= settings.max_steps:
+        return f"the {settings.max_steps} steps were used up; allow more steps"
+    return "the drag was stopped"
