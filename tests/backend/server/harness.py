@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,24 +67,24 @@ class Backend:
     @property
     def environment(self) -> dict[str, str]:
         path = os.pathsep.join((str(HERE / "watched"), str(ROOT)))
-        own = {
+        places = {
             "DRAGGAN_HOME": str(self.home),
             "WATCHED_ADDRESSES": str(self.addresses),
-            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": path,
         }
-        return {**os.environ, **own, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
+        return {**os.environ, **places, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
 
     def start(self, *arguments: str) -> Backend:
         """Start the process and wait for its ready file."""
         self.home.mkdir(parents=True, exist_ok=True)
         before = self.ready_file.read_text() if self.ready_file.exists() else None
-        self.process = subprocess.Popen(
+        process = self.process = subprocess.Popen(
             [sys.executable, *PROGRAM, "serve", *arguments],
             cwd=self.home, env=self.environment, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
         def appeared() -> bool:
-            assert self.process and self.process.poll() is None, f"the backend ended early:\n{self.log()}"
+            assert process.poll() is None, f"the backend ended early:\n{self.log()}"
             return self.ready_file.exists() and self.ready_file.read_text() != before
 
         wait_until(appeared, "the ready file appeared")
@@ -95,7 +95,8 @@ class Backend:
         """Run `python -m backend` with the same home folder."""
         return subprocess.run(
             [sys.executable, *PROGRAM, *arguments],
-            cwd=self.home, env=self.environment, capture_output=True, encoding="utf-8", timeout=PATIENCE, check=False,
+            cwd=self.home, env=self.environment, capture_output=True, encoding="utf-8",
+            timeout=PATIENCE, check=False,
         )  # fmt: skip
 
     def end(self) -> int:
@@ -124,16 +125,24 @@ class Backend:
         return json.loads(body)["data"][0]
 
     def request(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str | None] | None = None,
     ) -> tuple[int, bytes]:
-        """One HTTP request, with the token unless `headers` are given; status and body."""
+        """One HTTP request with the right token and `headers` (None leaves one out); status and body."""
         port = int(self.ready["url"].rstrip("/").rpartition(":")[2])
-        if headers is None:
-            headers = {TOKEN_HEADER: self.ready["token"]}
+        own = {"Content-Type": "application/json", TOKEN_HEADER: self.ready["token"]}
+        wanted = {name: value for name, value in {**own, **(headers or {})}.items() if value is not None}
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
-            connection.request(method, path, body, {"Content-Type": "application/json", **headers})
+            connection.request(method, path, body, wanted)
             response = connection.getresponse()
             return response.status, response.read()
+
+    def queue_length(self) -> int:
+        """How many jobs wait for their turn."""
+        return json.loads(self.request("GET", "/gradio_api/queue/status")[1])["queue_size"]
 
     def wait_idle(self, patience: float = PATIENCE) -> float:
         """Wait until no job is at work; how many seconds that took."""

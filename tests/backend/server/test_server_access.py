@@ -1,0 +1,155 @@
+"""Nothing is answered without the token, or under another name than this machine's."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.routing import BaseRoute, Mount, Route
+
+from backend.server import app
+from backend.server.access import Access
+from backend.server.jobs import Workshop
+from tests.backend.server.harness import TOKEN_HEADER, Backend
+
+WEBSOCKET = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "x3JJHMbDL1EzLkh9GBhXDw==",
+}
+
+
+def endpoints(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(method, path) of all routes, of mounted applications and included routers too."""
+    for route in routes:
+        if isinstance(route, Mount):
+            yield from endpoints(list(route.routes), prefix + route.path)
+        elif isinstance(route, Route):
+            path = re.sub(r"\{[^}]*\}", "x", prefix + route.path)
+            yield from ((method, path) for method in route.methods or {"GET"})
+        else:
+            yield from endpoints(getattr(route, "routes", []), prefix)
+
+
+@pytest.fixture(scope="module")
+def every_route(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
+    access, _ = app.build(Workshop(tmp_path_factory.mktemp("files")), "token", 1, lambda: None)
+    found: Any = access.app
+    return set(endpoints(found.routes))
+
+
+def test_the_enumeration_finds_the_routes_that_matter(every_route: set[tuple[str, str]]) -> None:
+    assert len(every_route) > 60
+    assert {
+        ("GET", "/config"),
+        ("POST", "/gradio_api/upload"),
+        ("POST", "/gradio_api/queue/join"),
+        ("GET", "/gradio_api/queue/data"),
+        ("GET", "/gradio_api/heartbeat/x"),
+        ("GET", "/gradio_api/file=x"),
+        ("POST", "/gradio_api/run/x"),
+    } <= every_route
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({TOKEN_HEADER: None}, 401),
+        ({TOKEN_HEADER: "wrong"}, 401),
+        ({TOKEN_HEADER: ""}, 401),
+        ({"Host": "example.org"}, 403),
+        ({"Host": "localhost:1"}, 403),
+        ({"Host": "example.org", TOKEN_HEADER: None}, 403),
+        ({"Host": "example.org", "X-Forwarded-Host": "localhost", "X-Forwarded-For": "127.0.0.1"}, 403),
+        ({**WEBSOCKET, TOKEN_HEADER: None}, 401),
+        ({**WEBSOCKET, "Host": "example.org"}, 403),
+    ],
+)
+def test_every_route_is_closed(
+    backend: Backend, every_route: set[tuple[str, str]], headers: dict[str, str | None], status: int
+) -> None:
+    for method, path in sorted(every_route):
+        assert backend.request(method, path, headers=headers) == (status, b""), (method, path)
+
+
+def test_a_path_that_does_not_exist_is_closed_too(backend: Backend) -> None:
+    for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS", "TRACE"):
+        assert backend.request(method, "/nowhere", headers={TOKEN_HEADER: None})[0] == 401
+
+
+def test_token_and_host_open(backend: Backend) -> None:
+    port = backend.ready["url"].rstrip("/").rpartition(":")[2]
+    for host in (f"127.0.0.1:{port}", f"localhost:{port}"):
+        status, body = backend.request("GET", "/config", headers={"Host": host})
+        assert status == 200
+        assert b'"api_name":"drag"' in body
+
+
+def test_the_page_for_documentation_names_no_endpoint(backend: Backend) -> None:
+    status, body = backend.request("GET", "/gradio_api/info")
+    assert status == 200
+    assert b"/drag" not in body
+
+
+def test_only_files_of_jobs_are_served(backend: Backend) -> None:
+    for path in (backend.ready_file, Path("/etc/passwd"), backend.home / "work" / ".." / "backend.json"):
+        status, body = backend.request(
+            "GET",
+            f"/gradio_api/file={str(path).replace(' ', '%20')}".replace("ö", "%C3%B6").replace("ü", "%C3%BC"),
+        )
+        assert status in (403, 404), path
+        assert b"token" not in body
+
+
+def answer(scope: dict[str, Any]) -> list[dict[str, Any]]:
+    """What Access sends for `scope`; the application behind it sends {"type": "passed"}."""
+    sent: list[dict[str, Any]] = []
+
+    async def inner(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "passed"})
+
+    async def receive() -> dict[str, Any]:
+        raise AssertionError("nothing of a refused request is read")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(Access(inner, "secret", 5)(scope, receive, send))
+    return sent
+
+
+GOOD = [(b"host", b"127.0.0.1:5"), (b"x-draggan-token", b"secret")]
+
+
+def test_websockets_are_refused_before_they_are_accepted() -> None:
+    assert answer({"type": "websocket", "headers": GOOD}) == [{"type": "passed"}]
+    assert answer({"type": "websocket", "headers": GOOD[:1]}) == [{"type": "websocket.close", "code": 1008}]
+    extended = {"type": "websocket", "headers": GOOD[:1], "extensions": {"websocket.http.response": {}}}
+    assert answer(extended)[0]["status"] == 401
+    assert answer({**extended, "headers": GOOD[1:]})[0]["status"] == 403
+
+
+def test_a_doubled_header_is_refused() -> None:
+    assert answer({"type": "http", "headers": GOOD}) == [{"type": "passed"}]
+    assert answer({"type": "http", "headers": [*GOOD, GOOD[0]]})[0]["status"] == 403
+    assert answer({"type": "http", "headers": [*GOOD, GOOD[1]]})[0]["status"] == 401
+
+
+def test_refused_requests_do_not_keep_the_server_from_idling() -> None:
+    async def inner(_scope: Any, _receive: Any, _send: Any) -> None:
+        assert access.seconds_alone == 0
+
+    async def nothing(*_: Any) -> Any:
+        return None
+
+    access = Access(inner, "secret", 5)
+    access._last -= 100
+    asyncio.run(access({"type": "http", "headers": []}, nothing, nothing))
+    assert access.seconds_alone >= 100
+    asyncio.run(access({"type": "http", "headers": GOOD}, nothing, nothing))
+    assert access.seconds_alone < 50

@@ -1,0 +1,163 @@
+"""Start, readiness, the one instance, and every way in which the backend ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import time
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from backend.server import life
+from tests.backend.server.harness import WITHOUT_END, Backend, submit, until_phase, updates, wait_until
+
+WINDOWS = os.name == "nt"
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    """A backend that is this file's to kill; each test starts it when it needs it."""
+    backend = Backend(tmp_path_factory.mktemp("life") / "Zoë's files")
+    yield backend
+    if backend.process and backend.process.poll() is None:
+        backend.process.kill()
+
+
+def test_nothing_runs_at_first(own: Backend) -> None:
+    own.home.mkdir()
+    status, stop = own.command("status"), own.command("stop")
+    assert (status.returncode, status.stdout) == (1, "The backend is not running.\n")
+    assert (stop.returncode, stop.stdout) == (1, "The backend is not running.\n")
+
+
+def test_the_ready_file_says_where_and_is_its_owners_alone(own: Backend) -> None:
+    own.start()
+    assert own.process
+    assert own.ready["url"].startswith("http://127.0.0.1:")
+    assert own.ready["pid"] == own.process.pid
+    assert own.ready["protocol"] == 1
+    assert len(own.ready["token"]) >= 32
+    if not WINDOWS:
+        assert stat.S_IMODE(own.ready_file.stat().st_mode) == 0o600
+        assert stat.S_IMODE((own.home / "work").stat().st_mode) == 0o700
+    assert own.health()["busy"] is False  # it answers as soon as the file is there
+
+
+def test_status_is_one_line(own: Backend) -> None:
+    status = own.command("status")
+    assert status.returncode == 0
+    assert status.stdout.count("\n") == 1
+    assert own.ready["url"] in status.stdout
+    assert own.ready["token"] not in status.stdout
+
+
+def test_a_second_backend_refuses_and_names_the_first(own: Backend) -> None:
+    second = own.command("serve")
+    assert second.returncode == 2
+    assert second.stderr.count("\n") == 1
+    assert f"already running (process {own.ready['pid']}" in second.stderr
+    assert own.health()["busy"] is False
+
+
+@pytest.mark.parametrize("phase", ["load", "invert", "drag"])
+def test_a_client_notices_that_the_backend_was_killed_and_the_next_backend_works(
+    own: Backend, picture: Path, phase: str
+) -> None:
+    options = {"inversion_steps": WITHOUT_END if phase == "invert" else 0, "steps": WITHOUT_END}
+    job = submit(own.client(), picture, options)
+    until_phase(job, phase)
+    assert own.process
+    own.process.kill()
+    with pytest.raises((CancelledError, OSError, RuntimeError, Exception)):
+        list(updates(job))
+    own.process.wait(10)
+    assert own.ready_file.exists()  # nobody was left to remove it
+    own.start()
+    assert [entry for entry in (own.home / "work").rglob("*.png")] == []
+    last = list(updates(submit(own.client(), picture, {"inversion_steps": 0, "steps": 1})))[-1]
+    assert last[0]["phase"] == "done"
+
+
+def test_the_stale_ready_file_of_a_killed_backend_is_recognised(own: Backend) -> None:
+    assert own.process
+    own.process.kill()
+    own.process.wait(10)
+    assert own.command("status").returncode == 1
+    assert not own.ready_file.exists()
+
+
+def test_stop_ends_it_also_in_the_middle_of_a_job(own: Backend, picture: Path) -> None:
+    own.start()
+    job = submit(own.client(), picture, {"inversion_steps": WITHOUT_END})
+    until_phase(job, "invert")
+    stopped = own.command("stop")
+    assert (stopped.returncode, stopped.stdout) == (0, "The backend has been stopped.\n")
+    assert own.process
+    assert own.process.wait(10) == 0
+    assert not own.ready_file.exists()
+    assert not (own.home / "work").exists()
+    wait_until(job.done, "the client noticed")
+
+
+@pytest.mark.skipif(WINDOWS, reason="Windows ends a process without asking it")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_end_it_in_good_order(own: Backend, number: signal.Signals) -> None:
+    own.start("--idle-minutes", "0")
+    assert own.process
+    own.client()
+    own.process.send_signal(number)
+    assert own.process.wait(10) == 0
+    assert not own.ready_file.exists()
+    assert "Traceback" not in own.log().rpartition("Starting at")[2]
+
+
+def test_it_ends_itself_when_nobody_asks_for_anything(own: Backend) -> None:
+    started = time.monotonic()
+    own.start("--idle-minutes", "0.02")
+    assert own.process
+    assert own.process.wait(30) == 0
+    assert time.monotonic() - started > 1.2
+    assert not own.ready_file.exists()
+
+
+def test_serve_refuses_a_time_that_is_none(own: Backend) -> None:
+    for text in ("-1", "nan", "soon"):
+        refused = own.command("serve", "--idle-minutes", text)
+        assert refused.returncode == 2
+        assert "Traceback" not in refused.stderr
+
+
+def test_the_backend_speaks_to_nobody_but_this_machine(backend: Backend, own: Backend, picture: Path) -> None:
+    list(updates(submit(backend.client(), picture)))
+    for one in (backend, own):
+        lines = one.addresses.read_text(encoding="utf-8").splitlines()
+        assert "socket.bind 127.0.0.1" in lines  # the watch works
+        assert {line.split(" ", 1)[1] for line in lines} <= {"127.0.0.1", "localhost", "b'127.0.0.1'"}
+
+
+def look(alone: float, resting: float, idle_seconds: float = 1800) -> list[str]:
+    """What the watcher does when nobody was connected for `alone` and no job ran for `resting` seconds."""
+    done: list[str] = []
+    workshop = SimpleNamespace(
+        seconds_resting=resting, free=lambda: done.append("free"), sweep=lambda: done.append("sweep")
+    )
+    access = SimpleNamespace(seconds_alone=alone)
+    server: Any = SimpleNamespace(workshop=workshop, access=access, stop=lambda: done.append("stop"))
+    life._Watcher(server, idle_seconds).look()
+    return done
+
+
+def test_memory_files_and_process_go_one_after_the_other() -> None:
+    assert look(alone=0, resting=0) == []
+    assert look(alone=30, resting=30) == []
+    assert look(alone=90, resting=90) == ["sweep"]
+    assert look(alone=400, resting=400) == ["free", "sweep"]
+    assert look(alone=0, resting=4000) == ["free"]  # someone is connected, and may fetch a result
+    assert look(alone=2000, resting=2000) == ["free", "sweep", "stop"]
+    assert look(alone=1e9, resting=1e9, idle_seconds=0) == ["free", "sweep"]

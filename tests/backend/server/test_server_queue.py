@@ -1,0 +1,125 @@
+"""One job at a time; a job ends when it is cancelled or its client is gone, and the next one works."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import stylegan2
+from stylegan2.architecture import generator_architecture
+from tests.backend.server.harness import (
+    WITHOUT_END,
+    Backend,
+    client_process,
+    read_until,
+    submit,
+    until_phase,
+    updates,
+    wait_until,
+)
+
+ENDLESS = {"inversion_steps": WITHOUT_END, "steps": WITHOUT_END}
+AT_ONCE = 3.0  # seconds: a step of the embedded model takes a small part of one, but the machine may be busy
+
+
+def finishes(backend: Backend, picture: Path) -> None:
+    assert list(updates(submit(backend.client(), picture)))[-1][0]["phase"] == "done"
+
+
+def test_a_second_job_waits_for_the_first_and_cancel_ends_that_within_a_step(
+    backend: Backend, picture: Path
+) -> None:
+    first_client, second_client = backend.client(), backend.client()
+    first = submit(first_client, picture, ENDLESS)
+    until_phase(first, "invert")
+    second = submit(second_client, picture)
+    time.sleep(1)
+    assert backend.health()["busy"]
+    assert not second.outputs()
+    assert not second.done()
+    first.cancel()
+    assert list(updates(second))[-1][0]["phase"] == "done"
+    assert first.done()
+    log = backend.log()
+    assert log.rindex(f"{first_client.session_hash} ends") < log.rindex(
+        f"{second_client.session_hash} starts"
+    )
+
+
+def test_after_a_cancel_nothing_is_at_work(backend: Backend, picture: Path) -> None:
+    client = backend.client()
+    job = submit(client, picture, {"inversion_steps": 0, "steps": WITHOUT_END, "step_size": 1e-6})
+    until_phase(job, "drag")
+    job.cancel()
+    assert backend.wait_idle() < AT_ONCE
+    finishes(backend, picture)
+
+
+@pytest.mark.parametrize(
+    ("phase", "options"),
+    [
+        ("invert", ENDLESS),
+        ("drag", {"inversion_steps": 0, "steps": WITHOUT_END, "step_size": 1e-6}),
+    ],
+)
+def test_the_job_of_a_killed_client_ends_within_a_step(
+    backend: Backend, picture: Path, phase: str, options: dict[str, object]
+) -> None:
+    client = client_process(backend, picture, options)
+    read_until(client, phase)
+    assert backend.health()["busy"]
+    before = backend.log().count("nobody wants it any more")
+    client.kill()
+    assert backend.wait_idle() < AT_ONCE
+    wait_until(lambda: backend.log().count("nobody wants it any more") == before + 1, "the log says so", 5)
+    finishes(backend, picture)
+
+
+@pytest.fixture(scope="module")
+def slow_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of the published size for 512 pixels (random weights): about 120 MB, seconds to load."""
+    torch.manual_seed(0)
+    generator = stylegan2.Generator(generator_architecture(z_dim=512, w_dim=512, img_resolution=512))
+    path = tmp_path_factory.mktemp("models") / "large.safetensors"
+    stylegan2.save(stylegan2.Model(generator, None, stylegan2.Metadata("large")), path)
+    return path
+
+
+def test_a_client_killed_while_the_model_loads_leaves_nothing_running(
+    backend: Backend, picture: Path, slow_model: Path
+) -> None:
+    client = client_process(backend, picture, {**ENDLESS, "model": str(slow_model)})
+    read_until(client, "load")
+    client.kill()
+    assert backend.health()["busy"]
+    backend.wait_idle(60)
+    assert "inver" not in backend.log().rpartition(" starts")[2]
+    finishes(backend, picture)
+
+
+def test_a_client_killed_while_it_waits_never_gets_its_turn(backend: Backend, picture: Path) -> None:
+    first = submit(backend.client(), picture, ENDLESS)
+    until_phase(first, "invert")
+    started = backend.log().count(" starts")
+    waiting = client_process(backend, picture, ENDLESS)
+    wait_until(lambda: backend.queue_length() == 1, "the second job waits")
+    waiting.kill()
+    wait_until(lambda: backend.queue_length() == 0, "the second job is forgotten", 10)
+    first.cancel()
+    backend.wait_idle(10)
+    time.sleep(0.5)
+    assert backend.log().count(" starts") == started
+    finishes(backend, picture)
+
+
+def test_the_files_of_a_client_that_is_gone_are_deleted(backend: Backend, picture: Path) -> None:
+    client = backend.client()
+    finished = list(updates(submit(client, picture)))[-1]
+    assert all(Path(str(file)).stat().st_size for file in finished[1:])
+    results = backend.home / "work" / "results" / ("s" + client.session_hash.replace("-", ""))
+    assert len(list(results.rglob("*.png"))) == 2
+    client.close()
+    wait_until(lambda: not results.exists(), "the result files were deleted", 10)
