@@ -58,9 +58,7 @@ def describe(model: Model) -> str:
         "clamped at": ", ".join(f"{clamp:g}" for clamp in clamps) or "not clamped",
         "half precision": f"{g.architecture.num_fp16_res} blocks when trained; computed in float32 here",
         "generator": f"{weights / 1e6:.1f} million weights",
-        "discriminator": "none"
-        if d is None
-        else f"{sum(p.numel() for p in d.parameters()) / 1e6:.1f} million weights",
+        "discriminator": "none" if d is None else f"{sum(p.numel() for p in d.parameters()) / 1e6:.1f} million weights",
         "preset": json.dumps(metadata.preset) if metadata.preset else "none",
     }
     return "\n".join(f"{title + ':':16}{value}" for title, value in rows.items())

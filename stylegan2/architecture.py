@@ -114,9 +114,7 @@ def generator_architecture(
     return GeneratorArchitecture(mapping, img_channels, (4, 4), blocks)
 
 
-def to_json(
-    generator: GeneratorArchitecture, discriminator: DiscriminatorArchitecture | None
-) -> dict[str, Any]:
+def to_json(generator: GeneratorArchitecture, discriminator: DiscriminatorArchitecture | None) -> dict[str, Any]:
     """Both networks as data that json.dumps takes."""
     return {
         "generator": dataclasses.asdict(generator),
@@ -226,9 +224,7 @@ class _Entries:
     def children(self, key: str) -> list[tuple[bool, _Entries]]:
         """The objects of a list, each with whether it is the first."""
         items = self.items(key, None)
-        return [
-            (i == 0, _Entries(item, f"{self.path}.{key}[{i}]", self.file)) for i, item in enumerate(items)
-        ]
+        return [(i == 0, _Entries(item, f"{self.path}.{key}[{i}]", self.file)) for i, item in enumerate(items)]
 
     def items(self, key: str, length: int | None) -> list[Any]:
         value = self.data.get(key)

@@ -36,9 +36,7 @@ class SynthesisBlock(nn.Module):
             self.conv0 = SynthesisLayer(
                 in_channels, channels, w_dim, size, up=True, use_noise=noises[0], conv_clamp=clamps[0]
             )
-        self.conv1 = SynthesisLayer(
-            channels, channels, w_dim, size, use_noise=noises[-1], conv_clamp=clamps[-2]
-        )
+        self.conv1 = SynthesisLayer(channels, channels, w_dim, size, use_noise=noises[-1], conv_clamp=clamps[-2])
         self.torgb = ToRGB(channels, img_channels, w_dim, conv_clamp=clamps[-1])
 
     def convolve(self, x: Tensor | None, ws: Tensor, noise_mode: NoiseMode) -> Tensor:
@@ -65,9 +63,7 @@ class SynthesisNetwork(nn.Module):
         for i, block in enumerate(architecture.blocks):
             size = (height << i, width << i)
             w_dim, img_channels = architecture.mapping.w_dim, architecture.img_channels
-            self.add_module(
-                f"b{block.resolution}", SynthesisBlock(block, in_channels, size, w_dim, img_channels)
-            )
+            self.add_module(f"b{block.resolution}", SynthesisBlock(block, in_channels, size, w_dim, img_channels))
             in_channels = block.channels
 
     def forward(self, ws: Tensor, noise_mode: NoiseMode = "const") -> Tensor:

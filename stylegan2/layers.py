@@ -164,9 +164,7 @@ class SynthesisLayer(nn.Module):
 class ToRGB(nn.Module):
     """Modulated 1 x 1 convolution to the colours, without demodulation: [N, C, H, W] -> [N, 3, H, W]."""
 
-    def __init__(
-        self, in_channels: int, img_channels: int, w_dim: int, conv_clamp: float | None = None
-    ) -> None:
+    def __init__(self, in_channels: int, img_channels: int, w_dim: int, conv_clamp: float | None = None) -> None:
         super().__init__()
         self.affine = Dense(w_dim, in_channels, bias_init=1.0)
         self.weight = nn.Parameter(torch.randn(img_channels, in_channels, 1, 1))

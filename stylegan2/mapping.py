@@ -31,9 +31,7 @@ class DenseStack(nn.Module):
         parts = [] if z is None else [normalize_second_moment(z.float())]
         if self.architecture.c_dim:
             if c is None:
-                raise ModelError(
-                    f"This model has {self.architecture.c_dim} classes; pass a one-hot class label c."
-                )
+                raise ModelError(f"This model has {self.architecture.c_dim} classes; pass a one-hot class label c.")
             parts.append(normalize_second_moment(self.embed(c.float())))
         x = torch.cat(parts, dim=1)
         for i in range(self.architecture.num_layers):

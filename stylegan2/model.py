@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from .discriminator import Discriminator
@@ -36,6 +37,11 @@ class Model:
     sha256: str = ""
 
 
+def _own(tensor: Tensor) -> Tensor:
+    """A float32 copy: apart from the mapped file (which Windows could not replace meanwhile), and aligned."""
+    return tensor.detach().to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+
+
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], file: str) -> None:
     """Give `network` (built on the meta device, at no cost in memory) its weights, as frozen float32.
 
@@ -59,5 +65,5 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], file: str) -> None:
             f"The model file {file} holds {extra[0][:80]}, which is no part of a StyleGAN2 network; "
             "choose another file."
         )
-    network.load_state_dict({name: tensors[name].float().contiguous() for name in wanted}, assign=True)
+    network.load_state_dict({name: _own(tensors[name]) for name in wanted}, assign=True)
     network.eval().requires_grad_(False)

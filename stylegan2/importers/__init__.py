@@ -20,9 +20,7 @@ def import_model(path: Path) -> Model:
     """Read a model file that is not ours. Raises ModelError for everything that is no StyleGAN2 model."""
     size = path.stat().st_size
     if size > MAX_SIZE:
-        raise ModelError(
-            f"The file {path} is larger than any StyleGAN2 model; choose a .pkl or .safetensors file."
-        )
+        raise ModelError(f"The file {path} is larger than any StyleGAN2 model; choose a .pkl or .safetensors file.")
     with path.open("rb") as file:
         _refuse_other_kinds(path, file.read(512))
         file.seek(0)
@@ -48,9 +46,7 @@ def _refuse_other_kinds(path: Path, start: bytes) -> None:
     if start.startswith(b"PK"):
         raise ModelError(f"The file {path} is a ZIP archive; unpack it and choose the model inside.")
     if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise ModelError(
-            f"The file {path} is a web page, not a model: the download went wrong; get it again."
-        )
+        raise ModelError(f"The file {path} is a web page, not a model: the download went wrong; get it again.")
     if not start.startswith(b"\x80"):
         raise _no_checkpoint(path)
 

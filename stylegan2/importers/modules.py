@@ -22,8 +22,7 @@ def stored_module(node: Any, path: str, name: str) -> StoredModule:
     meta = node.args[0] if is_call(node, PERSISTENT) and len(node.args) == 1 else None
     if not isinstance(meta, dict) or meta.get("type") != "class" or not isinstance(meta.get("state"), dict):
         raise ModelError(
-            f"The model file {path} has no StyleGAN2 network under {name}; "
-            "choose NVIDIA's .pkl or a .safetensors file."
+            f"The model file {path} has no StyleGAN2 network under {name}; choose NVIDIA's .pkl or a .safetensors file."
         )
     class_name = meta.get("class_name")
     return StoredModule(meta["state"], class_name if isinstance(class_name, str) else "?", path, name)
@@ -37,11 +36,7 @@ class StoredModule:
 
     def unusual(self, attribute: str) -> ModelError:
         value = self.state.get(attribute, "missing")
-        shown = (
-            repr(value)[:40]
-            if isinstance(value, (str, int, float)) or value is None
-            else type(value).__name__
-        )
+        shown = repr(value)[:40] if isinstance(value, (str, int, float)) or value is None else type(value).__name__
         return ModelError(
             f"The model file {self.path} holds a network that this version cannot compute: "
             f"{attribute} of {self.name} is {shown}; choose a StyleGAN2 model of the default kind."
@@ -120,9 +115,7 @@ class StoredModule:
         node = self.own_tensors().get(tensor)
         if is_call(node, "torch._utils._rebuild_parameter") and node.args:
             node = node.args[0]
-        shape = (
-            node.args[2] if is_call(node, "torch._utils._rebuild_tensor_v2") and len(node.args) > 3 else None
-        )
+        shape = node.args[2] if is_call(node, "torch._utils._rebuild_tensor_v2") and len(node.args) > 3 else None
         if not isinstance(shape, tuple) or not 2 <= len(shape) <= 4:
             raise self.unusual(tensor)
         if not all(type(side) is int and 0 < side < 1 << 20 for side in shape):

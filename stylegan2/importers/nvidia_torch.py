@@ -67,9 +67,7 @@ def _weights(module: StoredModule, tensors: TensorReader) -> dict[str, Tensor]:
     return {name: tensors.tensor(node) for name, node in module.tensor_nodes()}
 
 
-def _try_discriminator(
-    node: Any, generator: Generator, path: Path, tensors: TensorReader
-) -> Discriminator | None:
+def _try_discriminator(node: Any, generator: Generator, path: Path, tensors: TensorReader) -> Discriminator | None:
     """The discriminator, or None (with a line in the log) when none belongs to this generator."""
     if node is None:
         return None
@@ -94,8 +92,7 @@ def _generator(g: StoredModule) -> GeneratorArchitecture:
     synthesis = g.child("synthesis")
     if not synthesis.has_child("b4"):
         raise ModelError(
-            f"The model file {g.path} holds another kind of generator (StyleGAN3's, perhaps); "
-            "choose a StyleGAN2 model."
+            f"The model file {g.path} holds another kind of generator (StyleGAN3's, perhaps); choose a StyleGAN2 model."
         )
     resolutions = synthesis.whole_numbers("block_resolutions")
     blocks = tuple(_synthesis_block(synthesis.child(f"b{r}"), r) for r in resolutions)

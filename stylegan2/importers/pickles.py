@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from ..errors import ModelError
 
-MAX_INSTRUCTIONS = 2_000_000  # a 32-pixel reference file has 18,000, and size adds only layers
+MAX_INSTRUCTIONS = 500_000  # a 32-pixel reference file has 18,000; resolution adds only a few layers
 MAX_LINE = 1 << 16
 MAX_INDEX = 1 << 31
 

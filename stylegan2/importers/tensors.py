@@ -52,8 +52,7 @@ class TensorReader:
         reach = offset + sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
         if count > storage.numel() or (count and reach >= storage.numel()):
             raise self._damaged()
-        view = storage.as_strided(shape, strides, offset)
-        return view if count == storage.numel() else view.clone()
+        return storage.as_strided(shape, strides, offset)
 
     def _check_layout(self, offset: Any, shape: Any, strides: Any) -> None:
         ok = isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides) <= 8
