@@ -46,9 +46,7 @@ def parts(head: Tensor, body: Tensor, animal: Animal) -> Parts:
     ear, ear_inside, ear_height = _ear(across, y, z, right, animal)
     eye, lids = _eye(across, y, z, right, animal)
     smile_y = y - animal.mouth_y - animal.smile * x * x
-    mouth = ellipsoid(
-        x, smile_y, z - animal.mouth_z, animal.mouth_width, animal.mouth_height, animal.mouth_depth
-    )
+    mouth = ellipsoid(x, smile_y, z - animal.mouth_z, animal.mouth_width, animal.mouth_height, animal.mouth_depth)
     trunk = body_distance(body)
     fur = melt(skull_and_snout(head, animal), ear, 0.14)
     fur = melt(fur, lids, 0.05)
@@ -83,9 +81,7 @@ def body_distance(body: Tensor) -> Tensor:
     return ellipsoid(x, y, z, *BODY_RADII)
 
 
-def _ear(
-    across: Tensor, y: Tensor, z: Tensor, right: Tensor, animal: Animal
-) -> tuple[Tensor, Tensor, Tensor]:
+def _ear(across: Tensor, y: Tensor, z: Tensor, right: Tensor, animal: Animal) -> tuple[Tensor, Tensor, Tensor]:
     """Ear, the hollow inside it, and the height along it."""
     cos, sin = _of_side(animal.ear_splay, right)
     out, up, front = across - (0.50 * animal.face_width + 0.10 * sin), y - (0.62 - 0.10 * sin), z + 0.05
@@ -135,9 +131,7 @@ def _of_side(values: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
     return both[0], both[1]
 
 
-def ellipsoid(
-    x: Tensor, y: Tensor, z: Tensor, a: Tensor | float, b: Tensor | float, c: Tensor | float
-) -> Tensor:
+def ellipsoid(x: Tensor, y: Tensor, z: Tensor, a: Tensor | float, b: Tensor | float, c: Tensor | float) -> Tensor:
     """Estimated distance of points, relative to its centre, to an ellipsoid of semi-axes a, b, c.
 
     k0 (k0 - 1) / k1 of Inigo Quilez's distance functions, https://iquilezles.org/articles/ellipsoids.

@@ -28,9 +28,7 @@ GPU_RAYS = 2_097_152  # what a GPU needs to be busy, at about 1 kB each
 
 
 @torch.no_grad()
-def render(
-    factors: Tensor, height: int, width: int | None = None, device: str | torch.device = "cpu"
-) -> Tensor:
+def render(factors: Tensor, height: int, width: int | None = None, device: str | torch.device = "cpu") -> Tensor:
     """Factors `[N, 36]` in [0, 1] -> pictures uint8 `[N, 3, height, width]` on `device`, red, green, blue.
 
     The square scene fills the height. A picture wider than high continues it left and right, a narrower one
@@ -58,8 +56,7 @@ def _trace(pixels: Tensor, offsets: Tensor, scenes: Animal, height: int, width: 
     `offsets` `[2, P or 1]`, right and down, in pixels, say where in the pixel the ray goes; 0 is its centre.
     """
     colours = torch.empty(3, len(pixels), device=pixels.device)
-    portions = _one_by_one if pixels.device.type == "cpu" else _together
-    for span, animal in portions(pixels // (height * width), scenes):
+    for span, animal in _portions(pixels // (height * width), scenes):
         right, down = offsets[:, span] if offsets.shape[1] > 1 else offsets
         x, y = pixels[span] % width + right + 0.5, pixels[span] // width % height + down + 0.5
         u, v = (2 * x - width) / height, 1 - 2 * y / height
@@ -77,25 +74,14 @@ def _colours(u: Tensor, v: Tensor, animal: Animal) -> Tensor:
     return shading.tone(colours)
 
 
-def _one_by_one(owner: Tensor, scenes: Animal) -> Iterator[tuple[slice, Animal]]:
-    """Cut rays, whose animals have the ascending numbers `[P]`, into portions for a CPU.
-
-    Few rays at a time and of one animal only, whose fields are then numbers instead of one value for each
-    ray.
-    """
-    start = 0
-    for number, count in enumerate(torch.bincount(owner, minlength=scenes.count).tolist()):
-        animal = scenes.at(slice(number, number + 1))
-        for first in range(start, start + count, CPU_RAYS):
-            yield slice(first, min(first + CPU_RAYS, start + count)), animal
-        start += count
-
-
-def _together(owner: Tensor, scenes: Animal) -> Iterator[tuple[slice, Animal]]:
-    """Cut rays into portions for a GPU: many at a time, of any animals."""
-    for start in range(0, len(owner), GPU_RAYS):
-        span = slice(start, start + GPU_RAYS)
-        yield span, scenes.at(owner[span])
+def _portions(owner: Tensor, scenes: Animal) -> Iterator[tuple[slice, Animal]]:
+    """Cut rays, whose animals have the ascending numbers `[P]`, into portions, with the animals of each."""
+    size = CPU_RAYS if owner.device.type == "cpu" else GPU_RAYS
+    for start in range(0, len(owner), size):
+        span = slice(start, start + size)
+        first, last = int(owner[span][0]), int(owner[span][-1])
+        # Rays of one animal share its numbers, rays of several have a copy each.
+        yield span, scenes.at(slice(first, first + 1) if first == last else owner[span])
 
 
 def _edges(picture: Tensor) -> Tensor:

@@ -136,9 +136,7 @@ def _fur(head: Tensor, body: Tensor, here: Parts, animal: Animal) -> Tensor:
     on_body = smoothstep(-0.03, 0.10, here.fur - here.body + 0.06) * smoothstep(-0.75, -0.95, y)
     on_head = 1 - on_body
     belly = ellipsoid(body[0], body[1] + 1.75, body[2] - 0.50, 0.50, 0.62, 0.5)
-    muzzle = ellipsoid(
-        x, y + 0.36, z - animal.snout_z, 0.50 * animal.snout_width, 0.36, animal.snout_depth + 0.14
-    )
+    muzzle = ellipsoid(x, y + 0.36, z - animal.snout_z, 0.50 * animal.snout_width, 0.36, animal.snout_depth + 0.14)
     lower_cheeks = ellipsoid(across - 0.34, y + 0.50, z - 0.55, 0.34, 0.24, 0.5)
     patch = ellipsoid(
         across - 1.04 * animal.eye_x,

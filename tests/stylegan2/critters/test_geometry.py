@@ -21,9 +21,7 @@ def test_a_sphere_has_its_exact_distance():
 
 
 def test_an_ellipsoid_is_zero_on_its_surface_and_has_the_right_sign_off_it():
-    distance = geometry.ellipsoid(
-        *points((1, 0, 0), (0, 2, 0), (0, 0, 3), (0, 0, 3.1), (0, 0, 2.9)), 1.0, 2.0, 3.0
-    )
+    distance = geometry.ellipsoid(*points((1, 0, 0), (0, 2, 0), (0, 0, 3), (0, 0, 3.1), (0, 0, 2.9)), 1.0, 2.0, 3.0)
     assert distance[:3].tolist() == pytest.approx([0, 0, 0], abs=1e-5)
     assert distance[3] == pytest.approx(0.1, abs=0.01)
     assert distance[4] == pytest.approx(-0.1, abs=0.01)
