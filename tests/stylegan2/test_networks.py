@@ -54,7 +54,7 @@ def modulated_by_the_book(layer: SynthesisLayer, x: Tensor, w: Tensor) -> Tensor
 @pytest.mark.parametrize("up", [False, True])
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("size", [4, 16])
-def test_scaling_weights_and_scaling_activations_are_the_paper_s_modulation(up: bool, count: int, size: int):
+def test_scaling_the_activations_is_the_paper_s_modulation_of_the_weights(up: bool, count: int, size: int):
     torch.manual_seed(3)
     out = 2 * size if up else size
     layer = SynthesisLayer(5, 6, 7, (out, out), up=up, use_noise=False).requires_grad_(False)
