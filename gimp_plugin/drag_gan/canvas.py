@@ -45,9 +45,7 @@ def require_layer(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Gimp
     if image.get_floating_sel() is not None:
         raise Problem("There is a floating selection; anchor it or make it a layer (Layer menu) first.")
     if layer.is_group():
-        raise Problem(
-            "A layer group cannot be dragged on; select one of its layers, or merge the group first."
-        )
+        raise Problem("A layer group cannot be dragged on; select one of its layers, or merge the group first.")
     if image.get_base_type() != Gimp.ImageBaseType.RGB:
         raise Problem("Only RGB images can be dragged in; convert the image first with Image > Mode > RGB.")
     if image.get_precision() not in PLAIN_PRECISIONS:
@@ -108,9 +106,7 @@ def _read_filtered(layer: Gimp.Layer) -> png.Pixels:
         copy.delete()
 
 
-def _same_place(
-    originals: Sequence[Gimp.Layer], copies: Sequence[Gimp.Layer], wanted: Gimp.Layer
-) -> Gimp.Layer:
+def _same_place(originals: Sequence[Gimp.Layer], copies: Sequence[Gimp.Layer], wanted: Gimp.Layer) -> Gimp.Layer:
     """The layer of the copy that stands where `wanted` stands in the original; raises LookupError."""
     for original, copy in zip(originals, copies, strict=True):
         if original.get_id() == wanted.get_id():
@@ -144,9 +140,7 @@ def read_selection(image: Gimp.Image, layer: Gimp.Layer) -> png.Pixels | None:
     area = Gegl.Rectangle.new(x, y, width, height)
     data = bytes(image.get_selection().get_buffer().get(area, 1.0, MASK, Gegl.AbyssPolicy.NONE))
     if not any(data):
-        raise Problem(
-            "The selection lies outside the layer, so nothing may move; select a part of it, or nothing."
-        )
+        raise Problem("The selection lies outside the layer, so nothing may move; select a part of it, or nothing.")
     return png.Pixels(width, height, 1, data)
 
 
@@ -186,9 +180,7 @@ def _new_layer(image: Gimp.Image, source: Gimp.Layer, pixels: png.Pixels, mask: 
     """A layer with its mask, complete but not yet in the image: nothing is undoable before."""
     width, height = pixels.width, pixels.height
     if (mask.width, mask.height) != (width, height):
-        raise Problem(
-            "The backend's layer and mask differ in size; update plug-in and backend by running install.py."
-        )
+        raise Problem("The backend's layer and mask differ in size; update plug-in and backend by running install.py.")
     name = f"{source.get_name()} (dragged)"
     layer = Gimp.Layer.new(image, name, width, height, Gimp.ImageType.RGBA_IMAGE, 100, Gimp.LayerMode.NORMAL)
     area = Gegl.Rectangle.new(0, 0, width, height)
@@ -210,9 +202,7 @@ def _load(file: Path, pixel_format: str, channels: int) -> png.Pixels:
     try:
         layer = image.get_layers()[0]
         width, height = size_of(layer)
-        data = layer.get_buffer().get(
-            Gegl.Rectangle.new(0, 0, width, height), 1.0, pixel_format, Gegl.AbyssPolicy.NONE
-        )
+        data = layer.get_buffer().get(Gegl.Rectangle.new(0, 0, width, height), 1.0, pixel_format, Gegl.AbyssPolicy.NONE)
         return png.Pixels(width, height, channels, bytes(data))
     finally:
         image.delete()

@@ -56,9 +56,7 @@ class DragGan(Gimp.PlugIn):
         # Every kind of image and layer is let in: a sentence helps more than a greyed-out menu entry.
         procedure.set_image_types("*")
         sensitivity = Gimp.ProcedureSensitivityMask
-        procedure.set_sensitivity_mask(
-            sensitivity.DRAWABLE | sensitivity.DRAWABLES | sensitivity.NO_DRAWABLES
-        )
+        procedure.set_sensitivity_mask(sensitivity.DRAWABLE | sensitivity.DRAWABLES | sensitivity.NO_DRAWABLES)
         procedure.set_menu_label("_Drag Along Paths...")
         procedure.add_menu_path("<Image>/Filters/DragGAN")
         procedure.set_icon_name("gimp-tool-path")
@@ -83,15 +81,11 @@ def add_arguments(procedure: Gimp.Procedure) -> None:
         "Work on the square around the selection: sharper for a small subject",
     )
     procedure.add_choice_argument("region", "R_egion", "The part to work on", region, "layer", flags)
-    procedure.add_int_argument(
-        "steps", "S_teps", f"Most steps of the drag ({PRESET_HELP})", 0, 2000, 0, flags
-    )
+    procedure.add_int_argument("steps", "S_teps", f"Most steps of the drag ({PRESET_HELP})", 0, 2000, 0, flags)
     space = Gimp.Choice.new()
     space.add("w-plus", 0, "W+: follows the path", "Each layer of the network is moved by itself")
     space.add("w", 1, "W: stays natural", "All layers of the network are moved together")
-    procedure.add_choice_argument(
-        "latent-space", "Latent s_pace", "What the drag may change", space, "w-plus", flags
-    )
+    procedure.add_choice_argument("latent-space", "Latent s_pace", "What the drag may change", space, "w-plus", flags)
     mask_help = "How firmly unselected pixels are held (-1: as the model's author recommends)"
     procedure.add_double_argument("mask-weight", "Mask _weight", mask_help, -1, 1000, -1, flags)
     inversion_help = f"Steps to find the picture in the model ({PRESET_HELP})"
@@ -159,9 +153,7 @@ def drag(
     """From the canvas to the new layer. Raises Problem or Cancelled, and then the image is as it was."""
     canvas.start()
     layer = canvas.require_layer(image, drawables)
-    found = drags.drags_from_strokes(
-        canvas.read_strokes(image), canvas.offset_of(layer), canvas.size_of(layer)
-    )
+    found = drags.drags_from_strokes(canvas.read_strokes(image), canvas.offset_of(layer), canvas.size_of(layer))
     selection = canvas.read_selection(image, layer)
     backend = service.Backend(service.Installation.read(FOLDER), downloads)
     with_windows = run_mode != Gimp.RunMode.NONINTERACTIVE and open_display()
@@ -196,9 +188,7 @@ def open_display() -> bool:
     return True
 
 
-def ask(
-    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, found: str, backend: service.Backend
-) -> None:
+def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, found: str, backend: service.Backend) -> None:
     """Show the dialog; the backend starts meanwhile. Raises Cancelled."""
     import dialog
 
@@ -218,9 +208,7 @@ def watch(layer: Gimp.Layer, found: Sequence[drags.Drag], work: Callable[..., jo
     import progress
 
     region = (0, 0, *canvas.size_of(layer))
-    window = progress.ProgressWindow(
-        "Drag Along Paths", canvas.read_thumbnail(layer, progress.LONGEST_SIDE), region
-    )
+    window = progress.ProgressWindow("Drag Along Paths", canvas.read_thumbnail(layer, progress.LONGEST_SIDE), region)
     points, targets = tuple(one.handle for one in found), tuple(one.target for one in found)
     return window.run(work, job.Update("start", 0, 0, "Starting...", points, targets))
 

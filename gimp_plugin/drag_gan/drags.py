@@ -9,9 +9,7 @@ from problems import Problem
 
 Point = tuple[float, float]
 
-HOW_TO = (
-    "with the Paths tool, click the point to drag, then where it should go; Shift+click starts the next drag"
-)
+HOW_TO = "with the Paths tool, click the point to drag, then where it should go; Shift+click starts the next drag"
 
 
 class Stroke(NamedTuple):
@@ -47,9 +45,7 @@ def anchors_of(points: Sequence[float]) -> tuple[Point, ...]:
     return tuple((float(points[i + 2]), float(points[i + 3])) for i in range(0, len(points) - 5, 6))
 
 
-def drags_from_strokes(
-    strokes: Sequence[Stroke], offset: tuple[int, int], size: tuple[int, int]
-) -> list[Drag]:
+def drags_from_strokes(strokes: Sequence[Stroke], offset: tuple[int, int], size: tuple[int, int]) -> list[Drag]:
     """The drags that the strokes ask for.
 
     Args: strokes in image pixels; offset (x, y) of the layer in the image; size (width, height) of the layer.
@@ -59,9 +55,7 @@ def drags_from_strokes(
         raise Problem(f"There is no path to drag along; draw one first: {HOW_TO}.")
     drags = [_drag(stroke, offset, size) for stroke in strokes if stroke.anchors]
     if all(drag.is_pin for drag in drags):
-        raise Problem(
-            f"The path has single anchors only, which hold points in place; draw a drag as well: {HOW_TO}."
-        )
+        raise Problem(f"The path has single anchors only, which hold points in place; draw a drag as well: {HOW_TO}.")
     return drags
 
 
@@ -75,9 +69,7 @@ def _drag(stroke: Stroke, offset: tuple[int, int], size: tuple[int, int]) -> Dra
     points = [(x - offset[0], y - offset[1]) for x, y in stroke.anchors]
     if len(points) > 1 and len(set(points)) == 1:
         x, y = stroke.anchors[0]
-        raise Problem(
-            f"The path at {x:.0f}, {y:.0f} has no length; move its last anchor to where the point should go."
-        )
+        raise Problem(f"The path at {x:.0f}, {y:.0f} has no length; move its last anchor to where the point should go.")
     return Drag(points[0], points[-1], tuple(points[1:-1]))
 
 

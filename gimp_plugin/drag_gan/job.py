@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import logging
 import time
 import zlib
@@ -71,8 +70,8 @@ class Update:
     def from_wire(cls, output: Sequence[Any]) -> Update:
         """Read (update, layer, mask, edit). Raises KeyError, TypeError or ValueError on another shape."""
         update, layer, mask = output[:3]
-        if isinstance(update, str):
-            update = json.loads(update)
+        if not isinstance(update, Mapping):
+            raise TypeError(f"an update is an object, not {update!r}")
         region = update.get("region")
         return cls(
             phase=str(update["phase"]),
@@ -134,9 +133,7 @@ def work(
     return result
 
 
-def stream(
-    connection: Connection, task: Task, folder: Path, log_file: Path, cancelled: Asked
-) -> Iterator[Update]:
+def stream(connection: Connection, task: Task, folder: Path, log_file: Path, cancelled: Asked) -> Iterator[Update]:
     """Submit the task and yield its updates until the last. Raises as `work` does."""
     job = _submit(connection.client, task, folder)
     seen = 0
@@ -152,7 +149,7 @@ def stream(
             _cancel(job)
             raise Cancelled
         time.sleep(POLL_SECONDS)
-    _raise_failure(job, log_file)
+    _raise_failure(job, connection, log_file)
 
 
 def _submit(client: Any, task: Task, folder: Path) -> Any:
@@ -192,9 +189,8 @@ def _cancel(job: Any) -> None:
         log.info("cancel: %r", error)
 
 
-def _raise_failure(job: Any, log_file: Path) -> None:
-    """Raise what ended the job early. A killed server shows itself as CancelledError (measured)."""
-    import httpx
+def _raise_failure(job: Any, connection: Connection, log_file: Path) -> None:
+    """Raise what ended the job early. A killed or hung server shows itself as CancelledError (measured)."""
     from gradio_client.exceptions import AppError
 
     try:
@@ -206,9 +202,10 @@ def _raise_failure(job: Any, log_file: Path) -> None:
     log.error("job: %r", error)
     if isinstance(error, AppError):
         raise Problem(_app_sentence(str(error), log_file)) from error
-    if isinstance(error, httpx.TimeoutException):
+    if connection.is_open():
         raise Problem(
-            f"The backend has stopped answering; run the filter again; its log is {log_file}."
+            f"The backend has stopped answering; end its process, {connection.pid}, and run the filter again; "
+            f"its log is {log_file}."
         ) from error
     raise _gone(log_file) from error
 

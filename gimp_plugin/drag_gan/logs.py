@@ -25,9 +25,7 @@ def open_log(plugin: Path) -> Path:
     for place in (_log_folder(plugin) / NAME, file):
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            handler = logging.handlers.RotatingFileHandler(
-                place, maxBytes=SIZE, backupCount=1, encoding="utf-8"
-            )
+            handler = logging.handlers.RotatingFileHandler(place, maxBytes=SIZE, backupCount=1, encoding="utf-8")
         except OSError:
             continue
         handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))

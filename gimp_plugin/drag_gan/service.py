@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,8 +88,9 @@ class Installation:
 
 
 class Connection(NamedTuple):
-    """A backend that answered: the gradio_client.Client, and what it said about itself."""
+    """A backend that answered: its process, the gradio_client.Client, and what it said about itself."""
 
+    pid: int
     client: Any
     health: Mapping[str, Any]
 
@@ -95,6 +98,15 @@ class Connection(NamedTuple):
     def models(self) -> list[str]:
         """Names of the models that the backend offers."""
         return [str(model["name"]) for model in self.health.get("models", [])]
+
+    def is_open(self) -> bool:
+        """Whether its port still takes connections, as that of a hung process does and that of a dead one does not."""
+        address = urllib.parse.urlsplit(self.client.src)
+        try:
+            socket.create_connection((address.hostname, address.port), timeout=2).close()
+        except OSError:
+            return False
+        return True
 
 
 def prepare_environment() -> None:
@@ -179,7 +191,7 @@ class Backend:
         client, health = self._greet(url, token, pid)
         if health.get("protocol") != PROTOCOL:
             raise Problem(OTHER_VERSION)
-        return Connection(client, health)
+        return Connection(pid, client, health)
 
     def _greet(self, url: str, token: str, pid: int) -> tuple[Any, Mapping[str, Any]]:
         prepare_environment()

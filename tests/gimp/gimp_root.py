@@ -27,10 +27,7 @@ CLONE = Path(__file__).resolve().parents[2]
 DEFAULT_FOLDER = CLONE / ".cache" / "gimp-3.0"
 SUITE = "trixie"
 DEFAULT_MIRROR = "http://deb.debian.org/debian"
-PACKAGES = (
-    "gimp,python3-gi,gir1.2-gimp-3.0,"
-    "xvfb,xdotool,openbox,dbus-x11,imagemagick,fonts-dejavu-core,ca-certificates"
-)
+PACKAGES = "gimp,python3-gi,gir1.2-gimp-3.0,xvfb,xdotool,openbox,dbus-x11,imagemagick,fonts-dejavu-core,ca-certificates"
 CONSOLES = ("gimp-console-3.0", "gimp-console-3.2", "gimp-console-3")
 DISPLAY_PROGRAMS = ("Xvfb", "openbox", "xdotool", "import")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -180,9 +177,7 @@ def _in_folder(folder: Path) -> Gimp:
     _refuse_if_impossible()
     for console in CONSOLES:
         if (folder / "usr" / "bin" / console).exists():
-            asked = subprocess.run(
-                ["chroot", str(folder), console, "--version"], capture_output=True, text=True
-            )
+            asked = subprocess.run(["chroot", str(folder), console, "--version"], capture_output=True, text=True)
             return Gimp(folder, console, _version(asked))
     raise GimpRootError(f"There is no GIMP 3 in {folder}; delete that folder, and it will be built again.")
 
@@ -190,9 +185,7 @@ def _in_folder(folder: Path) -> Gimp:
 def _version(asked: subprocess.CompletedProcess[str]) -> str:
     found = re.search(r"\b3\.\d+\.\d+", asked.stdout)
     if not found:
-        raise GimpRootError(
-            f"GIMP did not tell its version; it said: {(asked.stdout + asked.stderr).strip()[:300]}"
-        )
+        raise GimpRootError(f"GIMP did not tell its version; it said: {(asked.stdout + asked.stderr).strip()[:300]}")
     return found[0]
 
 
@@ -235,14 +228,10 @@ def make_root(folder: Path, mirror: str | None = None) -> None:
         *_apt_options(),
     ]
     command += [SUITE, str(partial), mirror or debian_mirror()]
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    )
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     if done.returncode:
         remove(partial)
-        raise GimpRootError(
-            f"mmdebstrap could not build the GIMP 3 folder; it ended with: {_last_lines(done.stdout)}"
-        )
+        raise GimpRootError(f"mmdebstrap could not build the GIMP 3 folder; it ended with: {_last_lines(done.stdout)}")
     if folder.exists():
         remove(partial)  # another process was quicker
     else:

@@ -108,9 +108,7 @@ def wrap_in_group(image: int) -> int:
 
 
 def add_layer(image: int, x: int, y: int, width: int, height: int) -> int:
-    layer = Gimp.Layer.new(
-        the_image(image), "Small", width, height, TYPES["rgba"], 100, Gimp.LayerMode.NORMAL
-    )
+    layer = Gimp.Layer.new(the_image(image), "Small", width, height, TYPES["rgba"], 100, Gimp.LayerMode.NORMAL)
     layer.set_offsets(x, y)
     the_image(image).insert_layer(layer, None, 0)
     layer.fill(Gimp.FillType.WHITE)

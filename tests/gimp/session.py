@@ -69,9 +69,7 @@ def _python(gimp: Gimp, home: Path) -> Path:
 class Session:
     """One running GIMP. Unknown attributes are functions of inside.py: `session.load("picture.png")`."""
 
-    def __init__(
-        self, gimp: Gimp, home: Path, program: list[str], env: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, gimp: Gimp, home: Path, program: list[str], env: Mapping[str, str] | None = None) -> None:
         """Start `program`, a GIMP with its options, and wait until it answers; output in home/gimp.log."""
         listener = socket.create_server(("127.0.0.1", 0))
         listener.settimeout(START_SECONDS)
@@ -93,9 +91,7 @@ class Session:
             self._connection, _ = listener.accept()
         except TimeoutError:
             self.process.kill()
-            raise AssertionError(
-                f"GIMP did not start; it said: {(home / 'gimp.log').read_text()[-2000:]}"
-            ) from None
+            raise AssertionError(f"GIMP did not start; it said: {(home / 'gimp.log').read_text()[-2000:]}") from None
         finally:
             listener.close()
         self._connection.settimeout(ANSWER_SECONDS)

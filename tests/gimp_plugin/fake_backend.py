@@ -45,9 +45,7 @@ def health() -> dict[str, Any]:
     return {"protocol": PROTOCOL, "version": "0", "device": "cpu", "busy": False, "models": models}
 
 
-def drag(
-    image: str, mask: str | None, drags: Any, options: Any, edit: str | None, protocol: int
-) -> Iterator[Any]:
+def drag(image: str, mask: str | None, drags: Any, options: Any, edit: str | None, protocol: int) -> Iterator[Any]:
     """The same arguments and updates as the real one."""
     note(drags=drags, options=options, mask=bool(mask), mode=Image.open(image).mode, protocol=protocol)
     model, steps = options["model"], 100 if options["model"] == "slow" else 5
@@ -76,9 +74,7 @@ def drag(
     note(ended="done")
 
 
-def update(
-    phase: str, step: int, steps: int, picture: np.ndarray, drags: Any, result: Any = None
-) -> dict[str, Any]:
+def update(phase: str, step: int, steps: int, picture: np.ndarray, drags: Any, result: Any = None) -> dict[str, Any]:
     small = np.ascontiguousarray(picture[::4, ::4, :3])
     rgb = base64.b64encode(zlib.compress(small.tobytes(), 1)).decode()
     return {

@@ -1,0 +1,105 @@
+"""A backend to talk to that has the real wire and no engine: fake_backend.py in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import job
+import png
+import pytest
+from service import Backend, Installation
+
+TOKEN = "a-token-for-tests"  # of the fake backend
+FAKE = Path(__file__).with_name("fake_backend.py")
+
+
+class Place:
+    """A home folder for one backend, and the plug-in's side of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.downloads = folder / "downloads"
+        self.downloads.mkdir(parents=True)
+        self.ready_file = folder / "ready.json"
+        self.log_file = folder / "logs" / "backend.log"
+
+    def installation(self, *arguments: str) -> Installation:
+        """Starts the fake backend unless other arguments for Python are given."""
+        command = arguments or (str(FAKE), str(self.ready_file))
+        return Installation(sys.executable, tuple(command), str(self.folder), self.ready_file, self.log_file, "test")
+
+    def backend(self, *arguments: str, start_seconds: float = 60, silence_seconds: float = 30) -> Backend:
+        return Backend(self.installation(*arguments), self.downloads, start_seconds, silence_seconds)
+
+    @property
+    def jobs(self) -> list[dict[str, Any]]:
+        """What the fake backend noted of its jobs."""
+        file = Path(f"{self.ready_file}.jobs")
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def kill(self) -> None:
+        """Kill the backend, if one has said that it is there."""
+        try:
+            ready = json.loads(self.ready_file.read_text())
+            if ready["token"] == TOKEN:  # and not a file that a test has made up
+                os.kill(ready["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A place where no backend runs yet."""
+    place = Place(tmp_path / "a höme")
+    yield place
+    place.kill()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A place whose backend runs; not for tests that harm it."""
+    place = Place(tmp_path_factory.mktemp("running"))
+    place.backend().connect()
+    yield place
+    place.kill()
+
+
+def task(model: str = "critters", selection: png.Pixels | None = None) -> job.Task:
+    layer = png.Pixels(40, 30, 4, bytes(range(240)) * 20)
+    return job.Task(layer, selection, [{"handle": [1, 2], "target": [30, 20], "via": []}], {"model": model})
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Callable[..., tuple[job.Result, list[job.Update]]]:
+    """Do a job to its end; returns its result and all updates."""
+
+    def do(
+        place: Place, model: str = "critters", cancel_at: int = -1, **more: Any
+    ) -> tuple[job.Result, list[job.Update]]:
+        updates: list[job.Update] = []
+        cancelled = threading.Event()
+
+        def show(update: job.Update) -> None:
+            updates.append(update)
+            if update.phase == "drag" and update.step == cancel_at:
+                cancelled.set()
+
+        backend = place.backend(**{name: more.pop(name) for name in ("silence_seconds",) if name in more})
+        return job.work(backend, task(model, **more), place.downloads, show, cancelled.is_set), updates
+
+    return do
+
+
+def wait_until(look: Callable[[], Any], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)

@@ -1,0 +1,99 @@
+"""A job from the plug-in's side: what is sent, what comes back, and every way in which it can go wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import job
+import png
+import pytest
+from conftest import Place, wait_until
+from PIL import Image
+from problems import Cancelled, Problem
+
+Work = Callable[..., tuple[job.Result, list[job.Update]]]
+SELECTION = png.Pixels(40, 30, 1, bytes(40 * 15) + bytes([255]) * (40 * 15))
+
+
+def test_the_backend_is_asked_what_the_artist_asked(running: Place, work: Work):
+    work(running, selection=SELECTION)
+    sent = running.jobs[-2]
+    assert sent["drags"] == [{"handle": [1, 2], "target": [30, 20], "via": []}]
+    assert (sent["options"], sent["mask"], sent["mode"], sent["protocol"]) == ({"model": "critters"}, True, "RGBA", 1)
+
+
+def test_the_result_comes_as_files_with_their_place_in_the_layer(running: Place, work: Work):
+    result, _ = work(running)
+    assert (result.offset, result.report) == ((2, 1), {"steps": 5})
+    assert Image.open(result.layer).size == Image.open(result.mask).size == (38, 29)
+    assert Image.open(result.mask).mode == "L"
+
+
+def test_every_step_is_shown_with_its_points_and_preview(running: Place, work: Work):
+    _, updates = work(running)
+    steps = [update for update in updates if update.phase == "drag"]
+    assert [update.step for update in steps] == [1, 2, 3, 4, 5]
+    assert steps[1].fraction == 0.4
+    assert (steps[0].points, steps[0].targets, steps[0].region) == (((1, 2),), ((30, 20),), (0, 0, 40, 30))
+    preview = steps[0].preview
+    assert preview is not None
+    assert len(preview.data) == preview.width * preview.height * 3 == 10 * 8 * 3
+
+
+def test_the_backends_own_sentence_reaches_the_artist(running: Place, work: Work):
+    with pytest.raises(Problem, match=r"^The model is broken; choose another one\.$"):
+        work(running, "broken")
+
+
+def test_an_unexpected_error_of_the_backend_names_its_log(running: Place, work: Work):
+    with pytest.raises(Problem, match="unexpected error; see its log"):
+        work(running, "bug")
+
+
+def test_a_stream_that_ends_without_a_result_is_no_success(running: Place, work: Work):
+    with pytest.raises(Problem, match="ended in the middle"):
+        work(running, "short")
+
+
+def test_cancelling_ends_the_job_in_the_backend_too(running: Place, work: Work):
+    began = time.monotonic()
+    with pytest.raises(Cancelled):
+        work(running, "slow", cancel_at=3)
+    assert time.monotonic() - began < 5
+    wait_until(lambda: "ended" in running.jobs[-1])
+    assert running.jobs[-1]["ended"] == "by the client"
+    assert running.jobs[-1]["step"] < 10
+
+
+def test_a_backend_that_dies_in_the_middle_is_said_to_and_the_next_run_starts_it_anew(place: Place, work: Work):
+    with pytest.raises(
+        Problem, match="ended in the middle of the work and the image was left as it was; run the filter"
+    ):
+        work(place, "dies")
+    result, _ = work(place)
+    assert result.layer.exists()
+
+
+def test_a_backend_that_hangs_in_the_middle_is_given_up(place: Place, work: Work):
+    place.backend().connect()
+    began = time.monotonic()
+    with pytest.raises(Problem, match="stopped answering"):
+        work(place, "hangs", silence_seconds=3)
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(
+    "output", [(None, None, None, None), ({}, None, None, None), (), ({"phase": "drag"}, None, None)]
+)
+def test_an_update_of_another_shape_is_not_understood(output: tuple[object, ...]):
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        job.Update.from_wire(output)
+
+
+def test_a_result_without_its_files_is_no_result():
+    update = {"phase": "done", "step": 1, "steps": 1, "message": "", "result": {"offset": [0, 0]}}
+    assert job.Update.from_wire((update, None, None, None)).result is None
+    whole = job.Update.from_wire((update, "layer.png", "mask.png", None)).result
+    assert whole == job.Result(Path("layer.png"), Path("mask.png"), (0, 0), {})

@@ -1,0 +1,162 @@
+"""How the plug-in finds its backend, starts it, and what it says when that fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import service
+from conftest import Place
+from problems import Cancelled, Problem
+
+WRITTEN = {
+    "python": "/somewhere/bin/python",
+    "arguments": ["-u", "-m", "backend", "serve"],
+    "directory": "/somewhere",
+    "ready_file": "/data/backend.json",
+    "log_file": "/logs/backend.log",
+    "version": "0.1.0",
+}
+READY = {"url": "http://127.0.0.1:9/", "pid": 1, "token": "t", "protocol": 1}
+
+
+def test_what_install_py_wrote_is_all_it_knows(tmp_path: Path):
+    (tmp_path / "backend.json").write_text(json.dumps(WRITTEN))
+    read = service.Installation.read(tmp_path)
+    assert (read.python, read.arguments) == ("/somewhere/bin/python", ("-u", "-m", "backend", "serve"))
+    assert (read.ready_file, read.log_file) == (Path("/data/backend.json"), Path("/logs/backend.log"))
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"python": 1, "arguments": 2}', "\0"])
+def test_a_missing_or_damaged_installation_says_to_run_install_py_again(tmp_path: Path, content: str | None):
+    if content is not None:
+        (tmp_path / "backend.json").write_text(content)
+    with pytest.raises(Problem, match=r"run install\.py again"):
+        service.Installation.read(tmp_path)
+
+
+def test_the_backend_gets_nothing_of_what_gimp_set_for_its_own_programs():
+    given = {"PATH": "/bin", "HOME": "/home/me", "DRAGGAN_HOME": "/d", "OMP_NUM_THREADS": "1", "LANG": "C"}
+    foreign = {
+        "PYTHONPATH": "x",
+        "PYTHONHOME": "x",
+        "LD_LIBRARY_PATH": "x",
+        "GI_TYPELIB_PATH": "x",
+        "GIMP3_DATADIR": "x",
+    }
+    assert service.clean_environment({**given, **foreign}) == given
+
+
+def test_gradio_client_is_kept_on_this_machine(monkeypatch: pytest.MonkeyPatch):
+    for name in service.CLIENT_VARIABLES:
+        monkeypatch.setenv(name, "as the user has it")
+    service.prepare_environment()
+    assert {name: os.environ[name] for name in service.CLIENT_VARIABLES} == service.CLIENT_VARIABLES
+
+
+def test_a_backend_that_runs_is_used(running: Place):
+    pid = json.loads(running.ready_file.read_text())["pid"]
+    connection = running.backend("-c", "raise SystemExit('must not be started')").connect()
+    assert connection.models == ["critters", "broken"]
+    assert json.loads(running.ready_file.read_text())["pid"] == pid
+
+
+def test_where_none_runs_one_is_started_and_told_of(place: Place):
+    told: list[str] = []
+    assert place.backend().connect(tell=told.append).health["protocol"] == 1
+    assert told == ["Starting the backend..."]
+
+
+def test_two_that_ask_at_once_start_one_backend(place: Place):
+    backend, found = place.backend(), []
+    threads = [threading.Thread(target=lambda: found.append(backend.connect())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert found[0].client.src == found[1].client.src
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"url": "http://127.0.0.1:1/"}', json.dumps({**READY, "url": "http://127.0.0.1:1/"})]
+)
+def test_a_damaged_ready_file_or_that_of_a_dead_backend_counts_as_none(place: Place, content: str):
+    place.ready_file.write_text(content)
+    assert place.backend().running() is None
+
+
+def test_another_program_on_the_old_port_is_not_taken_for_the_backend(running: Place, place: Place):
+    other = json.loads(running.ready_file.read_text())
+    place.ready_file.write_text(json.dumps({**other, "token": "not its token"}))
+    assert place.backend().connect().client.src != other["url"]
+
+
+def test_a_backend_of_another_version_says_to_run_install_py(place: Place):
+    place.ready_file.write_text(json.dumps({**READY, "protocol": 2}))
+    with pytest.raises(Problem, match=r"different versions; update both by running install\.py"):
+        place.backend().connect()
+
+
+def test_a_python_that_is_gone_says_to_run_install_py_again(place: Place):
+    gone = service.Installation("/no/python", (), str(place.folder), place.ready_file, place.log_file, "test")
+    with pytest.raises(Problem, match=r"could not be started .*run install\.py again"):
+        service.Backend(gone, place.downloads).connect()
+
+
+def test_a_backend_that_dies_at_once_is_noticed_with_its_last_words_and_its_log(place: Place):
+    began = time.monotonic()
+    with pytest.raises(Problem) as raised:
+        place.backend("-c", "import sys; print('first'); sys.exit('no torch here')").connect()
+    assert time.monotonic() - began < 20
+    assert "exit code 1" in str(raised.value)
+    assert "no torch here" in str(raised.value)
+    assert str(place.log_file) in str(raised.value)
+
+
+def test_a_backend_that_is_never_ready_is_given_up(place: Place):
+    with pytest.raises(Problem, match="was not ready after 1 seconds"):
+        place.backend("-c", "import time; time.sleep(5)", start_seconds=1).connect()
+
+
+def test_one_that_finds_another_starting_waits_for_that_one(place: Place):
+    """The backend's own lock lets the second one end with exit code 2 before the first one is ready."""
+    first = threading.Thread(target=place.backend().connect)
+    first.start()
+    connection = place.backend("-c", "import sys; sys.exit(2)").connect()
+    first.join(60)
+    assert connection.health["protocol"] == 1
+
+
+def test_waiting_for_the_backend_can_be_cancelled(place: Place):
+    began = time.monotonic()
+    with pytest.raises(Cancelled):
+        place.backend("-c", "import time; time.sleep(5)").connect(cancelled=lambda: True)
+    assert time.monotonic() - began < 3
+
+
+def test_a_backend_that_hangs_is_named_with_its_process(place: Place):
+    hanging = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); "
+    process = subprocess.Popen([sys.executable, "-c", f"{hanging} time.sleep(60)"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    url = f"http://127.0.0.1:{process.stdout.readline().strip()}/"
+    place.ready_file.write_text(json.dumps({**READY, "url": url, "pid": process.pid}))
+    try:
+        with pytest.raises(Problem, match=f"not answered for 1 seconds; end its process, {process.pid}"):
+            place.backend(silence_seconds=1).connect()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_asking_whether_one_runs_starts_none(place: Place, running: Place):
+    assert place.backend().running() is None
+    assert not place.log_file.exists()
+    found = running.backend().running()
+    assert found is not None
+    assert found.health["device"] == "cpu"
