@@ -41,6 +41,18 @@ def compose(
     return layer, np.rint(255 * changed).astype(np.uint8)
 
 
+def laid_over(picture: np.ndarray, layer: np.ndarray, mask: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
+    """What one sees of `picture` (uint8 [H, W, 4]) with `layer` and its layer mask `mask` above it at `offset` (x, y).
+
+    Where the mask is 0 the picture is as it was, bit for bit; so is its alpha everywhere.
+    """
+    result, (x, y), (height, width) = picture.copy(), offset, mask.shape
+    under = result[y : y + height, x : x + width, :3]
+    opacity = mask[..., None].astype(np.float32) / 255
+    under[:] = np.rint(under + opacity * (layer[..., :3].astype(np.float32) - under)).astype(np.uint8)
+    return result
+
+
 def _changed_area(difference: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
     """Where `difference` [3, h, w] shows, grown and feathered: float32 [size], 0 .. 1."""
     change = difference.abs().amax(dim=0)[None, None]

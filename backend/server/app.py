@@ -25,9 +25,7 @@ LARGEST_UPLOAD = "512mb"
 Answer = tuple[dict[str, Any], str | None, str | None, str | None]
 
 
-def build(
-    workshop: Workshop, token: str, port: int, stop: Callable[[], None]
-) -> tuple[Access, asyncio.Event]:
+def build(workshop: Workshop, token: str, port: int, stop: Callable[[], None]) -> tuple[Access, asyncio.Event]:
     """The whole ASGI application, and the event that ends the clients' endless streams (heartbeats).
 
     Args:
@@ -74,8 +72,11 @@ def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:
         )  # fmt: skip
         yield from _stream(workshop, job)
 
-    def gone(request: gr.Request) -> None:
-        workshop.forget(request.session_hash or "")
+    async def gone(request: gr.Request) -> None:
+        session = request.session_hash or ""
+        # Gradio alone leaves a waiting job in the queue when its client goes before it listens for updates.
+        await blocks._queue.clean_events(session_hash=session)
+        workshop.forget(session)
 
     with gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP") as blocks:
         gr.Markdown("This is the service behind DragGAN for GIMP; use it from GIMP: Filters > DragGAN.")

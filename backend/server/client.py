@@ -29,6 +29,5 @@ def ask(ready: dict[str, Any], endpoint: str) -> dict[str, Any]:
             return json.load(response)["data"][0]
     except (OSError, ValueError, LookupError) as error:
         raise UserError(
-            f"The backend (process {ready.get('pid')}) does not answer ({error}); end it with: "
-            "python -m backend stop"
+            f"The backend (process {ready.get('pid')}) does not answer ({error}); end it with: python -m backend stop"
         ) from None

@@ -18,14 +18,14 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from backend import __version__
+from backend import __version__, pictures
 from backend.editing.edit_state import EditState
 from backend.editing.editor import DragStep, Editor, EditResult, InversionProgress
 from backend.editing.points import Drag, check_drags
 from backend.editing.region import Region, choose_region
 from backend.editing.settings import with_changes
 from backend.models import device, models
-from backend.server import PROTOCOL, pictures, wire
+from backend.server import PROTOCOL, wire
 from backend.server.log import logger
 from backend.server.wire import Options, Preview, Update
 
@@ -131,7 +131,7 @@ class Workshop:
         status = path.stat()
         key = (path.resolve(), status.st_mtime_ns, status.st_size)
         if self._editor is None or self._editor[0] != key:
-            self._editor = None  # its memory is needed for the new one
+            # The one before goes only now: a file that is no model must not cost its remembered inversions.
             self._editor = (key, Editor(models.open_model(name, self.device), self.device))
         return self._editor[1]
 
@@ -200,9 +200,7 @@ class Workshop:
             "version": __version__,
             "device": str(self.device),
             "busy": self.busy,
-            "models": [
-                {"name": name, "height": size[0], "width": size[1]} for name, size in models.sizes().items()
-            ],
+            "models": [{"name": name, "height": size[0], "width": size[1]} for name, size in models.sizes().items()],
         }
 
     def free(self) -> None:

@@ -109,9 +109,7 @@ _DRAGS = TypeAdapter(Annotated[list[WireDrag], Field(max_length=MOST_DRAGS)])
 def check_protocol(value: object) -> None:
     """Raise UserError unless `value` is our protocol number."""
     if type(value) not in (int, float) or value != PROTOCOL:
-        raise UserError(
-            "This plug-in and its backend are of different versions; update both by running install.py."
-        )
+        raise UserError("This plug-in and its backend are of different versions; update both by running install.py.")
 
 
 def read_drags(value: object) -> list[Drag]:

@@ -1,0 +1,38 @@
+"""The backend's command line: `python -m backend drag|sample|invert|serve|status|stop`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from backend.errors import UserError
+
+FAILED, STOPPED = 2, 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    Returns the exit code: 0 done, 1 nothing runs (`status`, `stop`), 2 an error, 130 stopped by Ctrl+C.
+    """
+    try:
+        # Imported here so that Ctrl+C during the seconds this takes ends as quietly as later.
+        from backend import commands
+        from backend.server import commands as server_commands
+
+        parser = argparse.ArgumentParser(prog="python -m backend", description=(__doc__ or "").splitlines()[0])
+        subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+        commands.add_commands(subparsers)
+        server_commands.add_commands(subparsers)
+        options = parser.parse_args(arguments)
+        return int(options.run(options))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("Stopped; nothing was written.", file=sys.stderr)
+        return STOPPED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""The commands drag, sample and invert of `python -m backend`: the engine without the service."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from tqdm import tqdm
+
+from backend.editing.compositing import laid_over
+from backend.editing.edit_state import EditState
+from backend.editing.editor import DragStep, Editor, InversionProgress
+from backend.editing.points import Drag, check_drags, parse_drag, parse_pin
+from backend.editing.region import choose_region
+from backend.editing.settings import with_changes
+from backend.errors import UserError
+from backend.models import device, models
+from backend.pictures import FILES, check_output, read_image, read_mask, write
+
+Step = TypeVar("Step", InversionProgress, DragStep)
+
+
+def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add drag, sample and invert; each sets `run`: a function of the arguments that returns the exit code."""
+    drag = subparsers.add_parser("drag", help="move points of a picture to where they should be")
+    drag.add_argument("image", type=Path, metavar="IMAGE")
+    drag.add_argument(
+        "--drag", action="append", default=[], metavar="X,Y:X,Y", dest="drags",
+        help="handle and target in pixels of the picture, with way-points between them if wanted; may be repeated",
+    )  # fmt: skip
+    drag.add_argument("--pin", action="append", default=[], metavar="X,Y", dest="pins", help="a point that stays")
+    drag.add_argument("--mask", type=Path, metavar="PNG", help="what may move is white")
+    drag.add_argument("--steps", type=int, metavar="N", help="at most so many drag steps (default: the model's preset)")
+    drag.add_argument("--save-edit", type=Path, metavar="FILE", help="keep the edit, to go on from (.safetensors)")
+    drag.add_argument("--edit", type=Path, metavar="FILE", help="go on from a kept edit of the same picture")
+    drag.add_argument("--report", type=Path, metavar="FILE", help="write what was done as JSON")
+    _add_common(drag, _drag)
+    sample = subparsers.add_parser("sample", help="make a picture of the model's own")
+    sample.add_argument("--seed", type=int, required=True, metavar="N")
+    _add_common(sample, _sample)
+    invert = subparsers.add_parser("invert", help="show a picture as the model sees it")
+    invert.add_argument("image", type=Path, metavar="IMAGE")
+    _add_common(invert, _invert)
+
+
+def _add_common(parser: argparse.ArgumentParser, run: Any) -> None:
+    parser.add_argument("--model", default=models.EMBEDDED, metavar="NAME|FILE", help="default: %(default)s")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png")
+    parser.set_defaults(run=run)
+
+
+def _drag(arguments: argparse.Namespace) -> int:
+    drags = [parse_drag(text) for text in arguments.drags] + [parse_pin(text) for text in arguments.pins]
+    check_drags(drags)
+    check_output(arguments.output)
+    for path, ending in ((arguments.save_edit, ".safetensors"), (arguments.report, ".json")):
+        if path is not None:
+            check_output(path, ending)
+    image = read_image(arguments.image, FILES)
+    mask = read_mask(arguments.mask, image.shape[:2], FILES)
+    editor = _editor(arguments.model)
+    settings = with_changes(editor.loaded.preset.drag, {"max_steps": arguments.steps})
+    _open(editor, image, mask, drags, EditState.load(arguments.edit) if arguments.edit else None)
+    last = _follow(editor.drag(drags, mask, settings), "Dragging", _still_to_go)
+    result = editor.result()
+    write(arguments.output, laid_over(image, result.layer, result.mask, result.offset))
+    if arguments.save_edit:
+        result.state.save(arguments.save_edit)
+    if arguments.report:
+        _write_text(arguments.report, json.dumps(result.report, indent=1))
+    print(f"{_outcome(last, drags)} The result is {arguments.output}.")
+    return 0
+
+
+def _sample(arguments: argparse.Namespace) -> int:
+    check_output(arguments.output)
+    write(arguments.output, _editor(arguments.model).sample(arguments.seed))
+    print(f"The picture is {arguments.output}.")
+    return 0
+
+
+def _invert(arguments: argparse.Namespace) -> int:
+    check_output(arguments.output)
+    image = read_image(arguments.image, FILES)
+    editor = _editor(arguments.model)
+    last = _open(editor, image, None, [], None)
+    assert last is not None
+    write(arguments.output, last.preview())
+    print(f"The model shows the picture at {last.psnr():.1f} dB. Its picture is {arguments.output}.")
+    return 0
+
+
+def _editor(name: str) -> Editor:
+    on = device.best()
+    return Editor(models.open_model(name, on), on)
+
+
+def _open(
+    editor: Editor, image: np.ndarray, mask: np.ndarray | None, drags: list[Drag], edit: EditState | None
+) -> InversionProgress | None:
+    """Open the edit, or invert the picture; the drags and the mask are checked before that takes its time."""
+    if edit is not None:
+        editor.open_state(edit, image)
+        return None
+    region = choose_region(image.shape[:2], editor.generator.image_size)
+    region.check_inside(drags)
+    if mask is not None:
+        region.check_mask(mask, image.shape[:2])
+    return _follow(editor.open(image, region), "Finding the picture in the model", lambda step: f"{step.psnr():.1f} dB")
+
+
+def _follow(steps: Iterable[Step], title: str, tell: Any) -> Step:
+    """Run through `steps` behind a progress bar; returns the last one."""
+    last: Step | None = None
+    with tqdm(desc=title, unit="step", dynamic_ncols=True) as bar:
+        for last in steps:
+            bar.total = last.steps
+            bar.n = last.step
+            if last.step % 10 == 0:
+                bar.set_postfix_str(tell(last), refresh=False)
+            bar.refresh() if last.step == last.steps else bar.update(0)
+    assert last is not None
+    return last
+
+
+def _still_to_go(step: DragStep) -> str:
+    return f"{step.distances.max():.1f} px to go"
+
+
+def _outcome(last: DragStep, drags: list[Drag]) -> str:
+    moved = [bool(arrived) for arrived, drag in zip(last.arrived, drags, strict=True) if not drag.is_pin]
+    return f"{sum(moved)} of {len(moved)} points arrived in {last.step} steps."
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"{path} could not be written ({error}); choose a folder you can write to.") from error

@@ -1,0 +1,100 @@
+"""Pictures that came from outside: decoded with limits on their size and kind, refused with one sentence."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps
+
+from backend.errors import UserError
+
+MOST_PIXELS = 64_000_000
+PNG = ("PNG",)
+FILES = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+EIGHT_BIT = {"RGB", "RGBA", "L", "LA", "P"}
+
+
+def read_image(path: str | Path | None, formats: Sequence[str] = PNG) -> np.ndarray:
+    """The picture as uint8 [H, W, 4] (RGBA), turned as its EXIF data says; opaque where it has no alpha.
+
+    formats: Pillow's names of the file formats that may be opened. Raises UserError.
+    """
+    if path is None:
+        raise UserError("The request brings no image; send the layer as a PNG file.")
+    return np.asarray(_decode(Path(path), "image", "RGBA", formats))
+
+
+def read_mask(path: str | Path | None, size: tuple[int, int], formats: Sequence[str] = PNG) -> np.ndarray | None:
+    """The mask as uint8 [H, W], white = may move, or None where there is none.
+
+    size: (H, W) of the image, which the mask must have. Raises UserError.
+    """
+    if path is None:
+        return None
+    mask = np.asarray(_decode(Path(path), "mask", "L", formats))
+    if mask.shape != size:
+        raise UserError(
+            f"The mask is {mask.shape[1]} x {mask.shape[0]} pixels but the image is {size[1]} x {size[0]}; "
+            "give a mask of the image's size."
+        )
+    return mask
+
+
+def check_output(path: Path, ending: str = ".png") -> None:
+    """Raise UserError when a file `path` could not be written: asked before the work, not after it."""
+    if path.suffix.lower() != ending:
+        raise UserError(
+            f"The result is written as {ending[1:].upper()}; give a name that ends in {ending}, not {path}."
+        )
+    if not path.parent.is_dir():
+        raise UserError(f"The folder {path.parent} does not exist; make it or choose another.")
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise UserError(f"{path} cannot be written; choose a folder you can write to.")
+
+
+def write(path: Path, pixels: np.ndarray) -> str:
+    """Write `pixels`, uint8 [h, w], [h, w, 3] or [h, w, 4], as PNG, whole or not at all; returns the path as text.
+
+    Raises UserError.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format="PNG", compress_level=1)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"{path} could not be written ({error}); choose a folder you can write to.") from error
+    return str(path)
+
+
+def _decode(path: Path, what: str, mode: str, formats: Sequence[str]) -> Image.Image:
+    kinds = " or ".join((", ".join(formats[:-1]), formats[-1])) if len(formats) > 1 else formats[0]
+    unreadable = UserError(f"The {what} {path.name} cannot be read as a picture; give an 8-bit {kinds} file.")
+    if not path.is_file():
+        raise UserError(f"The {what} {path} does not exist; check its path.")
+    try:
+        with Image.open(path, formats=list(formats)) as image:
+            _check(image, what)
+            return (ImageOps.exif_transpose(image) or image).convert(mode)
+    except UserError:
+        raise
+    except Image.DecompressionBombError:
+        raise _too_large(what) from None
+    except (OSError, ValueError, SyntaxError, EOFError, zlib.error):
+        raise unreadable from None
+
+
+def _check(image: ImageFile.ImageFile, what: str) -> None:
+    if image.width * image.height > MOST_PIXELS:
+        raise _too_large(what)
+    stored = str(image.tile[0].args) if image.tile else ""
+    if image.mode not in EIGHT_BIT or ";16" in stored:
+        raise UserError(f"The {what} is not an 8-bit picture; give 8 bits per channel, as RGB, RGBA or grey.")
+
+
+def _too_large(what: str) -> UserError:
+    return UserError(f"The {what} has more than {MOST_PIXELS // 1_000_000} million pixels; make the layer smaller.")
