@@ -36,7 +36,6 @@ BACKEND = (sys.executable, "-u", "-m", "backend")
 
 # Run by GIMP's own Python; the words in capitals are replaced by literals.
 GIMP_SCRIPT = """
-import sys, traceback
 from gi.repository import Gio, Gimp
 try:
     image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(BEFORE))
@@ -56,8 +55,8 @@ try:
         raise RuntimeError(values.index(1))
     image.flatten()
     Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(AFTER), None)
-except BaseException:
-    traceback.print_exc()
+except BaseException as error:
+    print('FAILED: ' + str(error), flush=True)
 """
 
 
@@ -72,13 +71,9 @@ class Outcome(NamedTuple):
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the pictures, the edit and report.json into a folder; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m backend.demo", description=(__doc__ or "").splitlines()[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m backend.demo", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the pictures go")
-    parser.add_argument(
-        "--gimp", metavar="PROGRAM", help="GIMP's console program, to drag the first one with"
-    )
+    parser.add_argument("--gimp", metavar="PROGRAM", help="GIMP's console program, to drag the first one with")
     parser.add_argument("--profile", type=Path, help="GIMP's folder with the plug-in in it")
     options = parser.parse_args(arguments)
     try:
@@ -99,9 +94,7 @@ def show(folder: Path, gimp: str | None, profile: Path | None) -> None:
     """Do everything and tell of it."""
     stop_backend()  # one of an interrupted demo may be of older code
     before = [Image.fromarray(example.picture()) for example in EXAMPLES]
-    marked = [
-        arrows_on(picture, e.drags, e.pins, e.mask()) for picture, e in zip(before, EXAMPLES, strict=True)
-    ]
+    marked = [arrows_on(picture, e.drags, e.pins, e.mask()) for picture, e in zip(before, EXAMPLES, strict=True)]
     before[0].save(folder / "before.png")
     marked[0].save(folder / "arrows.png")
     by_gimp = drag_in_gimp(EXAMPLES[0], folder, gimp, profile) if gimp and profile else None
@@ -118,9 +111,7 @@ def show(folder: Path, gimp: str | None, profile: Path | None) -> None:
     strip(marked, [outcome.after for outcome in outcomes]).save(folder / "strip.png")
     report = {**reports[0], "version": __version__, "gimp": by_gimp, "other_examples": reports[1:]}
     (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
-    print(
-        f"\nThe pictures are in {folder}: before.png, arrows.png (what was asked), after.png, and strip.png"
-    )
+    print(f"\nThe pictures are in {folder}: before.png, arrows.png (what was asked), after.png, and strip.png")
     print("with all three. edit.safetensors is the saved edit, report.json has the numbers.")
 
 
@@ -186,12 +177,8 @@ def tell(example: Example, outcome: Outcome) -> dict[str, Any]:
     shown = example.achieved(np.asarray(outcome.after.convert("RGB"))).value
     share = (shown - example.start) / (example.asked - example.start)
     arrived = sum(entry["arrived"] for entry in moved)
-    print(
-        f"  tracker:  {arrived} of {len(moved)} points arrived; {far:.1f} model pixels to go, {near:.1f} left"
-    )
-    print(
-        f"  renderer: {example.factor} {example.start:.2f} became {shown:.2f}, {share:.0%} of what was asked"
-    )
+    print(f"  tracker:  {arrived} of {len(moved)} points arrived; {far:.1f} model pixels to go, {near:.1f} left")
+    print(f"  renderer: {example.factor} {example.start:.2f} became {shown:.2f}, {share:.0%} of what was asked")
     print(f"  the job took {outcome.seconds:.1f} seconds", flush=True)
     return {
         **report,
@@ -256,8 +243,9 @@ def drag_in_gimp(example: Example, folder: Path, gimp: str, profile: Path) -> di
         stdin=subprocess.DEVNULL, capture_output=True,
     )  # fmt: skip
     if not target.is_file():
-        said = (done.stdout + done.stderr).decode("utf-8", "replace").strip().splitlines() or ["nothing"]
-        raise UserError(f"GIMP did not write {target}; it said last: {said[-1]}")
+        said = (done.stderr + done.stdout).decode("utf-8", "replace").strip().splitlines() or ["nothing"]
+        reasons = [line.removeprefix("FAILED: ") for line in said if line.startswith("FAILED: ")]
+        raise UserError(f"The drag in GIMP failed: {reasons[0] if reasons else said[-1]}")
     seconds = time.monotonic() - started
     print(f"  after-gimp.png is GIMP's own result, after {seconds:.1f} seconds with both starts", flush=True)
     return {"program": gimp, "seconds": round(seconds, 2)}
