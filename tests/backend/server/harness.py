@@ -27,7 +27,6 @@ from gradio_client.client import Job  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
-PROGRAM = ["-m", "backend"] if not os.environ.get("BK") else ["/tmp/bk.py"]
 TOKEN_HEADER = "X-DragGAN-Token"
 PATIENCE = 120.0  # seconds, for anything that has to happen at all
 WITHOUT_END = 10_000  # steps
@@ -79,7 +78,7 @@ class Backend:
         self.home.mkdir(parents=True, exist_ok=True)
         before = self.ready_file.read_text() if self.ready_file.exists() else None
         process = self.process = subprocess.Popen(
-            [sys.executable, *PROGRAM, "serve", *arguments],
+            [sys.executable, "-m", "backend", "serve", *arguments],
             cwd=self.home, env=self.environment, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
@@ -94,7 +93,7 @@ class Backend:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m backend` with the same home folder."""
         return subprocess.run(
-            [sys.executable, *PROGRAM, *arguments],
+            [sys.executable, "-m", "backend", *arguments],
             cwd=self.home, env=self.environment, capture_output=True, encoding="utf-8",
             timeout=PATIENCE, check=False,
         )  # fmt: skip

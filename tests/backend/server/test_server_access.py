@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.routing import BaseRoute, Mount, Route
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute, Mount
 
 from backend.server import app
 from backend.server.access import Access
@@ -24,16 +25,15 @@ WEBSOCKET = {
 }
 
 
-def endpoints(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]:
+def endpoints(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]:
     """(method, path) of all routes, of mounted applications and included routers too."""
-    for route in routes:
-        if isinstance(route, Mount):
-            yield from endpoints(list(route.routes), prefix + route.path)
-        elif isinstance(route, Route):
-            path = re.sub(r"\{[^}]*\}", "x", prefix + route.path)
-            yield from ((method, path) for method in route.methods or {"GET"})
+    for context in iter_route_contexts(routes):
+        if isinstance(context.original_route, Mount):
+            mounted = context.original_route
+            yield from endpoints(mounted.routes, prefix + mounted.path)
         else:
-            yield from endpoints(getattr(route, "routes", []), prefix)
+            path = re.sub(r"\{[^}]*\}", "x", f"{prefix}{context.path}")
+            yield from ((method, path) for method in context.methods or {"GET"})
 
 
 @pytest.fixture(scope="module")

@@ -96,9 +96,7 @@ def test_a_model_file_that_is_none_is_refused(
         ("[", "list of drags"),
     ],
 )
-def test_drags_that_make_no_sense_are_refused(
-    backend: Backend, picture: Path, drags: Any, words: str
-) -> None:
+def test_drags_that_make_no_sense_are_refused(backend: Backend, picture: Path, drags: Any, words: str) -> None:
     assert words in refusal(backend, picture, drags=drags)
 
 
@@ -121,9 +119,7 @@ def test_drags_that_make_no_sense_are_refused(
         ([1], "options"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(
-    backend: Backend, picture: Path, options: Any, words: str
-) -> None:
+def test_options_that_make_no_sense_are_refused(backend: Backend, picture: Path, options: Any, words: str) -> None:
     assert words in refusal(backend, picture, options=options)
 
 
