@@ -14,8 +14,8 @@ from stylegan2.critters import factors as animal_factors
 from stylegan2.critters.renderer import render
 
 Box = tuple[int, int, int, int]
-COARSE = tuple(step / 20 for step in range(21))
-FINE = tuple(step / 100 for step in range(-4, 5))
+COARSE = tuple(step / 10 for step in range(11))
+FINE = tuple(step / 50 for step in range(-4, 5))
 
 
 class Sweep(NamedTuple):
@@ -71,7 +71,7 @@ def sweep(
 def fine_sweep(
     picture: np.ndarray, factors: Tensor, name: str, box: Box | None = None, height: int | None = None
 ) -> Sweep:
-    """A sweep of the whole range in steps of 0.05, then of the best one's neighbourhood in steps of 0.01."""
+    """A sweep of the whole range in steps of 0.1, then of the best one's neighbourhood in steps of 0.02."""
     coarse = sweep(picture, factors, name, COARSE, box, height)
     around = {round(min(max(coarse.value + step, 0.0), 1.0), 2) for step in FINE}
     fine = sweep(picture, factors, name, sorted(around), box, height)

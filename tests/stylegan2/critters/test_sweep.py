@@ -31,7 +31,7 @@ def test_a_value_between_those_tried_gives_the_nearest_one():
 
 def test_a_sweep_in_two_stages_at_half_the_size_is_as_exact():
     edited = picture(changed(ANIMAL, "ear length", 0.63), 96, 96)
-    assert fine_sweep(edited, ANIMAL, "ear length", height=48).value == pytest.approx(0.63, abs=0.011)
+    assert fine_sweep(edited, ANIMAL, "ear length", height=48).value == pytest.approx(0.63, abs=0.011)  # 0.62 or 0.64
 
 
 def test_noise_and_wrong_colours_elsewhere_do_not_matter_within_a_box():

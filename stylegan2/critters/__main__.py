@@ -1,0 +1,106 @@
+"""Command line: `python -m stylegan2.critters render|grid|measure`: pictures of animals, and what the model can do."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from stylegan2 import load
+from stylegan2.critters import WEIGHTS, factors, measure, renderer
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 = done, 2 = refused with one sentence on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "render":
+            _save(_rendered(options), options.output)
+        elif options.command == "grid":
+            _save(_grid(options), options.output)
+        else:
+            _tell(options)
+    except (ValueError, KeyError) as error:
+        print(error.args[0], file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{options.output} cannot be written: {error.strerror or error}.", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m stylegan2.critters", description="Toy animals.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("render", help="render an animal")
+    one.add_argument("--height", type=int, default=500)
+    one.add_argument("--width", type=int, default=700)
+    one.add_argument("--psi", type=float, default=0.7, help="how far from the middle its factors may be (0.7)")
+    one.add_argument(
+        "--set", action="append", default=[], metavar="FACTOR=VALUE", help="give a factor, 0 to 1, e.g. yaw=0.8"
+    )
+    grid = commands.add_parser("grid", help="samples of the model: above at psi 0.7, below at psi 1")
+    grid.add_argument("--count", type=int, default=64, help="how many at each psi (64)")
+    grid.add_argument("--columns", type=int, default=16)
+    tell = commands.add_parser("measure", help="compare generated pictures with the rendered ones they stand for")
+    tell.add_argument("--count", type=int, default=64, help="how many (64)")
+    for command in (one, grid, tell):
+        command.add_argument("--seed", type=int, default=0)
+    for command in (one, grid):
+        command.add_argument("-o", "--output", type=Path, required=True, metavar="PICTURE")
+    return parser
+
+
+def _rendered(options: argparse.Namespace) -> Tensor:
+    animal = factors.random(options.seed, 1, options.psi)
+    for setting in options.set:
+        name, _, text = setting.partition("=")
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"--set wants a factor and a number, as in yaw=0.8, not {setting!r}.") from None
+        if not 0 <= value <= 1:
+            raise ValueError(f"The factor {name} can be 0 to 1, not {text}.")
+        animal = factors.changed(animal, name, value)
+    return renderer.render(animal, options.height, options.width)[0]
+
+
+def _grid(options: argparse.Namespace) -> Tensor:
+    _need_one(options.count, "--count")
+    _need_one(options.columns, "--columns")
+    generator = load(WEIGHTS).generator
+    sheets = [measure.sheet(generator, options.seed, options.count, psi, options.columns) for psi in (0.7, 1.0)]
+    return torch.cat(sheets, dim=1)
+
+
+def _tell(options: argparse.Namespace) -> None:
+    _need_one(options.count, "--count")
+    generator = load(WEIGHTS).generator
+    for spread, which in ((1.0, "all animals"), (0.7, "factors pulled to the middle")):
+        found = measure.paired_quality(generator, options.seed, options.count, spread)
+        low, middle, high = torch.quantile(found.psnr, torch.tensor([0.1, 0.5, 0.9])).tolist()
+        print(
+            f"{which}: PSNR {found.psnr.mean():.2f} dB on average of {options.count}, "
+            f"10/50/90 % {low:.1f} / {middle:.1f} / {high:.1f} dB, "
+            f"gradient energy {found.sharpness:.0%} of the renderer's"
+        )
+
+
+def _need_one(number: int, name: str) -> None:
+    if number < 1:
+        raise ValueError(f"{name} has to be at least 1, not {number}.")
+
+
+def _save(picture: Tensor, path: Path) -> None:
+    """Write a picture uint8 `[3, H, W]`; raises OSError, or ValueError for a name that is no picture's."""
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise ValueError(f"The output {path} should have a name that ends in .png or .jpg.")
+    Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(path, quality=88)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
