@@ -7,6 +7,9 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from . import Model, ModelError, load, save
 
@@ -35,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     converter.add_argument("output", type=Path, help="a name that ends in .safetensors")
     for field in ("name", "licence", "source"):
         converter.add_argument(f"--{field}", help=f"the {field} to write into the new file")
+    converter.add_argument("--preset", type=Path, help="a JSON file with the drag settings to store")
+    converter.add_argument("--half", action="store_true", help="store 16-bit numbers: half the size")
     return parser
 
 
@@ -74,12 +79,25 @@ def convert(options: argparse.Namespace) -> None:
     if not target.parent.is_dir():
         raise ModelError(f"The folder {target.parent} does not exist; create it or choose another.")
     model = load(source)
-    given = {key: getattr(options, key) for key in ("name", "licence", "source")}
-    given = {key: value for key, value in given.items() if value is not None}
-    given = {"source": f"{model.metadata.source}, sha256 {model.sha256}"} | given
+    given: dict[str, Any] = {"source": f"{model.metadata.source}, sha256 {model.sha256}"}
+    given |= {key: getattr(options, key) for key in ("name", "licence", "source") if getattr(options, key)}
+    if options.preset is not None:
+        given["preset"] = _read_preset(options.preset)
     model.metadata = dataclasses.replace(model.metadata, **given)
-    save(model, target)
+    save(model, target, torch.float16 if options.half else torch.float32)
     print(f"{target} written: {target.stat().st_size / 1e6:.1f} MB")
+
+
+def _read_preset(path: Path) -> dict[str, Any]:
+    try:
+        preset = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"The preset {path} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"The preset {path} is not a JSON file.") from error
+    if not isinstance(preset, dict):
+        raise ModelError(f"The preset {path} is not a JSON object.")
+    return preset
 
 
 if __name__ == "__main__":

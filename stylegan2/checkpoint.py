@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from pathlib import Path
 
 import torch
@@ -60,11 +61,22 @@ def save(model: Model, path: str | os.PathLike[str], dtype: torch.dtype = torch.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_bytes(to_bytes(stored, _header(model)))
-        os.replace(temporary, path)
+        _replace(temporary, path)
     except OSError as error:
         raise ModelError(f"The model cannot be written to {path}: {error.strerror or error}.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _replace(source: Path, target: Path) -> None:
+    """Rename, trying again for a moment: on Windows a virus scanner may hold a new file open."""
+    for pause in (0.05, 0.2, 0.5):
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError:
+            time.sleep(pause)
+    os.replace(source, target)
 
 
 def _header(model: Model) -> dict[str, str]:
@@ -133,5 +145,5 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 def _json(header: dict[str, str], key: str, path: Path) -> object:
     try:
         return json.loads(header.get(key, "null"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"The model file {path} has a damaged {key} entry; convert it again.") from error

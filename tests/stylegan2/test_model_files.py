@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -143,6 +144,7 @@ def _drop(key: str) -> str:
         {"architecture": "null"},
         {"architecture": _drop("generator")},
         {"preset": "{"},
+        {"preset": "[" * 200_000},
     ],
 )
 def test_a_nonsense_header_is_refused_with_one_sentence(tmp_path: Path, changes: dict[str, str]):
@@ -249,6 +251,22 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
     assert path.read_bytes() == b"the old one"
 
 
+def test_a_file_that_is_briefly_held_open_by_another_program_is_still_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real, attempts = os.replace, []
+
+    def busy_twice(source: Path, target: Path) -> None:
+        attempts.append(target)
+        if len(attempts) < 3:
+            raise PermissionError(13, "The process cannot access the file")
+        real(source, target)
+
+    monkeypatch.setattr("os.replace", busy_twice)
+    save(small_model(), tmp_path / "model.safetensors")
+    assert load(tmp_path / "model.safetensors").metadata.name == "tiny"
+
+
 @pytest.mark.parametrize("case", ["missing input", "folder", "text", "same file", "suffix", "missing folder"])
 def test_convert_refuses_nonsense_with_one_sentence_and_code_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str
@@ -270,6 +288,19 @@ def test_convert_refuses_nonsense_with_one_sentence_and_code_2(
     assert shown.err.count("\n") == 1
     assert shown.err.endswith(".\n")
     assert [file.name for file in tmp_path.iterdir()] == ["letter.safetensors"]
+
+
+def test_convert_stores_a_preset_and_halves_the_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    save(small_model(), tmp_path / "in.safetensors")
+    (tmp_path / "preset.json").write_text('{"step_size": 0.25}')
+    (tmp_path / "list.json").write_text("[1]")
+    files = [str(tmp_path / "in.safetensors"), str(tmp_path / "out.safetensors")]
+    assert main(["convert", *files, "--half", "--preset", str(tmp_path / "preset.json")]) == 0
+    assert load(files[1]).metadata.preset == {"step_size": 0.25}
+    assert Path(files[1]).stat().st_size < Path(files[0]).stat().st_size
+    for bad in ("list.json", "in.safetensors", "none.json"):
+        assert main(["convert", *files, "--preset", str(tmp_path / bad)]) == 2
+        assert capsys.readouterr().err.startswith("The preset ")
 
 
 def test_info_runs_as_a_program_and_tells_what_matters():
