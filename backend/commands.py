@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +17,7 @@ from backend.editing.editor import DragStep, Editor, InversionProgress
 from backend.editing.points import Drag, check_drags, parse_drag, parse_pin
 from backend.editing.region import choose_region
 from backend.editing.settings import with_changes
-from backend.errors import UserError
+from backend.files import written_whole
 from backend.models import device, models
 from backend.pictures import FILES, check_output, read_image, read_mask, write
 
@@ -72,7 +71,8 @@ def _drag(arguments: argparse.Namespace) -> int:
     if arguments.save_edit:
         result.state.save(arguments.save_edit)
     if arguments.report:
-        _write_text(arguments.report, json.dumps(result.report, indent=1))
+        with written_whole(arguments.report) as temporary:
+            temporary.write_text(json.dumps(result.report, indent=1), encoding="utf-8")
     print(f"{_outcome(last, drags)} The result is {arguments.output}.")
     return 0
 
@@ -135,13 +135,3 @@ def _still_to_go(step: DragStep) -> str:
 def _outcome(last: DragStep, drags: list[Drag]) -> str:
     moved = [bool(arrived) for arrived, drag in zip(last.arrived, drags, strict=True) if not drag.is_pin]
     return f"{sum(moved)} of {len(moved)} points arrived in {last.step} steps."
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"{path} could not be written ({error}); choose a folder you can write to.") from error

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 from backend.errors import UserError
+from backend.files import written_whole
 
 MOST_PIXELS = 64_000_000
 PNG = ("PNG",)
@@ -61,13 +62,8 @@ def write(path: Path, pixels: np.ndarray) -> str:
 
     Raises UserError.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with written_whole(path) as temporary:
         Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format="PNG", compress_level=1)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"{path} could not be written ({error}); choose a folder you can write to.") from error
     return str(path)
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors
+import safetensors.torch
 import torch
-from safetensors.torch import save_file
 
 from backend.editing.points import Drag
 from backend.editing.region import Region
 from backend.editing.settings import DragSettings
 from backend.errors import UserError
+from backend.files import written_whole
 
 VERSION = 1
 FORMAT = "draggan-edit"
@@ -58,19 +58,13 @@ class EditState:
         path = Path(path)
         tensors = {"start_w_plus": self.start_w_plus, "w_plus": self.w_plus, "path": self.path}
         tensors |= {TUNED + name: tensor for name, tensor in self.tuned.items()}
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            save_file(
-                {name: tensor.detach().float().cpu().contiguous() for name, tensor in tensors.items()},
-                temporary,
-                {"format": FORMAT, "edit": json.dumps(self._record())},
+        with written_whole(path) as temporary:
+            temporary.write_bytes(
+                safetensors.torch.save(
+                    {name: tensor.detach().float().cpu().contiguous() for name, tensor in tensors.items()},
+                    {"format": FORMAT, "edit": json.dumps(self._record())},
+                )
             )
-            temporary.replace(path)
-        except (OSError, safetensors.SafetensorError) as error:
-            temporary.unlink(missing_ok=True)
-            raise UserError(
-                f"The edit could not be written to {path} ({error}); choose a folder you can write to."
-            ) from error
 
     @classmethod
     def load(cls, path: str | Path) -> EditState:

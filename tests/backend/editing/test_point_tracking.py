@@ -1,0 +1,63 @@
+"""Eq. 2: handles are found again by their features, to a fraction of a pixel."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from backend.editing.feature_map import sample
+from backend.editing.point_tracking import track, track_plain
+
+SIZE = (64, 64)
+
+
+def texture(dx: float, dy: float) -> torch.Tensor:
+    """A feature map [1, 8, 32, 32] of a 64x64 image: smooth waves, moved by (dx, dy) image pixels."""
+    centres = (torch.arange(32) + 0.5) * 2
+    y, x = torch.meshgrid(centres - dy, centres - dx, indexing="ij")
+    angles = torch.arange(8)[:, None, None] * 0.7
+    waves = torch.sin((x * torch.cos(angles) + y * torch.sin(angles)) * 0.23 + angles)
+    return waves[None]
+
+
+POINTS = torch.tensor([[30.0, 34.0], [21.3, 40.7]])
+
+
+@pytest.mark.parametrize("move", [(0.0, 0.0), (2.0, -1.0), (0.4, 0.7), (-3.3, 2.6)])
+def test_a_moved_texture_is_followed_to_a_quarter_pixel(move: tuple[float, float]) -> None:
+    templates = sample(texture(0, 0), POINTS, SIZE)
+    found = track(texture(*move), POINTS, templates, r2=6, image_size=SIZE)
+    assert (found - POINTS - torch.tensor(move)).abs().max() < 0.25
+
+
+def test_the_plain_tracker_finds_the_same_to_the_pixel() -> None:
+    templates = sample(texture(0, 0), POINTS, SIZE)
+    found = track_plain(texture(2.0, -3.0), POINTS, templates, r2=6, image_size=SIZE)
+    torch.testing.assert_close(found, POINTS + torch.tensor([2.0, -3.0]))
+
+
+def test_the_sub_pixel_tracker_is_nearer_than_the_plain_one() -> None:
+    templates, move = sample(texture(0, 0), POINTS, SIZE), torch.tensor([0.45, -0.4])
+    fine, plain = (
+        method(texture(0.45, -0.4), POINTS, templates, 6, SIZE) - POINTS - move for method in (track, track_plain)
+    )
+    assert fine.norm(dim=1).max() < 0.5 * plain.norm(dim=1).max()
+
+
+def test_nothing_beyond_r2_is_looked_at() -> None:
+    templates = sample(texture(0, 0), POINTS, SIZE)
+    for method in (track, track_plain):
+        assert (method(texture(9, 0), POINTS, templates, 4, SIZE) - POINTS).abs().max() < 4
+
+
+def test_a_flat_map_leaves_finite_points() -> None:
+    flat = torch.ones(1, 8, 32, 32)
+    assert track(flat, POINTS, flat[0, :, :2, 0].T, 6, SIZE).isfinite().all()
+
+
+def test_points_stay_inside_the_image() -> None:
+    edge = torch.tensor([[0.5, 0.5], [63.5, 63.5]])
+    templates = sample(texture(0, 0), edge, SIZE)
+    found = track(texture(-5, -5), edge, templates, 8, SIZE)
+    assert found.min() >= 0
+    assert found.max() <= 64
