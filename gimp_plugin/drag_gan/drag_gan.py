@@ -81,15 +81,17 @@ def add_arguments(procedure: Gimp.Procedure) -> None:
         "Work on the square around the selection: sharper for a small subject",
     )
     procedure.add_choice_argument("region", "R_egion", "The part to work on", region, "layer", flags)
-    procedure.add_int_argument("steps", "S_teps", f"Most steps of the drag ({PRESET_HELP})", 0, 2000, 0, flags)
+    procedure.add_int_argument(
+        "steps", "S_teps (0: automatic)", f"Most steps of the drag ({PRESET_HELP})", 0, 2000, 0, flags
+    )
     space = Gimp.Choice.new()
     space.add("w-plus", 0, "W+: follows the path", "Each layer of the network is moved by itself")
     space.add("w", 1, "W: stays natural", "All layers of the network are moved together")
     procedure.add_choice_argument("latent-space", "Latent s_pace", "What the drag may change", space, "w-plus", flags)
     mask_help = "How firmly unselected pixels are held (-1: as the model's author recommends)"
-    procedure.add_double_argument("mask-weight", "Mask _weight", mask_help, -1, 1000, -1, flags)
+    procedure.add_double_argument("mask-weight", "Mask _weight (-1: automatic)", mask_help, -1, 1000, -1, flags)
     inversion_help = f"Steps to find the picture in the model ({PRESET_HELP})"
-    procedure.add_int_argument("inversion-steps", "_Inversion steps", inversion_help, 0, 10000, 0, flags)
+    procedure.add_int_argument("inversion-steps", "_Inversion steps (0: automatic)", inversion_help, 0, 10000, 0, flags)
     procedure.add_layer_return_value("layer", "Layer", "The new layer with the result", True, flags)
 
 
@@ -173,7 +175,10 @@ def drag(
 
     result = watch(layer, found, work) if with_windows else work(lambda update: None, lambda: False)
     log.info("done: %s", dict(result.report))
-    return canvas.insert_result(image, layer, result.layer, result.mask, result.offset)
+    inserted = canvas.insert_result(image, layer, result.layer, result.mask, result.offset)
+    if result.remarks():
+        Gimp.message("\n".join(result.remarks()))
+    return inserted
 
 
 def open_display() -> bool:

@@ -46,6 +46,12 @@ class Result:
     offset: tuple[int, int]
     report: Mapping[str, Any]
 
+    def remarks(self) -> list[str]:
+        """A sentence for every point that did not reach its target."""
+        points = enumerate(self.report.get("points") or (), start=1)
+        late = [(number, point.get("why_not")) for number, point in points if not point.get("arrived", True)]
+        return [f"Point {number} did not reach its target: {why or 'the drag ended before'}." for number, why in late]
+
 
 @dataclass(frozen=True)
 class Update:
@@ -124,8 +130,11 @@ def work(
     connection = backend.connect(cancelled, tell)
     if connection.health.get("busy"):
         tell("The backend is busy with another drag; this one comes next...")
-    result = None
+    result, phase = None, ""
     for update in stream(connection, task, folder, backend.installation.log_file, cancelled):
+        if update.phase != phase:
+            phase = update.phase
+            log.info("phase %s", phase)
         result = update.result or result
         show(update)
     if result is None:
@@ -161,15 +170,9 @@ def _submit(client: Any, task: Task, folder: Path) -> Any:
     if task.selection:
         mask = folder / "selection.png"
         mask.write_bytes(png.encode(task.selection))
-    return client.submit(
-        image=handle_file(str(image)),
-        mask=handle_file(str(mask)) if mask else None,
-        drags=list(task.drags),
-        options=dict(task.options),
-        edit=None,
-        protocol=PROTOCOL,
-        api_name="/drag",
-    )
+    edit = None
+    files = handle_file(str(image)), handle_file(str(mask)) if mask else None
+    return client.submit(*files, list(task.drags), dict(task.options), edit, PROTOCOL, api_name="/drag")
 
 
 def _understand(output: Sequence[Any]) -> Update:

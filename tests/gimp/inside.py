@@ -58,7 +58,7 @@ def images() -> list[int]:
     return [image.get_id() for image in Gimp.get_images()]
 
 
-def close(image: int) -> None:
+def close_image(image: int) -> None:
     the_image(image).delete()
 
 

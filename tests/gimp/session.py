@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import signal
@@ -55,6 +56,24 @@ def prepare_home(gimp: Gimp, home: Path, vendor: Path, arguments: list[str] | No
     }
     placement.install_plugin(profile / "plug-ins", vendor, settings)
     return backend
+
+
+def vendor_folder() -> Path:
+    """The plug-in's own packages: those that install.py fetched, else fetched now by this Python's pip."""
+    installed = Path(sys.prefix) / "gimp-vendor"
+    if installed.is_dir():
+        return installed
+    lock = CLONE / "gimp_plugin" / "vendor.lock"
+    folder = CLONE / ".cache" / f"gimp-vendor-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    if not folder.is_dir():
+        partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
+        options = ["--no-deps", "--no-compile", "--only-binary=:all:", "--quiet", "--target", str(partial)]
+        options += ["--python-version=3.10", "--implementation=cp", "--platform=manylinux2014_x86_64"]
+        subprocess.run([sys.executable, "-m", "pip", "install", *options, "-r", str(lock)], check=True)
+        for compiled in partial.rglob("*.so"):
+            compiled.unlink()
+        partial.rename(folder)
+    return folder
 
 
 def _python(gimp: Gimp, home: Path) -> Path:
@@ -126,7 +145,7 @@ class Session:
 
     def close(self) -> None:
         """End GIMP; kindly, if it wants to."""
-        self._connection.close()
+        self._connection.shutdown(socket.SHUT_RDWR)  # inside.py's loop ends, and with it GIMP's batch
         try:
             self.process.wait(20)
         except subprocess.TimeoutExpired:

@@ -1,0 +1,73 @@
+"""GIMP for the tests: the real one, with the plug-in installed and the real backend behind it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import gimp_root
+import pytest
+from gimp_root import Gimp, GimpRootError
+from PIL import Image
+from session import Session, prepare_home, stop_backend, vendor_folder
+
+from stylegan2.critters.examples import EXAMPLES, Example
+
+REQUIRE = "DRAGGAN_REQUIRE_GIMP"
+
+
+@pytest.fixture(scope="session")
+def gimp() -> Gimp:
+    """The GIMP 3 of this machine, or one of our own, built where there is none."""
+    try:
+        return gimp_root.locate()
+    except GimpRootError as error:
+        if os.environ.get(REQUIRE) == "1":
+            pytest.fail(f"The tests with a real GIMP must run here and cannot: {error}")
+        pytest.skip(f"NOT TESTED WITH A REAL GIMP: {error}")
+
+
+@pytest.fixture(scope="session")
+def vendor() -> Path:
+    return vendor_folder()
+
+
+@pytest.fixture(scope="session")
+def head() -> Example:
+    """A head that is to be turned: the nose is pulled to the right."""
+    return EXAMPLES[0]
+
+
+@pytest.fixture(scope="session")
+def home(gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home folder with the plug-in in it; its backend does not run before a test asks for it."""
+    home = tmp_path_factory.mktemp("gimp") / "a höme"
+    backend = prepare_home(gimp, home, vendor)
+    yield home
+    stop_backend(backend)
+
+
+@pytest.fixture(scope="session")
+def console(gimp: Gimp, home: Path) -> Iterator[Session]:
+    """One GIMP without windows for all tests."""
+    session = Session.console(gimp, home)
+    yield session
+    session.close()
+
+
+@pytest.fixture(scope="session")
+def picture(home: Path, head: Example) -> Path:
+    """The head as a PNG file, 700 x 500."""
+    file = home / "before.png"
+    Image.fromarray(head.picture()).save(file)
+    return file
+
+
+@pytest.fixture
+def image(console: Session, picture: Path) -> Iterator[int]:
+    """The picture opened in GIMP, without a path; counts as unchanged."""
+    image = console.load(str(picture))
+    console.call(image, "clean_all")
+    yield image
+    console.close_image(image)
