@@ -24,6 +24,7 @@ from backend.editing.editor import DragStep, Editor, EditResult, InversionProgre
 from backend.editing.points import Drag, check_drags
 from backend.editing.region import Region, choose_region
 from backend.editing.settings import with_changes
+from backend.errors import UserError
 from backend.models import device, models
 from backend.server import PROTOCOL, wire
 from backend.server.log import logger
@@ -97,6 +98,12 @@ class Workshop:
                 yield from self._work(job, request.session, stopped)
         except _Unwanted:
             logger.info("Job of session %s: nobody wants it any more", request.session)
+        except torch.OutOfMemoryError as error:
+            logger.exception("Job of session %s", request.session)
+            raise UserError(
+                "The graphics card has too little free memory for this model; close other programs that use it, "
+                "or choose a smaller model."
+            ) from error
 
     def _work(self, job: Job, session: str, stopped: Callable[[], bool]) -> Iterator[tuple[Update, Files]]:
         pace = _Pace(stopped)
@@ -119,9 +126,10 @@ class Workshop:
         for step, preview in pace.of(editor.drag(job.drags, job.mask, settings)):
             last = _dragging(step, box, preview)
             yield last, NO_FILES
-        yield last.model_copy(update={"phase": "compose", "message": "Putting the layer together."}), NO_FILES
-        result = editor.result()
         pace.check()
+        yield last.model_copy(update={"phase": "compose", "message": "Putting the layer together."}), NO_FILES
+        pace.check()
+        result = editor.result()
         done = wire.Result(offset=result.offset, report=result.report)
         files = self._write(result, session)
         yield last.model_copy(update={"phase": "done", "message": "Done.", "result": done}), files

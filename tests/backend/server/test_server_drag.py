@@ -89,10 +89,9 @@ def test_a_second_drag_on_the_same_picture_needs_no_inversion(backend: Backend, 
     first = [output[0] for output in updates(submit(backend.client(), picture, options))]
     other = [{"handle": [30, 30], "target": [30, 36]}]
     second = [output[0] for output in updates(submit(backend.client(), picture, options, other))]
-    assert first[1]["phase"] == "invert"
-    assert first[1]["step"] == 0
-    inverting = [update for update in second if update["phase"] == "invert"]
-    assert [update["step"] for update in inverting] == [30]
+    assert len([update for update in first if update["phase"] == "invert"]) > 1
+    (inverting,) = [update for update in second if update["phase"] == "invert"]
+    assert inverting["step"] == inverting["steps"]
     assert second[-1]["phase"] == "done"
 
 

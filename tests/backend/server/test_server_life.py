@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import stat
@@ -15,7 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.server import life
+from backend.errors import UserError
+from backend.server import commands, life
 from tests.backend.server.harness import WITHOUT_END, Backend, submit, until_phase, updates, wait_until
 
 WINDOWS = os.name == "nt"
@@ -66,35 +68,22 @@ def test_a_second_backend_refuses_and_names_the_first(own: Backend) -> None:
     assert own.health()["busy"] is False
 
 
-@pytest.mark.parametrize("phase", ["load", "invert", "drag"])
-def test_a_client_notices_that_the_backend_was_killed_and_the_next_backend_works(
-    own: Backend, picture: Path, phase: str
-) -> None:
-    options = {"inversion_steps": WITHOUT_END if phase == "invert" else 0, "steps": WITHOUT_END}
-    job = submit(own.client(), picture, options)
-    until_phase(job, phase)
-    assert own.process
-    own.process.kill()
-    with pytest.raises((CancelledError, httpx.HTTPError)):
-        list(updates(job))
-    own.process.wait(10)
-    assert own.ready_file.exists()  # nobody was left to remove it
-    own.start()
-    assert not list((own.home / "work").rglob("*.png"))
-    last = list(updates(submit(own.client(), picture, {"inversion_steps": 0, "steps": 1})))[-1]
-    assert last[0]["phase"] == "done"
-
-
-def test_the_stale_ready_file_of_a_killed_backend_is_recognised(own: Backend) -> None:
-    assert own.process
-    own.process.kill()
-    own.process.wait(10)
-    assert own.command("status").returncode == 1
-    assert not own.ready_file.exists()
+def test_a_client_notices_that_the_backend_was_killed(own: Backend, picture: Path) -> None:
+    for phase in ("load", "invert", "drag"):
+        steps = WITHOUT_END if phase == "invert" else 0
+        job = submit(own.client(), picture, {"inversion_steps": steps, "steps": WITHOUT_END})
+        until_phase(job, phase)
+        assert own.process
+        own.process.kill()
+        with pytest.raises((CancelledError, httpx.HTTPError)):
+            list(updates(job))
+        own.process.wait(10)
+        assert own.ready_file.exists()  # nobody was left to remove it
+        own.start()
+        assert not list((own.home / "work").rglob("*.png"))  # the pictures of the killed one
 
 
 def test_stop_ends_it_also_in_the_middle_of_a_job(own: Backend, picture: Path) -> None:
-    own.start()
     job = submit(own.client(), picture, {"inversion_steps": WITHOUT_END})
     until_phase(job, "invert")
     stopped = own.command("stop")
@@ -104,6 +93,28 @@ def test_stop_ends_it_also_in_the_middle_of_a_job(own: Backend, picture: Path) -
     assert not own.ready_file.exists()
     assert not (own.home / "work").exists()
     wait_until(job.done, "the client noticed")
+
+
+def test_the_stale_ready_file_of_a_killed_backend_is_recognised(own: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRAGGAN_HOME", str(own.home))
+    life.write_ready_file({"url": "http://127.0.0.1:1/", "pid": os.getpid(), "token": "t", "protocol": 1})
+    assert life.running() is None
+    assert not own.ready_file.exists()
+
+
+def test_a_backend_that_has_not_started_yet_is_neither_used_nor_disturbed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRAGGAN_HOME", str(tmp_path))
+    with life.sole_instance() as alone:
+        assert alone
+        assert life.running() == {}
+        for content in ("", "[]", '{"url": 1}'):
+            (tmp_path / "backend.json").write_text(content)
+            assert life.running() == {}
+        with pytest.raises(UserError, match="already running; use it, or end it with"):
+            life.serve()
+    assert life.running() is None
 
 
 @pytest.mark.skipif(WINDOWS, reason="Windows ends a process without asking it")
@@ -127,11 +138,14 @@ def test_it_ends_itself_when_nobody_asks_for_anything(own: Backend) -> None:
     assert not own.ready_file.exists()
 
 
-def test_serve_refuses_a_time_that_is_none(own: Backend) -> None:
-    for text in ("-1", "nan", "soon"):
-        refused = own.command("serve", "--idle-minutes", text)
-        assert refused.returncode == 2
-        assert "Traceback" not in refused.stderr
+@pytest.mark.parametrize("text", ["-1", "nan", "soon", ""])
+def test_serve_refuses_a_time_that_is_none(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser(prog="backend")
+    commands.add_commands(parser.add_subparsers())
+    with pytest.raises(SystemExit) as refused:
+        parser.parse_args(["serve", "--idle-minutes", text])
+    assert refused.value.code == 2
+    assert "--idle-minutes" in capsys.readouterr().err
 
 
 def test_the_backend_speaks_to_nobody_but_this_machine(backend: Backend, own: Backend, picture: Path) -> None:

@@ -41,12 +41,13 @@ def refusal(backend: Backend, image: Path, **request: Any) -> str:
     "content", [b"", b"This is a text file.\n", b"\x89PNG\r\n\x1a\n broken", b"\xff\xd8\xff\xe0 JFIF"]
 )
 def test_a_file_that_is_no_png_is_refused(backend: Backend, tmp_path: Path, content: bytes) -> None:
-    assert "image is not a PNG picture" in refusal(backend, bad("image.png", content, tmp_path))
+    text = refusal(backend, bad("image.png", content, tmp_path))
+    assert text == "The image image.png cannot be read as a picture; give an 8-bit PNG file."
 
 
 def test_a_damaged_png_is_refused(backend: Backend, picture: Path, tmp_path: Path) -> None:
     half = bad("half.png", picture.read_bytes()[:2000], tmp_path)
-    assert "image is not a PNG picture" in refusal(backend, half)
+    assert "cannot be read as a picture; give an 8-bit PNG file" in refusal(backend, half)
 
 
 def test_a_tiny_layer_is_refused(backend: Backend, tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""The jobs without a web server: stopping at every step, turns, files, memory."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from backend.errors import UserError
+from backend.server import jobs
+from backend.server.jobs import Request, Workshop
+
+DRAG = [{"handle": [40, 32], "target": [52, 32]}]
+
+
+def request(picture: Path, session: str = "one", **changes: Any) -> Request:
+    options = {"inversion_steps": 3, "steps": 3}
+    wanted: dict[str, Any] = {"image": picture, "mask": None, "edit": None, "drags": DRAG, "options": options}
+    return Request(**{**wanted, "protocol": 1, "session": session, **changes})
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    return Workshop(tmp_path_factory.mktemp("work"), torch.device("cpu"))
+
+
+@pytest.fixture
+def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step is sent, however fast they come."""
+    monkeypatch.setattr(jobs, "UPDATE_EVERY", 0.0)
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_forgotten_job_does_not_take_another_step(workshop: Workshop, picture: Path) -> None:
+    list(workshop.drag(request(picture)))
+    updates = len(list(workshop.drag(request(picture))))  # of a picture whose inversion is remembered
+    assert updates >= 7
+    for last in range(updates - 1):
+        job = workshop.drag(request(picture))
+        assert len(list(itertools.islice(job, last + 1))) == last + 1
+        workshop.forget("one")
+        assert list(job) == []
+        assert not workshop.busy
+
+
+def test_closing_a_job_frees_the_turn(workshop: Workshop, picture: Path) -> None:
+    job = workshop.drag(request(picture))
+    next(job)
+    assert workshop.busy
+    assert workshop.seconds_resting == 0
+    job.close()  # type: ignore[attr-defined] - it is a generator
+    assert not workshop.busy
+    assert list(workshop.drag(request(picture)))[-1][0].phase == "done"
+
+
+def test_a_job_that_waits_for_its_turn_can_be_forgotten(workshop: Workshop, picture: Path) -> None:
+    first, waiting = workshop.drag(request(picture)), workshop.drag(request(picture, session="two"))
+    next(first)
+    threading.Timer(0.2, workshop.forget, ["two"]).start()
+    assert list(waiting) == []
+    assert workshop.busy
+    assert len(list(first)) >= 3
+
+
+def test_memory_is_given_back_only_between_jobs(workshop: Workshop, picture: Path) -> None:
+    job = workshop.drag(request(picture))
+    next(job)
+    next(job)
+    workshop.free()
+    assert workshop._editor is not None
+    list(job)
+    workshop.free()
+    assert workshop._editor is None
+    assert list(workshop.drag(request(picture)))[-1][0].phase == "done"
+
+
+def test_a_sweep_leaves_no_file(workshop: Workshop, picture: Path) -> None:
+    files = list(workshop.drag(request(picture)))[-1][1]
+    assert all(Path(str(file)).is_file() for file in files)
+    workshop.sweep()
+    assert list(workshop.files.iterdir()) == []
+
+
+def test_the_name_of_a_session_does_not_lead_out_of_the_folder(workshop: Workshop, picture: Path) -> None:
+    files = list(workshop.drag(request(picture, session="../../../away")))[-1][1]
+    assert all(Path(str(file)).is_relative_to(workshop.files / "results" / "saway") for file in files)
+
+
+def test_too_little_memory_on_the_card_is_said_so(
+    workshop: Workshop, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate ...")
+
+    monkeypatch.setattr(workshop, "_open_editor", fail)
+    with pytest.raises(UserError, match="too little free memory"):
+        list(workshop.drag(request(picture)))
+    assert not workshop.busy
