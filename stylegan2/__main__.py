@@ -66,7 +66,12 @@ def describe(model: Model) -> str:
         "discriminator": "none" if d is None else f"{sum(p.numel() for p in d.parameters()) / 1e6:.1f} million weights",
         "preset": json.dumps(metadata.preset) if metadata.preset else "none",
     }
-    return "\n".join(f"{title + ':':16}{value}" for title, value in rows.items())
+    return "\n".join(f"{title + ':':16}{_printable(value)}" for title, value in rows.items())
+
+
+def _printable(text: str) -> str:
+    """Without control characters: what a file says about itself must not steer the terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def convert(options: argparse.Namespace) -> None:
@@ -79,8 +84,7 @@ def convert(options: argparse.Namespace) -> None:
     if not target.parent.is_dir():
         raise ModelError(f"The folder {target.parent} does not exist; create it or choose another.")
     model = load(source)
-    given: dict[str, Any] = {"source": f"{model.metadata.source}, sha256 {model.sha256}"}
-    given |= {key: getattr(options, key) for key in ("name", "licence", "source") if getattr(options, key)}
+    given = {key: getattr(options, key) for key in ("name", "licence", "source") if getattr(options, key)}
     if options.preset is not None:
         given["preset"] = _read_preset(options.preset)
     model.metadata = dataclasses.replace(model.metadata, **given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -39,7 +40,12 @@ def load(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Mo
             start = file.read(16)
     except OSError as error:
         raise ModelError(f"The model file {path} cannot be read: {error.strerror or error}.") from error
-    model = _load_own(path) if _is_safetensors(start, path.stat().st_size) else import_model(path)
+    if _is_safetensors(start, path.stat().st_size):
+        model = _load_own(path)
+    else:
+        model = import_model(path)
+        traced = f"{model.metadata.source}, sha256 {sha256}"
+        model.metadata = dataclasses.replace(model.metadata, source=traced)
     model.sha256 = sha256
     model.generator.to(device)
     if model.discriminator is not None:

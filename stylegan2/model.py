@@ -62,7 +62,7 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], file: str) -> None:
     extra = [name for name in tensors if name not in wanted and not name.endswith("resample_filter")]
     if extra:
         raise ModelError(
-            f"The model file {file} holds {extra[0][:80]}, which is no part of a StyleGAN2 network; "
+            f"The model file {file} holds {extra[0][:80]!r}, which is no part of a StyleGAN2 network; "
             "choose another file."
         )
     network.load_state_dict({name: _own(tensors[name]) for name in wanted}, assign=True)

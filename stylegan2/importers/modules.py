@@ -24,23 +24,31 @@ def stored_module(node: Any, path: str, name: str) -> StoredModule:
         raise ModelError(
             f"The model file {path} has no StyleGAN2 network under {name}; choose NVIDIA's .pkl or a .safetensors file."
         )
-    class_name = meta.get("class_name")
-    return StoredModule(meta["state"], class_name if isinstance(class_name, str) else "?", path, name)
+    return StoredModule(meta["state"], path, name)
 
 
 class StoredModule:
     """One module; every getter raises ModelError when the file says something else than a StyleGAN2 would."""
 
-    def __init__(self, state: dict[Any, Any], class_name: str, path: str, name: str) -> None:
-        self.state, self.class_name, self.path, self.name = state, class_name[:40], path, name
+    def __init__(self, state: dict[Any, Any], path: str, name: str) -> None:
+        self.state, self.path, self.name = state, path, name
 
     def unusual(self, attribute: str) -> ModelError:
-        value = self.state.get(attribute, "missing")
-        shown = repr(value)[:40] if isinstance(value, (str, int, float)) or value is None else type(value).__name__
         return ModelError(
             f"The model file {self.path} holds a network that this version cannot compute: "
-            f"{attribute} of {self.name} is {shown}; choose a StyleGAN2 model of the default kind."
+            f"{attribute} of {self.name} is {self._shown(attribute)}; "
+            "choose a StyleGAN2 model of the default kind."
         )
+
+    def _shown(self, attribute: str) -> str:
+        """A value in few letters; a hostile one could be endless to print."""
+        if attribute not in self.state:
+            return "missing"
+        value = self.state[attribute]
+        if isinstance(value, str):
+            return repr(value[:40])
+        short = value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 1 << 63)
+        return repr(value) if short else f"a {type(value).__name__}"
 
     # Attributes
 
@@ -61,7 +69,7 @@ class StoredModule:
 
     def whole(self, attribute: str) -> int:
         value = self.state.get(attribute)
-        if not isinstance(value, int) or isinstance(value, bool):
+        if type(value) is not int or abs(value) >= 1 << 31:
             raise self.unusual(attribute)
         return value
 
@@ -70,7 +78,11 @@ class StoredModule:
 
     def whole_numbers(self, attribute: str) -> list[int]:
         value = self.state.get(attribute)
-        if not isinstance(value, list) or not 1 <= len(value) <= 16 or not all(type(n) is int for n in value):
+        if (
+            not isinstance(value, list)
+            or not 1 <= len(value) <= 16
+            or not all(type(n) is int and 0 < n < 1 << 31 for n in value)
+        ):
             raise self.unusual(attribute)
         return value
 
@@ -108,7 +120,13 @@ class StoredModule:
     def own_tensors(self) -> dict[str, Any]:
         """Parameters and buffers together: frozen layers keep their weights among the buffers."""
         both = self._entries("_parameters") | self._entries("_buffers")
-        return {name: node for name, node in both.items() if isinstance(name, str) and node is not None}
+        return {self._checked(name): node for name, node in both.items() if node is not None}
+
+    def _checked(self, name: object) -> str:
+        """The name of a child or tensor, which may end up in a message."""
+        if not isinstance(name, str) or not name.isidentifier() or len(name) > 64:
+            raise self.unusual("_modules")
+        return name
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         """The shape of one of the module's own tensors, of at least two dimensions."""
@@ -137,5 +155,5 @@ class StoredModule:
                 raise module.unusual("_modules")
             for name, node in module.own_tensors().items():
                 yield prefix + name, node
-            names = [name for name in children if isinstance(name, str) and children[name] is not None]
+            names = [module._checked(name) for name in children if children[name] is not None]
             pending += [(f"{prefix}{name}.", module.child(name)) for name in names]

@@ -88,7 +88,9 @@ class TensorReader:
         description = storage.description if isinstance(storage, Persistent) else None
         if magic != _MAGIC or version != _VERSION or not little_endian or not isinstance(description, tuple):
             raise self._damaged()
-        if len(description) < 5 or not isinstance(description[1], Name) or keys != [description[2]]:
+        if len(description) < 5 or not isinstance(description[1], Name):
+            raise self._damaged()
+        if not isinstance(description[2], str) or keys != [description[2]]:
             raise self._damaged()
         count = file.read(8)
         if len(count) != 8 or struct.unpack("<q", count)[0] != description[4]:
@@ -106,7 +108,7 @@ def is_call(node: Any, name: str) -> TypeGuard[Call]:
 
 def number(node: Any) -> float | None:
     """A Python or NumPy number as float; None when `node` is something else."""
-    if isinstance(node, (int, float)) and not isinstance(node, bool):
+    if isinstance(node, float) or (type(node) is int and abs(node) < 1 << 63):
         return float(node)
     if is_call(node, "numpy.core.multiarray.scalar") or is_call(node, "numpy._core.multiarray.scalar"):
         return _numpy_scalar(node)
@@ -117,7 +119,8 @@ def _numpy_scalar(call: Call) -> float | None:
     if len(call.args) != 2:
         return None
     dtype, data = call.args
-    code = _SCALARS.get(dtype.args[0]) if is_call(dtype, "numpy.dtype") and dtype.args else None
+    name = dtype.args[0] if is_call(dtype, "numpy.dtype") and dtype.args else None
+    code = _SCALARS.get(name) if isinstance(name, str) else None
     if code is None or not isinstance(data, bytes) or len(data) != struct.calcsize(code):
         return None
     return float(struct.unpack(f"<{code}", data)[0])
