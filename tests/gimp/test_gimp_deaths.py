@@ -28,7 +28,7 @@ STEP_SECONDS = 5.0  # far more than a step takes, far less than the rest of the 
 
 @pytest.fixture(params=MOMENTS)
 def moment(request: pytest.FixtureRequest, console: Session, image: int, head: Example, home: Path) -> dict[str, Any]:
-    """A job is at this moment of its work. Its model is a file that was not loaded before, so that loading takes time."""
+    """A job is at this moment of its work. Its model is a file that was not loaded before: loading takes time."""
     name: str = request.param
     (handle, target), *_ = head.drags
     console.draw_path(image, [handle, (target[0] + 150, target[1])])
