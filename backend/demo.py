@@ -82,6 +82,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"{error.filename or options.folder} cannot be written ({error.strerror}).", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
@@ -107,7 +110,8 @@ def show(folder: Path, gimp: str | None, profile: Path | None) -> None:
             reports.append(tell(example, outcome))
             if example is EXAMPLES[0]:
                 shutil.copyfile(outcome.edit, folder / "edit.safetensors")
-                outcome.after.save(folder / "after.png")
+                if not by_gimp:
+                    outcome.after.save(folder / "after.png")
     strip(marked, [outcome.after for outcome in outcomes]).save(folder / "strip.png")
     report = {**reports[0], "version": __version__, "gimp": by_gimp, "other_examples": reports[1:]}
     (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
@@ -177,6 +181,7 @@ def tell(example: Example, outcome: Outcome) -> dict[str, Any]:
     shown = example.achieved(np.asarray(outcome.after.convert("RGB"))).value
     share = (shown - example.start) / (example.asked - example.start)
     arrived = sum(entry["arrived"] for entry in moved)
+    print(f"  model:    shows the picture at {report['inversion']['psnr']:.1f} dB")
     print(f"  tracker:  {arrived} of {len(moved)} points arrived; {far:.1f} model pixels to go, {near:.1f} left")
     print(f"  renderer: {example.factor} {example.start:.2f} became {shown:.2f}, {share:.0%} of what was asked")
     print(f"  the job took {outcome.seconds:.1f} seconds", flush=True)
@@ -227,9 +232,9 @@ def stop_backend() -> None:
 
 
 def drag_in_gimp(example: Example, folder: Path, gimp: str, profile: Path) -> dict[str, Any]:
-    """Do an example's drag with the plug-in in GIMP, without a window, into after-gimp.png."""
+    """Do an example's drag with the plug-in in GIMP, without a window, into after.png; tells which and how long."""
     print(f'\n"{example.name}" in GIMP itself ({gimp}), which also starts the backend', flush=True)
-    target = folder.absolute() / "after-gimp.png"
+    target = folder.absolute() / "after.png"
     target.unlink(missing_ok=True)
     ends = [*example.drags, *[(point,) for point in example.pins]]
     literals = {"BEFORE": str(folder.absolute() / "before.png"), "AFTER": str(target), "DRAGS": ends}
@@ -247,7 +252,7 @@ def drag_in_gimp(example: Example, folder: Path, gimp: str, profile: Path) -> di
         reasons = [line.removeprefix("FAILED: ") for line in said if line.startswith("FAILED: ")]
         raise UserError(f"The drag in GIMP failed: {reasons[0] if reasons else said[-1]}")
     seconds = time.monotonic() - started
-    print(f"  after-gimp.png is GIMP's own result, after {seconds:.1f} seconds with both starts", flush=True)
+    print(f"  after.png is GIMP's result, after {seconds:.1f} seconds with the starts of both", flush=True)
     return {"program": gimp, "seconds": round(seconds, 2)}
 
 
