@@ -174,8 +174,8 @@ def drag(
         return job.work(backend, task, downloads, show, cancelled)
 
     result = watch(layer, found, work) if with_windows else work(lambda update: None, lambda: False)
-    log.info("done: %s", dict(result.report))
     inserted = canvas.insert_result(image, layer, result.layer, result.mask, result.offset)
+    log.info("done: %s", dict(result.report))
     if result.remarks():
         Gimp.message("\n".join(result.remarks()))
     return inserted

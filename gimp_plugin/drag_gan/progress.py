@@ -21,7 +21,7 @@ gi.require_version("GdkPixbuf", "2.0")
 import markers  # noqa: E402
 import png  # noqa: E402
 from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk  # noqa: E402
-from job import Result, Update  # noqa: E402
+from job import Points, Result, Update  # noqa: E402
 from problems import Cancelled  # noqa: E402
 
 LONGEST_SIDE = 420
@@ -39,6 +39,9 @@ class ProgressWindow:
         self._lock = threading.Lock()
         self._newest: Update | None = None
         self._picture, self._region = first, region
+        self._points: Points = ()
+        self._targets: Points = ()
+        self._pulsing = True
         self._result: Result | None = None
         self._error: BaseException | None = None
         self._dialog, self._image, self._bar, self._text = _build(title)
@@ -94,7 +97,18 @@ class ProgressWindow:
         self._pulsing = update.fraction is None
         if update.preview and update.region:
             self._picture, self._region = update.preview, update.region
-        self._image.set_from_pixbuf(_frame(self._picture, self._region, update))
+        if update.points:
+            self._points, self._targets = update.points, update.targets
+        self._image.set_from_pixbuf(self._frame())
+
+    def _frame(self) -> GdkPixbuf.Pixbuf:
+        """The picture at the window's size with the points on it: the last ones known, whatever the phase."""
+        scale = LONGEST_SIDE / max(self._region[2:])
+        size = max(1, round(self._region[2] * scale)), max(1, round(self._region[3] * scale))
+        pixbuf = _to_pixbuf(self._picture).scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
+        points = markers.to_picture(self._points, self._region, size)
+        targets = markers.to_picture(self._targets, self._region, size)
+        return _to_pixbuf(markers.draw(_from_pixbuf(pixbuf), points, targets))
 
     def _pulse(self) -> bool:
         if self._pulsing:
@@ -121,16 +135,6 @@ def _build(title: str) -> tuple[Gtk.Dialog, Gtk.Image, Gtk.ProgressBar, Gtk.Labe
         box.pack_start(widget, False, False, 0)
     dialog.get_content_area().add(box)
     return dialog, image, bar, text
-
-
-def _frame(picture: png.Pixels, region: tuple[int, int, int, int], update: Update) -> GdkPixbuf.Pixbuf:
-    """The picture at the window's size with the points on it."""
-    scale = LONGEST_SIDE / max(region[2], region[3])
-    size = max(1, round(region[2] * scale)), max(1, round(region[3] * scale))
-    pixbuf = _to_pixbuf(picture).scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
-    points = markers.to_picture(update.points, region, size)
-    targets = markers.to_picture(update.targets, region, size)
-    return _to_pixbuf(markers.draw(_from_pixbuf(pixbuf), points, targets))
 
 
 def _to_pixbuf(picture: png.Pixels) -> GdkPixbuf.Pixbuf:

@@ -142,8 +142,9 @@ class Gimp:
 
     def missing_display_programs(self) -> list[str]:
         """The programs that a test with windows needs and that are not there."""
-        folders = PATH if self.root is None else ":".join(f"{self.root}{part}" for part in PATH.split(":"))
-        return [name for name in DISPLAY_PROGRAMS if shutil.which(name, path=folders) is None]
+        folders = [f"{self.root or ''}{part}" for part in PATH.split(":")]
+        # lexists: a link of the folder means another file when it is seen from outside
+        return [name for name in DISPLAY_PROGRAMS if not any(os.path.lexists(f"{part}/{name}") for part in folders)]
 
 
 def locate(folder: Path = DEFAULT_FOLDER, build: bool = True) -> Gimp:
