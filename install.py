@@ -61,13 +61,10 @@ class Environment(NamedTuple):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    for stream in (
-        sys.stdout,
-        sys.stderr,
-    ):  # None under pythonw; a Windows console may lack characters of a path
-        reconfigure = getattr(stream, "reconfigure", None)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)  # the stream is None under pythonw
         if reconfigure is not None:
-            reconfigure(errors="replace")
+            reconfigure(errors="replace")  # a Windows console may lack characters of a path
     parser = argparse.ArgumentParser(prog="install.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("command", nargs="?", choices=("install", "demo", "test"), default="install")
     options, rest = parser.parse_known_args(arguments)
@@ -79,11 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return test(rest)
         return demo() if options.command == "demo" else install()
     except (InstallError, PlacementError) as error:
-        say(str(error))
+        complain(str(error))
     except OSError as error:
-        say(f"{error.filename or 'A file'} cannot be used ({error.strerror}); mend that and run this again.")
+        complain(f"{error.filename or 'A file'} cannot be used ({error.strerror}); mend that and run this again.")
     except KeyboardInterrupt:
-        say("Stopped. Run the same command again to go on.")
+        complain("Stopped. Run the same command again to go on.")
     return 1
 
 
@@ -99,6 +96,11 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def complain(sentence: str) -> None:
+    """Say why it did not work, where errors belong."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
 # ------------------------------------------------------------------ the three commands
 
 
@@ -112,13 +114,7 @@ def install() -> int:
     copy_program(program.program)
     say(f"The program is in {data}; this folder is not needed any more.")
     console = placement.find_console()
-    roots = placement.profile_roots()
-    found = placement.profiles(roots)
-    if not found and console:
-        found = [roots[0] / placement.version_of(console).rpartition(".")[0]]
-    if not found:
-        looked = ", ".join(map(str, roots))
-        raise InstallError(f"No GIMP 3 was found (looked in {looked}); start GIMP 3 once and run this again.")
+    found = gimp_profiles(console)
     settings = backend_settings(program)
     for profile in found:
         say(f"The plug-in is in {placement.install_plugin(profile / 'plug-ins', program.vendor, settings)}.")
@@ -126,6 +122,19 @@ def install() -> int:
     for line in next_steps(found, program):
         say(line)
     return 0
+
+
+def gimp_profiles(console: str | None) -> list[Path]:
+    """Every GIMP 3 profile there is, and the one that an installed GIMP will make when it first starts."""
+    roots = placement.profile_roots()
+    found = placement.profiles(roots)
+    if console:
+        own = roots[0] / placement.version_of(console).rpartition(".")[0]
+        found += [] if own in found else [own]
+    if not found:
+        looked = ", ".join(map(str, roots))
+        raise InstallError(f"No GIMP 3 was found (looked in {looked}); start GIMP 3 once and run this again.")
+    return found
 
 
 def check_registration(console: str | None) -> None:

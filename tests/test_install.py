@@ -69,9 +69,7 @@ class TestProfiles:
         ]
 
     def test_linux_follows_the_users_own_configuration_folder(self, home: Path):
-        assert placement.profile_roots("linux", {"XDG_CONFIG_HOME": "/elsewhere"}, home)[0] == Path(
-            "/elsewhere/GIMP"
-        )
+        assert placement.profile_roots("linux", {"XDG_CONFIG_HOME": "/elsewhere"}, home)[0] == Path("/elsewhere/GIMP")
 
     def test_windows_uses_appdata(self, home: Path):
         environ = {"APPDATA": str(home / "AppData" / "Roaming")}
@@ -79,9 +77,7 @@ class TestProfiles:
         assert placement.profile_roots("win32", {}, home) == [home / "AppData" / "Roaming" / "GIMP"]
 
     def test_macos_uses_application_support(self, home: Path):
-        assert placement.profile_roots("darwin", {}, home) == [
-            home / "Library" / "Application Support" / "GIMP"
-        ]
+        assert placement.profile_roots("darwin", {}, home) == [home / "Library" / "Application Support" / "GIMP"]
 
     def test_every_gimp_3_profile_is_found_and_nothing_else(self, home: Path):
         for name in (".config/GIMP/2.10", ".config/GIMP/3.0", ".config/GIMP/3.2", ".config/GIMP/3.0.backup"):
@@ -245,9 +241,7 @@ class TestEnvironment:
             install.create(home / "environment")
 
     @pytest.mark.parametrize("missing", ["venv", "ensurepip"])
-    def test_without_venv_or_ensurepip_uv_is_used_then_virtualenv(
-        self, missing: str, monkeypatch: pytest.MonkeyPatch
-    ):
+    def test_without_venv_or_ensurepip_uv_is_used_then_virtualenv(self, missing: str, monkeypatch: pytest.MonkeyPatch):
         find_spec = install.importlib.util.find_spec
         monkeypatch.setattr(
             install.importlib.util, "find_spec", lambda name: None if name == missing else find_spec(name)
@@ -255,9 +249,7 @@ class TestEnvironment:
         monkeypatch.setattr(install.shutil, "which", lambda name: f"/bin/{name}")
         assert [maker[0] for maker in install.environment_makers()] == ["/bin/uv", "/bin/virtualenv"]
 
-    def test_the_second_run_installs_nothing(
-        self, small: install.Environment, monkeypatch: pytest.MonkeyPatch
-    ):
+    def test_the_second_run_installs_nothing(self, small: install.Environment, monkeypatch: pytest.MonkeyPatch):
         install.set_up(small)
         monkeypatch.setattr(install, "pip", never)
         install.set_up(small)
@@ -316,7 +308,7 @@ class TestCommands:
     ):
         as_installed(monkeypatch, home, console=None)
         assert install.main([]) == 1
-        assert f"looked in {home}" in capsys.readouterr().out
+        assert f"looked in {home}" in capsys.readouterr().err
 
     def test_installing_puts_the_program_and_every_profiles_plug_in_in_place_twice_over(
         self, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -332,14 +324,21 @@ class TestCommands:
         assert (program / "stylegan2" / "__init__.py").is_file()
         assert "Filters > DragGAN" in capsys.readouterr().out
 
-    def test_a_gimp_that_never_ran_gets_the_folder_it_will_use(
-        self, home: Path, monkeypatch: pytest.MonkeyPatch
-    ):
+    def test_a_gimp_that_never_ran_gets_the_folder_it_will_use(self, home: Path, monkeypatch: pytest.MonkeyPatch):
         as_installed(monkeypatch, home, console="/usr/bin/gimp-console-3.0")
         monkeypatch.setattr(placement, "version_of", lambda console: "3.0.4")
         monkeypatch.setattr(placement, "is_registered", lambda console: True)
         assert install.main([]) == 0
         assert (home / "GIMP" / "3.0" / "plug-ins" / "drag_gan").is_dir()
+
+    def test_a_gimp_newer_than_every_profile_gets_its_own(self, home: Path, monkeypatch: pytest.MonkeyPatch):
+        as_installed(monkeypatch, home, console="/usr/bin/gimp-console-3.2")
+        (home / "GIMP" / "3.0").mkdir(parents=True)
+        monkeypatch.setattr(placement, "version_of", lambda console: "3.2.6")
+        monkeypatch.setattr(placement, "is_registered", lambda console: True)
+        assert install.main([]) == 0
+        for version in ("3.0", "3.2"):
+            assert (home / "GIMP" / version / "plug-ins" / "drag_gan").is_dir()
 
     def test_a_gimp_that_overlooks_the_plug_in_is_a_failure(
         self, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -348,7 +347,7 @@ class TestCommands:
         monkeypatch.setattr(placement, "version_of", lambda console: "3.0.4")
         monkeypatch.setattr(placement, "is_registered", lambda console: False)
         assert install.main([]) == 1
-        assert "Troubleshooting" in capsys.readouterr().out
+        assert "Troubleshooting" in capsys.readouterr().err
 
     def test_an_unwritable_folder_is_named(
         self, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -356,7 +355,7 @@ class TestCommands:
         (home / "file").write_text("")
         monkeypatch.setenv("DRAGGAN_HOME", str(home / "file" / "inside"))
         assert install.main([]) == 1
-        assert str(home / "file") in capsys.readouterr().out
+        assert str(home / "file") in capsys.readouterr().err
 
     def test_settings_name_a_backend_that_starts_from_any_folder(self):
         environment = install.Environment(Path(sys.prefix), (), install.ROOT)
@@ -368,9 +367,7 @@ class TestCommands:
     def test_output_that_a_narrow_console_cannot_show_does_not_stop_it(self, home: Path):
         code = "import install; install.install = lambda: install.say('J\\xf6rg'); install.main([])"
         environ = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(install.ROOT)}
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environ, cwd=home, capture_output=True, text=True
-        )
+        done = subprocess.run([sys.executable, "-c", code], env=environ, cwd=home, capture_output=True, text=True)
         assert done.stdout.strip() == "J?rg"
 
 
