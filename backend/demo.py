@@ -236,11 +236,7 @@ def drag_in_gimp(example: Example, folder: Path, gimp: str, profile: Path) -> di
     print(f'\n"{example.name}" in GIMP itself ({gimp}), which also starts the backend', flush=True)
     target = folder.absolute() / "after.png"
     target.unlink(missing_ok=True)
-    ends = [*example.drags, *[(point,) for point in example.pins]]
-    literals = {"BEFORE": str(folder.absolute() / "before.png"), "AFTER": str(target), "DRAGS": ends}
-    script = GIMP_SCRIPT
-    for word, value in literals.items():
-        script = script.replace(word, repr(value))
+    script = script_for_gimp(folder.absolute() / "before.png", target, example)
     batch = ["-i", "--batch-interpreter=python-fu-eval", "-b", script, "--quit"]
     started = time.monotonic()
     done = subprocess.run(
@@ -254,6 +250,15 @@ def drag_in_gimp(example: Example, folder: Path, gimp: str, profile: Path) -> di
     seconds = time.monotonic() - started
     print(f"  after.png is GIMP's result, after {seconds:.1f} seconds with the starts of both", flush=True)
     return {"program": gimp, "seconds": round(seconds, 2)}
+
+
+def script_for_gimp(before: Path, after: Path, example: Example) -> str:
+    """What GIMP's Python is to do: open one picture, draw the paths, run the filter, write the other picture."""
+    ends = [*example.drags, *[(point,) for point in example.pins]]
+    script = GIMP_SCRIPT
+    for word, value in {"BEFORE": str(before), "AFTER": str(after), "DRAGS": ends}.items():
+        script = script.replace(word, repr(value))
+    return script
 
 
 if __name__ == "__main__":
