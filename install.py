@@ -284,7 +284,8 @@ def pip(environment: Environment, *arguments: str) -> None:
         "--no-input",
         *quiet,
     ]
-    if subprocess.call([*command, *arguments], env=program_environment()) != 0:
+    environ = {**program_environment(), "PIP_USER": "0"}  # a user's default that no environment can follow
+    if subprocess.call([*command, *arguments], env=environ) != 0:
         raise InstallError("pip could not install the packages and says why above; mend that and run this again.")
 
 
