@@ -32,17 +32,26 @@ def ask(
     """
     dialog = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
     dialog.set_ok_label("_Drag")
+    _hide_help(dialog)
     dialog.get_label("found", found, False, False)
     dialog.fill(["found"])
     models = _add_model_row(dialog, config)
     dialog.fill_box("advanced-box", list(ADVANCED))
-    dialog.get_label("advanced-title", "Advanced", False, False)
+    dialog.get_label("advanced-title", "_Advanced", False, False)
     dialog.fill_expander("advanced", "advanced-title", False, "advanced-box")
     dialog.fill(["region", "steps", "advanced"])
     _fetch(fetch_models, models)
     accepted = dialog.run()
     dialog.destroy()
     return bool(accepted)
+
+
+def _hide_help(dialog: GimpUi.ProcedureDialog) -> None:
+    """GIMP's own Help button leads to pages of GIMP's manual, which has none on this filter."""
+    button = dialog.get_widget_for_response(Gtk.ResponseType.HELP)
+    if button:
+        button.set_no_show_all(True)
+        button.hide()
 
 
 def _add_model_row(dialog: GimpUi.ProcedureDialog, config: Gimp.ProcedureConfig) -> Gtk.ComboBoxText:
@@ -68,9 +77,10 @@ def _fetch(fetch_models: Callable[[], Sequence[str]], models: Gtk.ComboBoxText) 
     known = models.get_child().get_text()
 
     def fill(names: Sequence[str]) -> bool:
-        for name in names:
-            if name != known:
-                models.append_text(name)
+        if models.get_mapped():  # the dialog may be closed by now
+            for name in names:
+                if name != known:
+                    models.append_text(name)
         return GLib.SOURCE_REMOVE
 
     threading.Thread(target=lambda: GLib.idle_add(fill, fetch_models()), daemon=True).start()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -119,9 +118,9 @@ def run(
     data: object,
 ) -> Gimp.ValueArray:
     """GIMP calls this. Nothing may escape it: GIMP shows the artist nothing of an exception."""
-    downloads = Path(tempfile.mkdtemp(prefix="draggan-"))
     try:
-        layer = drag(procedure, run_mode, image, drawables, config, downloads)
+        with tempfile.TemporaryDirectory(prefix="draggan-", ignore_cleanup_errors=True) as downloads:
+            layer = drag(procedure, run_mode, image, drawables, config, Path(downloads))
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
         values.remove(1)
         values.insert(1, GObject.Value(Gimp.Layer, layer))
@@ -136,8 +135,6 @@ def run(
         return failed(
             procedure, f"Something unexpected happened ({error!r}); please report it with the log {LOG_FILE}."
         )
-    finally:
-        shutil.rmtree(downloads, ignore_errors=True)
 
 
 def failed(procedure: Gimp.Procedure, sentence: str) -> Gimp.ValueArray:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 CLONE = Path(__file__).resolve().parents[2]
 DEFAULT_FOLDER = CLONE / ".cache" / "gimp-3.0"
-SUITE = "trixie"
+SUITE = "trixie"  # with GIMP 3.0; "forky" has GIMP 3.2
 DEFAULT_MIRROR = "http://deb.debian.org/debian"
 PACKAGES = "gimp,python3-gi,gir1.2-gimp-3.0,xvfb,xdotool,openbox,dbus-x11,imagemagick,fonts-dejavu-core,ca-certificates"
 CONSOLES = ("gimp-console-3.0", "gimp-console-3.2", "gimp-console-3")
@@ -147,18 +147,22 @@ class Gimp:
         return [name for name in DISPLAY_PROGRAMS if not any(os.path.lexists(f"{part}/{name}") for part in folders)]
 
 
-def locate(folder: Path = DEFAULT_FOLDER, build: bool = True) -> Gimp:
-    """The GIMP 3 of this machine, else the one in `folder`, which is built first when it is not there.
+def locate(folder: Path | None = None, build: bool = True, suite: str = SUITE) -> Gimp:
+    """The GIMP 3 of this machine, else the one in .cache of the clone, which is built first when it is not there.
+
+    A `folder` that is named, here or in the environment variable DRAGGAN_GIMP_ROOT, is used before all others.
 
     Raises GimpRootError with one sentence when there is none (`build=False`) or none can be made.
     """
-    found = installed()
+    named = folder or os.environ.get("DRAGGAN_GIMP_ROOT")
+    found = None if named else installed()
     if found:
         return found
+    folder = Path(named or DEFAULT_FOLDER)
     if not folder.is_dir():
         if not build:
             raise GimpRootError(f"There is no GIMP 3 on this machine and none in {folder}.")
-        make_root(folder)
+        make_root(folder, suite=suite)
     return _in_folder(folder)
 
 
@@ -206,7 +210,7 @@ def _refuse_if_impossible() -> None:
         )
 
 
-def make_root(folder: Path, mirror: str | None = None) -> None:
+def make_root(folder: Path, mirror: str | None = None, suite: str = SUITE) -> None:
     """Build the folder with GIMP 3 in it. It appears under its name only when it is complete.
 
     Installs mmdebstrap by apt-get when it is missing, and changes nothing else. Raises GimpRootError.
@@ -228,7 +232,7 @@ def make_root(folder: Path, mirror: str | None = None) -> None:
         f"--include={PACKAGES}",
         *_apt_options(),
     ]
-    command += [SUITE, str(partial), mirror or debian_mirror()]
+    command += [suite, str(partial), mirror or debian_mirror()]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     if done.returncode:
         remove(partial)
@@ -306,14 +310,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="make sure that there is a GIMP 3 and say which one")
-    build.add_argument("folder", nargs="?", type=Path, default=DEFAULT_FOLDER)
+    build.add_argument("folder", nargs="?", type=Path)
+    build.add_argument("--suite", default=SUITE, help="the Debian release to take it from (default: %(default)s)")
     run = commands.add_parser("run", help="run a program beside that GIMP 3")
     run.add_argument("home", type=Path)
     run.add_argument("program", nargs=argparse.REMAINDER)
     given = parser.parse_args(arguments)
     try:
         if given.command == "build":
-            gimp = locate(given.folder)
+            gimp = locate(given.folder, suite=given.suite)
             print(f"GIMP {gimp.version}: {gimp.root or 'installed on this machine'}")
             return 0
         gimp = locate()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +72,9 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(gimp: Gimp, vendor: Path, head: Example, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def story(
+    gimp: Gimp, vendor: Path, head: Example, picture: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Story]:
     """The whole story, played once."""
     missing = gimp.missing_display_programs()
     if missing and os.environ.get("DRAGGAN_REQUIRE_GIMP") != "1":
@@ -80,11 +83,11 @@ def story(gimp: Gimp, vendor: Path, head: Example, tmp_path_factory: pytest.Temp
     folder = tmp_path_factory.mktemp("windows")
     home = folder / "a höme"
     backend = prepare_home(gimp, home, vendor)
-    original = head.picture()
-    Image.fromarray(original).save(home / "animal.png")
+    original = np.array(Image.open(picture))
+    shutil.copy(picture, home)
     desktop = Desktop(gimp, home)
     try:
-        session = desktop.start_gimp(home / "animal.png")
+        session = desktop.start_gimp(home / picture.name)
         try:
             story = open_picture(desktop, session, original, folder)
             draw(story, head)
@@ -155,7 +158,14 @@ def undo(story: Story) -> None:
 
 
 def cancel(story: Story) -> None:
-    """Twice: with the Escape key, which is the Cancel button, and by closing the window."""
+    """In the dialog; then at work, with the Escape key, which is the Cancel button, and by closing the window."""
+    story.desktop.press("ctrl+shift+f")
+    story.desktop.wait_for_window(TITLE)
+    story.desktop.press("alt+a")
+    story.look("dialog with all choices")
+    story.desktop.press("Escape")
+    wait_for(lambda: not story.window(), 20, "the end of the dialog")
+    story.note("cancelled in the dialog")
     for count, keys in enumerate(("Escape", "alt+F4"), start=1):
         story.desktop.press("ctrl+f")
         story.desktop.wait_for_window(TITLE)
@@ -240,9 +250,9 @@ def test_one_ctrl_z_takes_it_all_away(story: Story):
     assert shows(story.screens["undone"], story, "path drawn")
 
 
-@pytest.mark.parametrize("keys", ["Escape", "alt+F4"])
-def test_cancelling_leaves_the_image_as_it_was(story: Story, keys: str):
-    assert story.states[f"cancelled with {keys}"] == story.states["path drawn"]
+@pytest.mark.parametrize("how", ["in the dialog", "with Escape", "with alt+F4"])
+def test_cancelling_leaves_the_image_as_it_was(story: Story, how: str):
+    assert story.states[f"cancelled {how}"] == story.states["path drawn"]
 
 
 def test_a_refusal_is_a_sentence_on_the_screen_and_changes_nothing(story: Story):

@@ -121,7 +121,10 @@ class Guard:
         self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        token = dict(scope.get("headers", [])).get(b"x-draggan-token", b"")
+        headers = dict(scope.get("headers", []))
+        token = headers.get(b"x-draggan-token", b"")
+        if any(b"hf_" in value for value in headers.values()):
+            note(leaked="a Hugging Face token")
         if scope["type"] == "http" and not hmac.compare_digest(token, TOKEN.encode()):
             await send({"type": "http.response.start", "status": 401, "headers": []})
             await send({"type": "http.response.body", "body": b"no"})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +25,41 @@ def test_the_backend_is_asked_what_the_artist_asked(running: Place, work: Work):
     sent = running.jobs[-2]
     assert sent["drags"] == [{"handle": [1, 2], "target": [30, 20], "via": []}]
     assert (sent["options"], sent["mask"], sent["mode"], sent["protocol"]) == ({"model": "critters"}, True, "RGBA", 1)
+
+
+WATCHED = """
+import json, sys
+from pathlib import Path
+
+def watch(event, arguments):
+    if event in ("socket.getaddrinfo", "socket.connect"):
+        print("asked", json.dumps(str(arguments[0] if event == "socket.getaddrinfo" else arguments[1][0])))
+
+sys.addaudithook(watch)
+import job, png, service
+place = Path(sys.argv[1])
+backend = service.Backend(service.Installation("", (), "", place / "ready.json", place / "log", ""), place / "downloads")
+layer = png.Pixels(40, 30, 3, bytes(3600))
+drags = [{"handle": [1, 2], "target": [30, 20], "via": []}]
+job.work(backend, job.Task(layer, None, drags, {"model": "critters"}), place / "downloads", lambda update: None)
+print("done")
+"""
+
+
+def test_nothing_leaves_this_machine_and_no_secret_of_the_user_is_sent(running: Place):
+    """A process of its own, because what gradio_client does is settled when it is first imported."""
+    user = {"HF_TOKEN": "hf_secret", "HTTP_PROXY": "http://192.0.2.1:9", "ALL_PROXY": "http://192.0.2.1:9"}
+    path = os.pathsep.join([str(Path(job.__file__).parent), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED, str(running.folder)],
+        env={**os.environ, **user, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    lines = done.stdout.splitlines()
+    assert lines[-1:] == ["done"], done.stderr
+    assert {line for line in lines if line.startswith("asked")} == {'asked "127.0.0.1"'}
+    assert not any("leaked" in one for one in running.jobs)
 
 
 def test_the_result_comes_as_files_with_their_place_in_the_layer(running: Place, work: Work):
