@@ -123,7 +123,7 @@ class Guard:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         headers = dict(scope.get("headers", []))
         token = headers.get(b"x-draggan-token", b"")
-        if any(b"hf_" in value for value in headers.values()):
+        if any(b"hf_secret" in value for value in headers.values()):
             note(leaked="a Hugging Face token")
         if scope["type"] == "http" and not hmac.compare_digest(token, TOKEN.encode()):
             await send({"type": "http.response.start", "status": 401, "headers": []})

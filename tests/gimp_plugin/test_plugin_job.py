@@ -38,7 +38,8 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 import job, png, service
 place = Path(sys.argv[1])
-backend = service.Backend(service.Installation("", (), "", place / "ready.json", place / "log", ""), place / "downloads")
+installation = service.Installation("", (), "", place / "ready.json", place / "log", "")
+backend = service.Backend(installation, place / "downloads")
 layer = png.Pixels(40, 30, 3, bytes(3600))
 drags = [{"handle": [1, 2], "target": [30, 20], "via": []}]
 job.work(backend, job.Task(layer, None, drags, {"model": "critters"}), place / "downloads", lambda update: None)
