@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from stylegan2 import load
-from stylegan2.critters import WEIGHTS, factors, measure, renderer
+from stylegan2.critters import WEIGHTS, factors, measure, png, renderer
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,9 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "render":
-            _save(_rendered(options), options.output)
+            png.write(_rendered(options), options.output)
         elif options.command == "grid":
-            _save(_grid(options), options.output)
+            png.write(_grid(options), options.output)
         else:
             _tell(options)
     except (ValueError, KeyError) as error:
@@ -51,11 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     for command in (one, grid, tell):
         command.add_argument("--seed", type=int, default=0)
     for command in (one, grid):
-        command.add_argument("-o", "--output", type=Path, required=True, metavar="PICTURE")
+        command.add_argument("-o", "--output", type=Path, required=True, metavar="PNG")
     return parser
 
 
 def _rendered(options: argparse.Namespace) -> Tensor:
+    if not 0 <= options.psi <= 2:
+        raise ValueError(f"--psi can be 0 to 2, not {options.psi:g}.")
     animal = factors.random(options.seed, 1, options.psi)
     for setting in options.set:
         name, _, text = setting.partition("=")
@@ -93,13 +94,6 @@ def _tell(options: argparse.Namespace) -> None:
 def _need_one(number: int, name: str) -> None:
     if number < 1:
         raise ValueError(f"{name} has to be at least 1, not {number}.")
-
-
-def _save(picture: Tensor, path: Path) -> None:
-    """Write a picture uint8 `[3, H, W]`; raises OSError, or ValueError for a name that is no picture's."""
-    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise ValueError(f"The output {path} should have a name that ends in .png or .jpg.")
-    Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(path, quality=88)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ def test_render_writes_the_animal_with_the_factors_that_are_set(tmp_path: Path):
         (["render", "--set", "yaw=2"], "The factor yaw can be 0 to 1, not 2."),
         (["render", "--set", "yaw=nan"], "The factor yaw can be 0 to 1, not nan."),
         (["render", "--set", "yaw"], "--set wants a factor and a number, as in yaw=0.8, not 'yaw'."),
+        (["render", "--psi", "nan"], "--psi can be 0 to 2, not nan."),
         (["render", "--height", "0"], "A picture has at least 1 x 1 pixels"),
         (["grid", "--count", "0"], "--count has to be at least 1, not 0."),
         (["grid", "--columns", "-1"], "--columns has to be at least 1, not -1."),
