@@ -15,7 +15,7 @@ from backend.editing.compositing import laid_over
 from backend.editing.edit_state import EditState
 from backend.editing.editor import DragStep, Editor, InversionProgress
 from backend.editing.points import Drag, check_drags, parse_drag, parse_pin
-from backend.editing.region import choose_region
+from backend.editing.region import Region, choose_region
 from backend.editing.settings import with_changes
 from backend.files import written_whole
 from backend.models import device, models
@@ -64,7 +64,13 @@ def _drag(arguments: argparse.Namespace) -> int:
     mask = read_mask(arguments.mask, image.shape[:2], FILES)
     editor = _editor(arguments.model)
     settings = with_changes(editor.loaded.preset.drag, {"max_steps": arguments.steps})
-    _open(editor, image, mask, drags, EditState.load(arguments.edit) if arguments.edit else None)
+    edit = EditState.load(arguments.edit) if arguments.edit else None
+    region = edit.region if edit else choose_region(image.shape[:2], editor.generator.image_size)
+    editor.check(region, drags, mask, settings, image.shape[:2])
+    if edit is not None:
+        editor.open_state(edit, image)
+    else:
+        _open(editor, image, region)
     last = _follow(editor.drag(drags, mask, settings), "Dragging", _still_to_go)
     result = editor.result()
     write(arguments.output, laid_over(image, result.layer, result.mask, result.offset))
@@ -88,8 +94,7 @@ def _invert(arguments: argparse.Namespace) -> int:
     check_output(arguments.output)
     image = read_image(arguments.image, FILES)
     editor = _editor(arguments.model)
-    last = _open(editor, image, None, [], None)
-    assert last is not None
+    last = _open(editor, image, choose_region(image.shape[:2], editor.generator.image_size))
     write(arguments.output, last.preview())
     print(f"The model shows the picture at {last.psnr():.1f} dB. Its picture is {arguments.output}.")
     return 0
@@ -100,17 +105,7 @@ def _editor(name: str) -> Editor:
     return Editor(models.open_model(name, on), on)
 
 
-def _open(
-    editor: Editor, image: np.ndarray, mask: np.ndarray | None, drags: list[Drag], edit: EditState | None
-) -> InversionProgress | None:
-    """Open the edit, or invert the picture; the drags and the mask are checked before that takes its time."""
-    if edit is not None:
-        editor.open_state(edit, image)
-        return None
-    region = choose_region(image.shape[:2], editor.generator.image_size)
-    region.check_inside(drags)
-    if mask is not None:
-        region.check_mask(mask, image.shape[:2])
+def _open(editor: Editor, image: np.ndarray, region: Region) -> InversionProgress:
     return _follow(editor.open(image, region), "Finding the picture in the model", lambda step: f"{step.psnr():.1f} dB")
 
 

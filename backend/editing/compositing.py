@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
+from backend.editing.motion import estimate_motion, moved
 from backend.editing.region import Region
 
-CHANGE_SEEN = 6 / 255  # a pixel that changed by this much is in the changed area
+CHANGE_SEEN = 0.06  # of -1 .. 1: a pixel that changed by this much is in the changed area
+UNEXPLAINED = 0.25  # of -1 .. 1: where the moved image misses the edited one by this much, its detail fades
 GROW = 0.02  # of the region's shorter side: how far the changed area reaches beyond
 FEATHER = 0.02  # of the region's shorter side: how soft its edge is
 
@@ -27,18 +30,30 @@ def compose(
     edited: [3, h, w], -1 .. 1, the model's images before and after.  mask: uint8 [height, width], the region's
     part of the selection, or None.  layer_size: (height, width) of the whole layer.
 
-    The result is original + (edited - inverted), so that what the model can't show stays in the picture.  Alpha is
-    the layer's own: the outline of a cut-out does not move.
+    The result is original + (edited - inverted) wherever nothing moved. What the model can't show (the difference
+    of original and inverted image: fur, sharp edges) moves along with the subject, and is left out where something
+    came to light that was hidden before; else it would stay behind as a ghost of the old outline. Alpha is the
+    layer's own: the outline of a cut-out does not move.
     """
-    size = (region.height, region.width)
-    difference = (edited.clamp(-1, 1) - inverted.clamp(-1, 1)) / 2
-    wide = F.interpolate(difference[None], size, mode="bicubic", align_corners=False)[0]
-    pixels = original[..., :3].astype(np.float32) + 255 * wide.permute(1, 2, 0).cpu().numpy()
-    layer = np.concatenate([np.rint(pixels.clip(0, 255)).astype(np.uint8), original[..., 3:]], axis=2)
-    changed = _changed_area(difference, size) * _fade_at_cuts(region, layer_size)
+    inverted, edited = inverted.clamp(-1, 1), edited.clamp(-1, 1)
+    changed = _soft((edited - inverted).abs().amax(dim=0) > CHANGE_SEEN)
+    colours = _colours(original[..., :3], inverted, edited, changed)
+    visible = _resize(changed[None], (region.height, region.width), "bilinear")[0].cpu().numpy()
+    visible = visible * _fade_at_cuts(region, layer_size)
     if mask is not None:
-        changed = changed * (mask.astype(np.float32) / 255)
-    return layer, np.rint(255 * changed).astype(np.uint8)
+        visible = visible * _feathered(mask, region)
+    return np.concatenate([colours, original[..., 3:]], axis=2), np.rint(255 * visible).astype(np.uint8)
+
+
+def _colours(original: np.ndarray, inverted: torch.Tensor, edited: torch.Tensor, changed: torch.Tensor) -> np.ndarray:
+    """The result's colours, uint8 [height, width, 3]: the edited image, and the original's detail moved along."""
+    size = original.shape[:2]
+    motion = estimate_motion(inverted, edited) * changed
+    explained = torch.exp(-((moved(inverted, motion) - edited).abs().amax(dim=0) / UNEXPLAINED).square())
+    picture = torch.from_numpy(original).to(edited).permute(2, 0, 1) / 127.5 - 1
+    detail = moved(picture - _resize(inverted, size), _resize(motion, size))
+    pixels = _resize(edited, size) + _resize(explained[None], size, "bilinear") * detail
+    return ((pixels + 1) * 127.5).clamp(0, 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
 
 
 def laid_over(picture: np.ndarray, layer: np.ndarray, mask: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
@@ -53,18 +68,28 @@ def laid_over(picture: np.ndarray, layer: np.ndarray, mask: np.ndarray, offset: 
     return result
 
 
-def _changed_area(difference: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
-    """Where `difference` [3, h, w] shows, grown and feathered: float32 [size], 0 .. 1."""
-    change = difference.abs().amax(dim=0)[None, None]
-    shorter = min(difference.shape[1:])
-    grow, feather = max(round(GROW * shorter), 1), max(round(FEATHER * shorter), 1)
-    seen = (F.avg_pool2d(change, 3, stride=1, padding=1, count_include_pad=False) > CHANGE_SEEN).float()
-    grown = F.max_pool2d(seen, 2 * (grow + feather) + 1, stride=1, padding=grow + feather)
-    soft = grown
-    for _ in range(2):  # two box filters make a tent; it reaches no further than the area was grown for it
+def _resize(image: torch.Tensor, size: tuple[int, int], mode: str = "bicubic") -> torch.Tensor:
+    """[C, h, w] to [C, *size]; "bilinear" never overshoots."""
+    return F.interpolate(image[None], size, mode=mode, align_corners=False)[0]
+
+
+def _soft(seen: torch.Tensor, grow: float = GROW) -> torch.Tensor:
+    """The area `seen` [h, w], grown by `grow` of the shorter side and feathered beyond that: 0 .. 1."""
+    shorter = min(seen.shape)
+    grow, feather = round(grow * shorter), max(round(FEATHER * shorter), 1)
+    reach = grow + 2 * feather
+    soft = F.max_pool2d(seen[None, None].float(), 2 * reach + 1, stride=1, padding=reach)
+    for _ in range(2):  # two box filters make a tent; the area was grown by its reach, so that it stays whole
         soft = F.avg_pool2d(F.pad(soft, (feather,) * 4, mode="replicate"), 2 * feather + 1, stride=1)
-    wide = F.interpolate(soft, size, mode="bilinear", align_corners=False)[0, 0]
-    return wide.clamp(0, 1).cpu().numpy()
+    return soft[0, 0]
+
+
+def _feathered(mask: np.ndarray, region: Region) -> np.ndarray:
+    """The selection uint8 [height, width] as 0 .. 1, its edge feathered inwards: nothing beyond it is let through."""
+    height, width = region.model_size
+    small = torch.from_numpy(np.array(Image.fromarray(mask).resize((width, height), Image.Resampling.BOX)))
+    inside = _resize((1 - _soft(small == 0, grow=0))[None], mask.shape[:2], "bilinear")[0].numpy()
+    return inside * (mask.astype(np.float32) / 255)
 
 
 def _fade_at_cuts(region: Region, layer_size: tuple[int, int]) -> np.ndarray:

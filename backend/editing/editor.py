@@ -149,6 +149,24 @@ class Editor:
         self._begin(picture, self._new_state(digest(picture), region, w_plus, None), 0.0)
         return pixels
 
+    def check(
+        self,
+        region: Region,
+        drags: Sequence[Drag],
+        mask: np.ndarray | None,
+        settings: DragSettings,
+        layer_size: tuple[int, int],
+    ) -> None:
+        """What drag() will check of a layer of `layer_size` (height, width), to be asked before the inversion.
+
+        Raises UserError for points outside the region, a mask of another size or settings the model can't do.
+        """
+        check_drags(drags)
+        region.check_inside(drags)
+        if mask is not None:
+            region.check_mask(mask, layer_size)
+        settings.check_fits(self.generator.img_resolution)
+
     # -- dragging ---------------------------------------------------------------------------------------------
 
     def drag(
@@ -160,7 +178,7 @@ class Editor:
         Raises UserError for points outside the region, a mask of another size or settings the model can't do.
         """
         state, settings = self._open_state, settings or self.loaded.preset.drag
-        self._check(drags, mask, settings)
+        self.check(state.region, drags, mask, settings, self._picture.shape[:2])
         self._mask, region = mask, state.region
         started = time.perf_counter()
         loop = DragLoop(
@@ -275,10 +293,3 @@ class Editor:
         if mask is None:
             return None
         return torch.from_numpy(self._open_state.region.shrink(mask).astype(np.float32) / 255).to(self.device)
-
-    def _check(self, drags: Sequence[Drag], mask: np.ndarray | None, settings: DragSettings) -> None:
-        check_drags(drags)
-        self._open_state.region.check_inside(drags)
-        if mask is not None:
-            self._open_state.region.check_mask(mask, self._picture.shape[:2])
-        settings.check_fits(self.generator.img_resolution)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -18,18 +18,19 @@ PYRAMID_LEVELS = 4
 WARM_UP = 0.05  # share of the steps in which Adam's step grows to its size
 COOL_DOWN = 0.5  # share of the steps in which it shrinks back to 0
 DISCRIMINATOR_WEIGHT = 0.1
-# A search from one code ends in the wrong pose as often as not (20 dB instead of 29), so several start in W, and the
-# better half goes on each round.
+# A search from one code ends in the wrong pose as often as not (20 dB instead of 29), so several start in W, one after
+# the other, and the better half goes on each round.
 STARTS = 8
 GUESSES = 64  # random codes of which the starts are the nearest
+GUESS_PIXELS = 8 * 128**2  # synthesised at once
 ROUNDS = int(math.log2(STARTS))
-ROUND_SHARE = 0.08  # steps of one round, as a share of the steps in W+
+ROUND_SHARE = 0.08  # steps of one code in one round, as a share of the steps in W+
 SEARCH_STEP = 1.4  # Adam's step in W, as a multiple of that in W+
 
 
 @dataclasses.dataclass(frozen=True)
 class InversionStep:
-    """The best code after a step, w_plus [1, num_ws, w_dim]; its image and PSNR are made when asked for."""
+    """The code after a step, w_plus [1, num_ws, w_dim]; its image and PSNR are made when asked for."""
 
     step: int
     w_plus: torch.Tensor
@@ -49,44 +50,41 @@ class InversionStep:
 
 def total_steps(settings: InversionSettings) -> int:
     """Steps that invert() takes: the search in W, then `settings.steps` in W+."""
-    return ROUNDS * _round_steps(settings) + settings.steps
+    return 2 * (STARTS - 1) * _round_steps(settings) + settings.steps
 
 
 def invert(
     model: stylegan2.Model, picture: torch.Tensor, weight: torch.Tensor, settings: InversionSettings
 ) -> Iterator[InversionStep]:
-    """Yield an InversionStep after each of the total_steps(settings) Adam steps, and at least one.
+    """Yield an InversionStep after each of the total_steps(settings) Adam steps, and some of step 0 before.
 
     picture: [1, 3, H, W], -1 .. 1, of the size of the model's image.
     weight: [1, 1, H, W], 0 .. 1: how much a pixel counts (its alpha).
     """
     search = _Search(model, picture, weight, settings)
-    w = search.nearest_guesses()
-    yield search.step(0, w[:1])
+    codes: list[torch.Tensor] = []
+    for codes in search.nearest_guesses():
+        yield InversionStep(0, search.to_layers(codes[0]), search)
     if settings.steps == 0:
         return
     done = 0
-    while len(w) > 1:
-        offset = torch.zeros_like(w, requires_grad=True)
-        optimizer = torch.optim.Adam([offset], lr=SEARCH_STEP * settings.step_size)
-        loss = torch.zeros(len(w))
-        for _ in range(_round_steps(settings)):
-            loss = search.descend(optimizer, w + search.space.spread * offset)
-            done += 1
-            yield search.step(done, (w + search.space.spread * offset)[loss.argmin()][None])
-        best_half = loss.topk(len(w) // 2, largest=False).indices
-        w = (w + search.space.spread * offset).detach()[best_half]
-    start = search.to_layers(w)
-    offset = torch.zeros_like(start, requires_grad=True)
-    optimizer = torch.optim.Adam([offset])
-    for step in range(1, settings.steps + 1):
-        optimizer.param_groups[0]["lr"] = settings.step_size * _schedule(step / settings.steps)
-        search.descend(optimizer, start + search.space.spread * offset)
-        yield search.step(done + step, start + search.space.spread * offset)
+    while len(codes) > 1:
+        found: list[tuple[float, torch.Tensor]] = []
+        for start in codes:
+            last = (float("inf"), start)
+            for last in search.descend(start, [SEARCH_STEP] * _round_steps(settings)):
+                done += 1
+                yield InversionStep(done, search.to_layers(last[1]), search)
+            found.append(last)
+        codes = [code for _, code in sorted(found, key=lambda entry: entry[0])[: len(codes) // 2]]
+    rates = [_schedule(step / settings.steps) for step in range(1, settings.steps + 1)]
+    for _, w_plus in search.descend(search.to_layers(codes[0]), rates):
+        done += 1
+        yield InversionStep(done, w_plus, search)
 
 
 class _Search:
-    """What the steps of one inversion share.  Codes are w [N, w_dim] or W+ [N, num_ws, w_dim]."""
+    """What the steps of one inversion share.  A code is w [1, w_dim] or W+ [1, num_ws, w_dim]."""
 
     def __init__(
         self, model: stylegan2.Model, picture: torch.Tensor, weight: torch.Tensor, settings: InversionSettings
@@ -97,33 +95,38 @@ class _Search:
 
     def to_layers(self, code: torch.Tensor) -> torch.Tensor:
         """W+ of a code."""
-        return code if code.ndim == 3 else code[:, None].expand(-1, self.generator.num_ws, -1)
+        return code if code.ndim == 3 else code[:, None].repeat(1, self.generator.num_ws, 1)
 
-    def descend(self, optimizer: torch.optim.Adam, code: torch.Tensor) -> torch.Tensor:
-        """One step of `optimizer` for all codes; returns each one's loss before it [N]."""
-        w_plus = self.to_layers(code)
-        loss = self.likeness(self.generator.synthesis(w_plus, noise_mode="const"))
-        loss = loss + self.settings.mean_weight * self.space.distance(w_plus)
-        optimizer.zero_grad(set_to_none=True)
-        loss.sum().backward()
-        optimizer.step()
-        return loss.detach()
+    def descend(self, start: torch.Tensor, rates: Sequence[float]) -> Iterator[tuple[float, torch.Tensor]]:
+        """Adam from `start`, its step size times each of `rates`; yields each step's loss and code."""
+        offset = torch.zeros_like(start, requires_grad=True)
+        optimizer = torch.optim.Adam([offset])
+        for rate in rates:
+            optimizer.param_groups[0]["lr"] = self.settings.step_size * rate
+            w_plus = self.to_layers(start + self.space.spread * offset)
+            loss = self.likeness(self.generator.synthesis(w_plus, noise_mode="const"))
+            loss = loss + self.settings.mean_weight * self.space.distance(w_plus).sum()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            yield float(loss.detach()), (start + self.space.spread * offset).detach()
 
-    @torch.no_grad()
-    def step(self, number: int, code: torch.Tensor) -> InversionStep:
-        """The record of one step."""
-        return InversionStep(number, self.to_layers(code).detach().contiguous(), self)
+    def nearest_guesses(self) -> Iterator[list[torch.Tensor]]:
+        """Some samples of W, the STARTS of which the images, seen small, are nearest to the picture, best first.
 
-    @torch.no_grad()
-    def nearest_guesses(self) -> torch.Tensor:
-        """The samples of W [STARTS, w_dim] whose images are nearest to the picture when both are seen small."""
+        Yields after every few, so that a large model can be stopped here too.
+        """
         factor = max(min(self.picture.shape[2:]) // 32, 1)
-        guesses = self.space.samples[:GUESSES]
-        errors = []
-        for w in guesses.split(8):
-            image = self.generator.synthesis(self.to_layers(w), noise_mode="const")
-            errors.append(F.avg_pool2d((image - self.picture) * self.weight, factor).square().mean(dim=(1, 2, 3)))
-        return guesses[torch.cat(errors).topk(STARTS, largest=False).indices]
+        at_once = max(GUESS_PIXELS // (self.picture.shape[2] * self.picture.shape[3]), 1)
+        guesses, errors = self.space.samples[:GUESSES], torch.zeros(0, device=self.picture.device)
+        for w in guesses.split(at_once):
+            with torch.no_grad():
+                difference = (
+                    self.generator.synthesis(self.to_layers(w), noise_mode="const") - self.picture
+                ) * self.weight
+                small = F.avg_pool2d(difference, factor)
+            errors = torch.cat([errors, small.square().mean(dim=(1, 2, 3))])
+            yield list(guesses[errors.topk(min(STARTS, len(errors)), largest=False).indices].split(1))
 
 
 class Likeness:
@@ -135,16 +138,16 @@ class Likeness:
         self.scales = [2**level for level in range(levels)]
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
-        """Loss [N] of `image` [N, 3, H, W]."""
+        """The loss of `image` [1, 3, H, W]."""
         loss = self._pixels(image)
         return loss if self.discriminator is None else loss + DISCRIMINATOR_WEIGHT * self._features(image)
 
     def _pixels(self, image: torch.Tensor) -> torch.Tensor:
         difference = (image - self.picture) * self.weight
-        total = image.new_zeros(len(image))
+        total = image.new_zeros(())
         for scale in self.scales:
             coarse = F.avg_pool2d(difference, scale)
-            total = total + coarse.square().mean(dim=(1, 2, 3)) / self.weight.mean()
+            total = total + coarse.square().mean() / self.weight.mean()
         return total
 
     def _features(self, image: torch.Tensor) -> torch.Tensor:

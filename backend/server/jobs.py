@@ -114,7 +114,7 @@ class Workshop:
         settings = with_changes(preset.drag, options.drag_changes())
         inversion = with_changes(preset.inversion, {"steps": options.inversion_steps})
         region = _region(job, editor)
-        region.check_inside(job.drags)
+        editor.check(region, job.drags, job.mask, settings, job.image.shape[:2])
         box = (region.x, region.y, region.width, region.height)
 
         if job.edit is not None:

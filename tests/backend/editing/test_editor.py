@@ -1,0 +1,157 @@
+"""One edit from picture to result, and its saved state."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backend.editing.edit_state import PATH_LENGTH, CodePath, EditState
+from backend.editing.editor import Editor, EditResult
+from backend.editing.points import Drag
+from backend.editing.region import choose_region
+from backend.editing.settings import InversionSettings, with_changes
+from backend.errors import UserError
+from backend.models import LoadedModel
+
+QUICK = InversionSettings(steps=12)
+DRAG = [Drag((150.0, 140.0), (165.0, 140.0))]
+
+
+@pytest.fixture(scope="module")
+def picture(critters: LoadedModel) -> np.ndarray:
+    """A generated animal, 256 high and 300 wide, grey at both sides."""
+    small = Editor(critters).sample(5)
+    layer = np.full((256, 300, 4), 255, np.uint8)
+    layer[:, 22:278, :3] = small.repeat(2, axis=0).repeat(2, axis=1)
+    return layer
+
+
+def edit(editor: Editor, picture: np.ndarray, steps: int = 4) -> EditResult:
+    region = choose_region(picture.shape[:2], editor.generator.image_size)
+    for _ in editor.open(picture, region, QUICK):
+        pass
+    for _ in editor.drag(DRAG, None, with_changes(editor.loaded.preset.drag, {"max_steps": steps})):
+        pass
+    return editor.result()
+
+
+@pytest.fixture(scope="module")
+def result(critters: LoadedModel, picture: np.ndarray) -> EditResult:
+    return edit(Editor(critters), picture)
+
+
+def test_the_result_covers_the_region_and_tells_what_was_done(result: EditResult) -> None:
+    assert result.offset == (22, 0)
+    assert result.layer.shape == (256, 256, 4)
+    assert result.mask.shape == (256, 256)
+    report = result.report
+    assert report["steps"] == 4
+    assert report["distances_start"] == {"model_pixels": [7.5], "layer_pixels": [15.0]}
+    assert report["points"][0]["arrived"] is False  # type: ignore[index]
+    assert "allow more steps" in report["points"][0]["why_not"]  # type: ignore[index]
+    assert report["inversion"]["psnr"] > 15  # type: ignore[index]
+
+
+def test_points_of_a_step_are_in_layer_pixels(critters: LoadedModel, picture: np.ndarray) -> None:
+    editor = Editor(critters)
+    region = choose_region(picture.shape[:2], editor.generator.image_size)
+    for _ in editor.open(picture, region, InversionSettings(steps=0)):
+        pass
+    start = next(iter(editor.drag(DRAG)))
+    np.testing.assert_allclose(start.points, [[150, 140]])
+    np.testing.assert_allclose(start.distances, [15])
+    assert start.preview().shape == (128, 128, 3)
+
+
+def test_the_same_picture_is_inverted_only_once(critters: LoadedModel, picture: np.ndarray) -> None:
+    editor = Editor(critters)
+    region = choose_region(picture.shape[:2], editor.generator.image_size)
+    first = list(editor.open(picture, region, QUICK))
+    again = list(editor.open(picture.copy(), region, QUICK))
+    assert len(first) > 12
+    assert len(again) == 1
+    assert again[0].psnr() == first[-1].psnr()
+    darker = picture // np.array([2, 2, 2, 1], np.uint8)
+    assert len(list(editor.open(darker, region, InversionSettings(steps=2)))) > 1
+
+
+def test_a_fully_transparent_layer_is_refused(critters: LoadedModel) -> None:
+    editor = Editor(critters)
+    with pytest.raises(UserError, match="fully transparent"):
+        next(editor.open(np.zeros((128, 128, 4), np.uint8), choose_region((128, 128), (128, 128)), QUICK))
+
+
+def test_a_saved_edit_is_read_back_the_same(result: EditResult, tmp_path: Path) -> None:
+    file = tmp_path / "größe" / "my edit.safetensors"
+    file.parent.mkdir()
+    result.state.save(file)
+    back = EditState.load(file)
+    for field in dataclasses.fields(EditState):
+        before, after = getattr(result.state, field.name), getattr(back, field.name)
+        assert torch.equal(before, after) if isinstance(before, torch.Tensor) else before == after, field.name
+    assert [entry.name for entry in file.parent.iterdir()] == [file.name], "no temporary file is left"
+
+
+def test_going_on_from_an_edit_needs_no_inversion_and_starts_where_it_ended(
+    critters: LoadedModel, picture: np.ndarray, result: EditResult
+) -> None:
+    editor = Editor(critters)
+    editor.open_state(result.state, picture)
+    step = next(iter(editor.drag(DRAG)))
+    np.testing.assert_array_equal(editor.result().layer, result.layer)
+    assert step.distances[0] == pytest.approx(15.0)
+
+
+def test_an_edit_of_another_picture_or_model_is_refused(
+    critters: LoadedModel, picture: np.ndarray, result: EditResult
+) -> None:
+    editor = Editor(critters)
+    with pytest.raises(UserError, match="another picture"):
+        editor.open_state(result.state, 255 - picture)
+    with pytest.raises(UserError, match="another picture"):
+        editor.open_state(result.state, picture[:100])
+    with pytest.raises(UserError, match="made with the model"):
+        editor.open_state(dataclasses.replace(result.state, model_sha256="0" * 64), picture)
+
+
+def test_tuned_weights_belong_to_the_edit_alone(
+    critters: LoadedModel, picture: np.ndarray, result: EditResult, tmp_path: Path
+) -> None:
+    generator = critters.model.generator
+    before = generator.synthesis(result.state.w_plus).clone()
+    name = "synthesis.b4.const"
+    tuned = dataclasses.replace(result.state, tuned={name: torch.zeros_like(generator.state_dict()[name])})
+    tuned.save(tmp_path / "tuned.safetensors")
+    editor = Editor(critters)
+    editor.open_state(EditState.load(tmp_path / "tuned.safetensors"), picture)
+    assert not torch.allclose(editor.image(result.state.w_plus), before, atol=0.01)
+    assert torch.equal(generator.synthesis(result.state.w_plus), before)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
+def test_a_file_that_is_no_edit_is_refused(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "edit.safetensors"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="is not a saved edit"):
+        EditState.load(file)
+
+
+def test_an_edit_that_cannot_be_written_leaves_nothing(result: EditResult, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="could not be written"):
+        result.state.save(tmp_path / "nowhere" / "edit.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_way_is_thinned_but_keeps_its_ends() -> None:
+    path = CodePath(torch.zeros(1, 2, 3))
+    for number in range(1, 301):
+        path.add(torch.full((1, 2, 3), float(number)))
+    values = path.codes()[:, 0, 0].tolist()
+    assert len(values) <= PATH_LENGTH + 1
+    assert values[0] == 0
+    assert values[-1] == 300
+    assert values == sorted(values)

@@ -1,0 +1,84 @@
+"""Inversion: the picture is found again, what is transparent says nothing, the code stays near the mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import stylegan2
+from backend.editing.inversion import Likeness, invert, psnr, total_steps
+from backend.editing.latent_space import LatentSpace
+from backend.editing.settings import InversionSettings
+from backend.models import LoadedModel
+
+QUICK = InversionSettings(steps=36)
+OPAQUE = torch.ones(1, 1, 128, 128)
+WITH_DISCRIMINATOR = Path(__file__).parents[2] / "data" / "checkpoints" / "official_square.pkl"
+
+
+@pytest.fixture(scope="module")
+def picture(critters: LoadedModel, w_plus: torch.Tensor) -> torch.Tensor:
+    return critters.model.generator.synthesis(w_plus).clamp(-1, 1)
+
+
+def test_a_picture_of_the_models_own_is_found_again(critters: LoadedModel, picture: torch.Tensor) -> None:
+    steps = list(invert(critters.model, picture, OPAQUE, QUICK))
+    assert sorted({step.step for step in steps}) == list(range(total_steps(QUICK) + 1))
+    assert steps[-1].psnr > 25
+    assert steps[-1].psnr > steps[0].psnr + 8
+
+
+def test_transparent_pixels_are_left_out(critters: LoadedModel, picture: torch.Tensor) -> None:
+    weight, spoilt = OPAQUE.clone(), picture.clone()
+    weight[..., :40] = 0
+    spoilt[..., :40] = torch.rand(1, 3, 128, 40) * 2 - 1
+    settings = InversionSettings(steps=6)
+    clean, other = (list(invert(critters.model, p, weight, settings))[-1] for p in (picture, spoilt))
+    assert torch.equal(clean.w_plus, other.w_plus)
+    assert psnr(clean.image, spoilt, weight) == psnr(clean.image, picture, weight)
+
+
+def test_no_steps_keep_the_nearest_guess(critters: LoadedModel, picture: torch.Tensor) -> None:
+    steps = list(invert(critters.model, picture, OPAQUE, InversionSettings(steps=0)))
+    assert {step.step for step in steps} == {0}
+    assert steps[-1].psnr == max(step.psnr for step in steps)
+    assert steps[-1].psnr > 10
+
+
+def test_the_pull_keeps_the_code_nearer_to_the_mean(critters: LoadedModel, picture: torch.Tensor) -> None:
+    space = LatentSpace(critters.model.generator)
+    noise = (picture + torch.randn(picture.shape, generator=torch.Generator().manual_seed(0)) * 0.4).clamp(-1, 1)
+    free, pulled = (
+        float(
+            space.distance(list(invert(critters.model, noise, OPAQUE, InversionSettings(24, mean_weight=m)))[-1].w_plus)
+        )
+        for m in (0.0, 0.1)
+    )
+    assert pulled < 0.7 * free
+
+
+def test_a_sample_lies_at_a_distance_of_about_one(critters: LoadedModel) -> None:
+    space = LatentSpace(critters.model.generator)
+    assert float(space.distance(space.samples[:, None]).mean()) == pytest.approx(1.0, abs=0.3)
+    assert float(space.distance(space.mean[None, None])) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_psnr_is_measured_after_clamping_and_only_where_it_counts() -> None:
+    image, weight = torch.full((1, 3, 8, 8), 3.0), torch.ones(1, 1, 8, 8)
+    assert psnr(image, torch.ones(1, 3, 8, 8), weight) == pytest.approx(100.0, abs=10)
+    half = torch.ones(1, 3, 8, 8)
+    half[..., :4] = -1
+    weight[..., :4] = 0
+    assert psnr(image, half, weight) > 90
+
+
+def test_a_model_with_a_discriminator_is_compared_by_its_features_too() -> None:
+    model = stylegan2.load(WITH_DISCRIMINATOR)
+    picture = model.generator.synthesis(model.generator.mapping(torch.randn(1, model.generator.z_dim))).clamp(-1, 1)
+    other = torch.zeros_like(picture)
+    weight = torch.ones(1, 1, 32, 32)
+    bare = stylegan2.Model(model.generator, None, model.metadata)
+    assert float(Likeness(model, picture, weight)(picture)) == pytest.approx(0.0, abs=1e-8)
+    assert float(Likeness(model, picture, weight)(other)) > float(Likeness(bare, picture, weight)(other))
