@@ -145,11 +145,12 @@ def read_selection(image: Gimp.Image, layer: Gimp.Layer) -> png.Pixels | None:
 
 
 def insert_result(
-    image: Gimp.Image, source: Gimp.Layer, layer: Path, mask: Path, offset: tuple[int, int]
+    image: Gimp.Image, source: Gimp.Layer, layer: Path, mask: Path, offset: tuple[int, int], seen: bool
 ) -> Gimp.Layer:
     """Insert the result above its source, with the changed area as its layer mask, in one undo step.
 
-    Args: the backend's two PNG files; offset (x, y) of the result inside the source layer.
+    Args: the backend's two PNG files; offset (x, y) of the result inside the source layer; whether an artist
+    looks on, who wants to see the path further on.
     Raises Problem when the image or the source went away meanwhile.
     """
     if not (image.is_valid() and source.is_valid()):
@@ -162,7 +163,8 @@ def insert_result(
     try:
         image.insert_layer(result, source.get_parent(), image.get_item_position(source))
         image.set_selected_layers(selected)
-        _keep_overlay(paths)
+        if seen:
+            _keep_overlay(paths)
     finally:
         image.undo_group_end()
     Gimp.displays_flush()

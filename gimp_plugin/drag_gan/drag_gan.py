@@ -171,7 +171,7 @@ def drag(
         return job.work(backend, task, downloads, show, cancelled)
 
     result = watch(layer, found, work) if with_windows else work(lambda update: None, lambda: False)
-    inserted = canvas.insert_result(image, layer, result.layer, result.mask, result.offset)
+    inserted = canvas.insert_result(image, layer, result.layer, result.mask, result.offset, with_windows)
     log.info("done: %s", dict(result.report))
     if result.remarks():
         Gimp.message("\n".join(result.remarks()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -22,8 +23,9 @@ class Desktop:
         with open(number, "wb") as output:
             screen = ["-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp"]
             self._server = gimp.popen(["Xvfb", "-displayfd", "1", *screen], home, log=output)
-        found = wait_for(lambda: number.read_text().split("\n")[0].strip(), 30, "the screen")
-        self.display = f":{found}"
+        # the number stands on a line of its own, among warnings about keyboards
+        found = wait_for(lambda: re.search(r"^(\d+)\n", number.read_text(), re.MULTILINE), 30, "the screen")
+        self.display = f":{found[1]}"
         self._manager = gimp.popen(["openbox"], home, env={"DISPLAY": self.display})
 
     def start_gimp(self, *files: Path) -> Session:

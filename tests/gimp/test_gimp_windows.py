@@ -235,8 +235,10 @@ def test_the_result_is_a_new_layer_and_is_seen_on_the_screen(story: Story):
     assert shows(story.screens["result"], story, "result")
 
 
-def test_selected_layer_selection_and_path_are_kept(story: Story):
+def test_selected_layer_selection_and_path_are_kept(story: Story, gimp: Gimp):
     before, after = story.states["path drawn"], story.states["result"]
+    if gimp.version.startswith("3.2"):  # there, a path that is not visible would be lost to the eye
+        before = {**before, "paths": [[*path[:2], True, *path[3:]] for path in before["paths"]]}
     for part in ("selected layers", "selection", "paths", "selected paths"):
         assert after[part] == before[part], part
 
