@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from backend.errors import UserError
-
-TRIES = 10  # Windows refuses to replace a file while another program, a virus scanner say, has it open
+from stylegan2.files import replace_file
 
 
 @contextmanager
@@ -22,22 +20,10 @@ def written_whole(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        _replace(temporary, path)
+        replace_file(temporary, path)
     except OSError as error:
         raise UserError(
             f"{path} could not be written ({error.strerror or error}); choose a folder you can write to."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _replace(source: Path, target: Path) -> None:
-    for attempt in range(TRIES):
-        try:
-            source.replace(target)
-        except PermissionError:
-            if attempt == TRIES - 1:
-                raise
-            time.sleep(0.05 * (attempt + 1))
-        else:
-            return

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import time
 from pathlib import Path
 
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor
 from .architecture import from_json, to_json
 from .discriminator import Discriminator
 from .errors import ModelError
+from .files import replace_file
 from .generator import Generator
 from .importers import import_model
 from .model import Metadata, Model, fill
@@ -67,22 +67,11 @@ def save(model: Model, path: str | os.PathLike[str], dtype: torch.dtype = torch.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_bytes(to_bytes(stored, _header(model)))
-        _replace(temporary, path)
+        replace_file(temporary, path)
     except OSError as error:
         raise ModelError(f"The model cannot be written to {path}: {error.strerror or error}.") from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _replace(source: Path, target: Path) -> None:
-    """Rename, trying again for a moment: on Windows a virus scanner may hold a new file open."""
-    for pause in (0.05, 0.2, 0.5):
-        try:
-            os.replace(source, target)
-            return
-        except PermissionError:
-            time.sleep(pause)
-    os.replace(source, target)
 
 
 def _header(model: Model) -> dict[str, str]:

@@ -14,6 +14,7 @@ CHANGE_SEEN = 0.06  # of -1 .. 1: a pixel that changed by this much is in the ch
 UNEXPLAINED = 0.25  # of -1 .. 1: where the moved image misses the edited one by this much, its detail fades
 GROW = 0.02  # of the region's shorter side: how far the changed area reaches beyond
 FEATHER = 0.02  # of the region's shorter side: how soft its edge is
+SELECTION_FEATHER = 0.005  # the same for the selection's edge, which may be meant sharp
 
 
 def compose(
@@ -36,7 +37,7 @@ def compose(
     layer's own: the outline of a cut-out does not move.
     """
     inverted, edited = inverted.clamp(-1, 1), edited.clamp(-1, 1)
-    changed = _soft((edited - inverted).abs().amax(dim=0) > CHANGE_SEEN)
+    changed = _soft((edited - inverted).abs().amax(dim=0) > CHANGE_SEEN, GROW, FEATHER)
     colours = _colours(original[..., :3], inverted, edited, changed)
     visible = _resize(changed[None], (region.height, region.width), "bilinear")[0].cpu().numpy()
     visible = visible * _fade_at_cuts(region, layer_size)
@@ -73,14 +74,14 @@ def _resize(image: torch.Tensor, size: tuple[int, int], mode: str = "bicubic") -
     return F.interpolate(image[None], size, mode=mode, align_corners=False)[0]
 
 
-def _soft(seen: torch.Tensor, grow: float = GROW) -> torch.Tensor:
+def _soft(seen: torch.Tensor, grow: float, feather: float) -> torch.Tensor:
     """The area `seen` [h, w], grown by `grow` of the shorter side and feathered beyond that: 0 .. 1."""
     shorter = min(seen.shape)
-    grow, feather = round(grow * shorter), max(round(FEATHER * shorter), 1)
-    reach = grow + 2 * feather
+    wide = max(round(feather * shorter), 1)
+    reach = round(grow * shorter) + 2 * wide
     soft = F.max_pool2d(seen[None, None].float(), 2 * reach + 1, stride=1, padding=reach)
     for _ in range(2):  # two box filters make a tent; the area was grown by its reach, so that it stays whole
-        soft = F.avg_pool2d(F.pad(soft, (feather,) * 4, mode="replicate"), 2 * feather + 1, stride=1)
+        soft = F.avg_pool2d(F.pad(soft, (wide,) * 4, mode="replicate"), 2 * wide + 1, stride=1)
     return soft[0, 0]
 
 
@@ -88,7 +89,7 @@ def _feathered(mask: np.ndarray, region: Region) -> np.ndarray:
     """The selection uint8 [height, width] as 0 .. 1, its edge feathered inwards: nothing beyond it is let through."""
     height, width = region.model_size
     small = torch.from_numpy(np.array(Image.fromarray(mask).resize((width, height), Image.Resampling.BOX)))
-    inside = _resize((1 - _soft(small == 0, grow=0))[None], mask.shape[:2], "bilinear")[0].numpy()
+    inside = _resize((1 - _soft(small == 0, 0, SELECTION_FEATHER))[None], mask.shape[:2], "bilinear")[0].numpy()
     return inside * (mask.astype(np.float32) / 255)
 
 

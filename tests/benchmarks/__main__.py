@@ -1,0 +1,21 @@
+"""`python -m tests.benchmarks drags|speed`: run one of the measurements."""
+
+from __future__ import annotations
+
+import argparse
+
+from tests.benchmarks import drags, speed
+
+
+def main() -> None:
+    """Read the command line and print the measurement."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    drags.add_command(commands)
+    speed.add_command(commands)
+    arguments = parser.parse_args()
+    arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    main()
