@@ -101,6 +101,8 @@ def show(folder: Path, gimp: str | None, profile: Path | None) -> None:
     before[0].save(folder / "before.png")
     marked[0].save(folder / "arrows.png")
     by_gimp = drag_in_gimp(EXAMPLES[0], folder, gimp, profile) if gimp and profile else None
+    if by_gimp:
+        print("\nOnce more through the service, for the edit and the numbers; it still knows the first picture.")
     outcomes: list[Outcome] = []
     reports: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as work, connection(Path(work)) as client:
