@@ -51,7 +51,7 @@ def _colours(original: np.ndarray, inverted: torch.Tensor, edited: torch.Tensor,
     size = original.shape[:2]
     motion = estimate_motion(inverted, edited) * changed
     explained = torch.exp(-((moved(inverted, motion) - edited).abs().amax(dim=0) / UNEXPLAINED).square())
-    picture = torch.from_numpy(original).to(edited).permute(2, 0, 1) / 127.5 - 1
+    picture = torch.tensor(original).to(edited).permute(2, 0, 1) / 127.5 - 1
     detail = moved(picture - _resize(inverted, size), _resize(motion, size))
     pixels = _resize(edited, size) + _resize(explained[None], size, "bilinear") * detail
     return ((pixels + 1) * 127.5).clamp(0, 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()

@@ -61,7 +61,7 @@ class EditState:
         with written_whole(path) as temporary:
             temporary.write_bytes(
                 safetensors.torch.save(
-                    {name: tensor.detach().float().cpu().contiguous() for name, tensor in tensors.items()},
+                    {name: tensor.detach().float().cpu().contiguous().clone() for name, tensor in tensors.items()},
                     {"format": FORMAT, "edit": json.dumps(self._record())},
                 )
             )
