@@ -38,7 +38,7 @@ def compose(
     """
     inverted, edited = inverted.clamp(-1, 1), edited.clamp(-1, 1)
     changed = _soft((edited - inverted).abs().amax(dim=0) > CHANGE_SEEN, GROW, FEATHER)
-    colours = _colours(original[..., :3], inverted, edited, changed)
+    colours = _colours(original, inverted, edited, changed)
     visible = _resize(changed[None], (region.height, region.width), "bilinear")[0].cpu().numpy()
     visible = visible * _fade_at_cuts(region, layer_size)
     if mask is not None:
@@ -47,14 +47,16 @@ def compose(
 
 
 def _colours(original: np.ndarray, inverted: torch.Tensor, edited: torch.Tensor, changed: torch.Tensor) -> np.ndarray:
-    """The result's colours, uint8 [height, width, 3]: the edited image, and the original's detail moved along."""
+    """The result's colours, uint8 [height, width, 3]: the edited image, and the detail of `original` moved along."""
     size = original.shape[:2]
     motion = estimate_motion(inverted, edited) * changed
     explained = torch.exp(-((moved(inverted, motion) - edited).abs().amax(dim=0) / UNEXPLAINED).square())
-    picture = torch.tensor(original).to(edited).permute(2, 0, 1) / 127.5 - 1
-    detail = moved(picture - _resize(inverted, size), _resize(motion, size))
+    picture = torch.tensor(original).to(edited).permute(2, 0, 1)
+    seen = picture[3:] > 0  # the colours of transparent pixels are anything: they are no detail
+    detail = moved((picture[:3] / 127.5 - 1 - _resize(inverted, size)) * seen, _resize(motion, size))
     pixels = _resize(edited, size) + _resize(explained[None], size, "bilinear") * detail
-    return ((pixels + 1) * 127.5).clamp(0, 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    values = torch.where(seen, ((pixels + 1) * 127.5).clamp(0, 255), picture[:3])
+    return values.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
 
 
 def laid_over(picture: np.ndarray, layer: np.ndarray, mask: np.ndarray, offset: tuple[int, int]) -> np.ndarray:

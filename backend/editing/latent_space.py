@@ -26,8 +26,10 @@ class LatentSpace:
         self.samples = generator.mapping(z, labels)[:, 0]
         self.mean = self.samples.mean(dim=0)
         self.spread = float(self.samples.var(dim=0).mean().sqrt())
-        variance, self.axes = torch.linalg.eigh(torch.cov(self.samples.T))
-        self.deviation = variance.clamp(min=SMALLEST_VARIANCE * float(variance.max())).sqrt()
+        # On the CPU: Apple's MPS has no eigenvectors.
+        variance, axes = torch.linalg.eigh(torch.cov(self.samples.T.cpu()))
+        self.axes = axes.to(device)
+        self.deviation = variance.clamp(min=SMALLEST_VARIANCE * float(variance.max())).sqrt().to(device)
 
     def distance(self, w_plus: torch.Tensor) -> torch.Tensor:
         """Mean squared distance [N] of the layers of `w_plus` [N, num_ws, w_dim] from the mean, in deviations.

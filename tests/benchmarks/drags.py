@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +20,7 @@ from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
 from backend.editing.points import Drag
 from backend.editing.region import choose_region
+from backend.errors import UserError
 from backend.models import open_model
 from stylegan2.critters import factors
 from stylegan2.critters.examples import EXAMPLES, Example
@@ -40,6 +42,7 @@ def add_command(commands: Any) -> None:
     """Add the command `drags`."""
     parser = commands.add_parser("drags", help=(__doc__ or "").splitlines()[0])
     parser.add_argument("--animals", type=int, default=4, help="random animals of each kind of drag")
+    parser.add_argument("--kinds", nargs="*", default=list(ASKED), choices=list(ASKED))
     parser.add_argument("--settings", nargs="*", default=list(SETTINGS), choices=list(SETTINGS))
     parser.set_defaults(run=run)
 
@@ -47,7 +50,7 @@ def add_command(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print a line for each kind of drag and setting."""
     editor = Editor(open_model("critters"))
-    for kind in EXAMPLES:
+    for kind in (example for example in EXAMPLES if example.factor in arguments.kinds):
         opened = list(_inverted(editor, kind, arguments.animals))
         psnr = [state.inversion_psnr or 0.0 for _, _, state in opened]
         print(f"{kind.name}: {len(opened)} animals, inverted at {min(psnr):.1f} .. {max(psnr):.1f} dB", flush=True)
@@ -57,15 +60,24 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _inverted(editor: Editor, kind: Example, animals: int) -> Iterator[tuple[Example, np.ndarray, EditState]]:
     start, asked = ASKED[kind.factor]
-    for seed in range(animals):
-        values = factors.random(1000 + seed, 1, psi=0.7)[0].tolist()
+    made = 0
+    for seed in itertools.count(1000):
+        if made == animals:
+            return
+        values = factors.random(seed, 1, psi=0.7)[0].tolist()
         look = dict(zip(factors.NAMES, values, strict=True))
         if kind.factor == "mouth open":
             look["yaw"] = 0.7 if seed % 2 else 0.3
         example = dataclasses.replace(kind, start=start, asked=asked, look=look)
         rgb = example.picture()
         picture = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
-        for _ in editor.open(picture, choose_region(picture.shape[:2], editor.generator.image_size)):
+        region = choose_region(picture.shape[:2], editor.generator.image_size)
+        try:
+            region.check_inside([Drag(*ends) for ends in example.drags])
+        except UserError:
+            continue  # an ear that is to grow out of the picture
+        made += 1
+        for _ in editor.open(picture, region):
             pass
         yield example, picture, editor.result().state
 

@@ -97,6 +97,21 @@ def test_the_change_fades_out_where_the_region_is_cut_out_of_the_layer(original:
     assert mask[0, 50] == 255, "its top is the layer's own border"
 
 
+def test_the_colours_of_transparent_pixels_do_not_come_to_light() -> None:
+    """A disc on nothing (with red in its transparent colours) grows: the new rim is the model's grey."""
+    y, x = np.mgrid[:100, :100] + 0.5
+    distance = np.hypot(x - 50, y - 50)
+    picture = np.full((100, 100, 4), 255, np.uint8)
+    picture[..., :3] = np.where(distance < 30, 128, 0)[..., None]
+    picture[..., 0] = np.where(distance < 30, 128, 255)
+    picture[..., 3] = np.where(distance < 45, 255, 0)
+    picture[(distance >= 30) & (distance < 45)] = (0, 0, 0, 255)
+    before, after = (torch.tensor((distance[::2, ::2] < r) - 1.0).float().expand(3, 50, 50) for r in (30, 40))
+    layer, mask = compose(picture, before, after, None, WHOLE, (100, 100))
+    shown = (mask > 0) & (layer[..., 3] > 0)
+    assert (layer[..., 0].astype(int) - layer[..., 1])[shown].max() <= 30
+
+
 def test_alpha_stays_the_layers_own(original: np.ndarray) -> None:
     layer, _ = compose(original, *images(), None, REGION, LAYER_SIZE)
     np.testing.assert_array_equal(layer[..., 3], original[..., 3])
