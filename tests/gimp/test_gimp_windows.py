@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,10 +47,21 @@ class Story:
         """The plug-in's log."""
         return (self.session.home / "backend" / "logs" / "plugin.log").read_text()
 
+    @property
+    def phase(self) -> str:
+        """The phase of the job at work."""
+        before, _, after = self.log.rpartition("job: phase ")
+        return after.split("\n")[0] if before else ""
+
     def look(self, name: str) -> np.ndarray:
         """Keep a screenshot under a name."""
-        self.screens[name] = self.desktop.picture(self.folder / f"{len(self.screens):02} {name}.png")
+        self.screens[name] = self.desktop.picture()
         return self.screens[name]
+
+    def save(self) -> None:
+        """Write all screenshots, in their order, for a look."""
+        for number, (name, screen) in enumerate(self.screens.items()):
+            Image.fromarray(screen).save(self.folder / f"{number:02} {name}.png")
 
     def note(self, name: str) -> None:
         """Keep the state of the image and what an artist sees of it under a name."""
@@ -95,6 +107,7 @@ def story(
             undo(story)
             cancel(story)
             be_refused(story)
+            story.save()
             yield story
         finally:
             session.process.kill()
@@ -110,7 +123,7 @@ def open_picture(desktop: Desktop, session: Session, original: np.ndarray, folde
 
     def see() -> bool:
         desktop.press("1")  # 100 %
-        corner = find_on_screen(desktop.picture(folder / "start.png"), original)
+        corner = find_on_screen(desktop.picture(), original)
         found[:] = [corner] if corner else []
         return bool(corner)
 
@@ -139,15 +152,23 @@ def run(story: Story) -> None:
     wait_for(lambda: "plug-in of Python" in story.log, 20, "the plug-in")
     story.look("dialog")
     story.desktop.press("alt+d")
-    story.wait_for_log("phase invert")
-    story.look("inversion")
-    story.wait_for_log("phase drag")
-    story.look("drag begins")
-    story.look("drag")
-    story.wait_for_log(" done: ")
+    watch(story)
     wait_for(lambda: not story.window(), 20, "the end of the window")
     story.note("result")
     wait_for(lambda: shows(story.look("result"), story, "result"), 20, "the result on the screen")
+
+
+def watch(story: Story) -> None:
+    """Until the job is done, keep the first and the newest screenshot of each of its phases."""
+    deadline = time.monotonic() + 180
+    while " done: " not in story.log:
+        assert time.monotonic() < deadline, "the job is not done after three minutes"
+        phase = story.phase
+        screen = story.desktop.picture()
+        if phase and phase == story.phase:
+            name = f"{phase} newest" if f"{phase} first" in story.screens else f"{phase} first"
+            story.screens[name] = screen
+        time.sleep(0.1)
 
 
 def undo(story: Story) -> None:
@@ -219,11 +240,13 @@ def test_the_menu_and_the_dialog_open(story: Story):
 
 
 def test_the_window_shows_handle_and_target_on_a_preview_that_moves(story: Story):
-    for name in ("inversion", "drag begins", "drag"):
-        assert count(story.screens[name], markers.HANDLE) > 20, name
-        assert count(story.screens[name], markers.TARGET) > 20, name
-    assert not np.array_equal(story.screens["inversion"], story.screens["drag begins"])
-    assert not np.array_equal(story.screens["drag begins"], story.screens["drag"])
+    first, inverted = story.screens["invert first"], story.screens["invert newest"]
+    dragged = story.screens.get("drag newest", story.screens["drag first"])
+    for screen in (first, inverted, dragged):
+        assert count(screen, markers.HANDLE) > 20
+        assert count(screen, markers.TARGET) > 20
+    assert not np.array_equal(first, inverted)
+    assert not np.array_equal(inverted, dragged)
 
 
 def test_the_result_is_a_new_layer_and_is_seen_on_the_screen(story: Story):
