@@ -28,12 +28,13 @@ from stylegan2.critters.examples import EXAMPLES, Example
 SETTINGS: dict[str, dict[str, Any]] = {
     "preset": {},
     "step 0.006": {"step_size": 0.006},
-    "step 0.025": {"step_size": 0.025},
-    "step 0.025, r2 6": {"step_size": 0.025, "r2": 6.0},
+    "step 0.012": {"step_size": 0.012},
+    "step 0.03": {"step_size": 0.03},
+    "r2 4": {"r2": 4.0},
     "r2 12": {"r2": 12.0},
     "W": {"latent_space": "W"},
     "block 32": {"feature_block": 32, "r1": 6.0},
-    "paper": {"step_size": 0.002, "r1": 1.5 * 2, "r2": 4.0},
+    "paper, scaled": {"step_size": 0.002, "r1": 3.0, "r2": 4.0},
 }
 ASKED = {"yaw": (0.4, 0.62), "ear length": (0.3, 0.7), "mouth open": (0.35, 0.95)}
 
