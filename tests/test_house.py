@@ -50,15 +50,11 @@ def test_the_networks_know_nothing_of_the_backend_the_service_or_gimp():
 
 
 def test_the_engine_knows_nothing_of_the_service_or_gimp():
-    assert (
-        offenders("backend/editing", ("backend.server", "gradio", "gradio_client", "gi", "gimp_plugin")) == []
-    )
+    assert offenders("backend/editing", ("backend.server", "gradio", "gradio_client", "gi", "gimp_plugin")) == []
 
 
 def test_the_models_know_nothing_of_the_service_or_gimp():
-    assert (
-        offenders("backend/models", ("backend.server", "gradio", "gradio_client", "gi", "gimp_plugin")) == []
-    )
+    assert offenders("backend/models", ("backend.server", "gradio", "gradio_client", "gi", "gimp_plugin")) == []
 
 
 def test_the_backend_never_reaches_into_the_plug_in():
@@ -95,9 +91,7 @@ def test_no_file_names_a_place_of_the_machine_it_was_written_on():
     assert found == []
 
 
-@pytest.mark.parametrize(
-    "name", ["backend/requirements.txt", "tests/requirements.txt", "gimp_plugin/vendor.lock"]
-)
+@pytest.mark.parametrize("name", ["backend/requirements.txt", "tests/requirements.txt", "gimp_plugin/vendor.lock"])
 def test_every_package_is_pinned_to_one_version(name: str):
     lines = [line.strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines()]
     packages = [line for line in lines if line and not line.startswith(("#", "--hash"))]
@@ -115,8 +109,7 @@ def test_python_files_say_in_their_first_line_what_they_are_for():
     silent = [
         str(file.relative_to(ROOT))
         for file in tracked_files()
-        if file.suffix == ".py"
-        and not (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").strip()
+        if file.suffix == ".py" and not (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").strip()
     ]
     assert silent == []
 
