@@ -105,6 +105,12 @@ def test_every_pin_says_why_it_is_there(name: str):
     assert [line for line in lines if "==" in line and not re.search(r"  # \w+", line)] == []
 
 
+def test_no_two_test_files_share_a_name():
+    """Pytest refuses to collect the second: the test folders are no packages."""
+    names = sorted(file.name for file in tracked_files() if file.match("test_*.py"))
+    assert [name for name, other in zip(names, names[1:], strict=False) if name == other] == []
+
+
 def test_python_files_say_in_their_first_line_what_they_are_for():
     silent = [
         str(file.relative_to(ROOT))
