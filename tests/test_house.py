@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import subprocess
 import sys
@@ -108,7 +109,7 @@ def test_every_pin_says_why_it_is_there(name: str):
 def test_no_two_test_files_share_a_name():
     """Pytest refuses to collect the second: the test folders are no packages."""
     names = sorted(file.name for file in tracked_files() if file.match("test_*.py"))
-    assert [name for name, other in zip(names, names[1:], strict=False) if name == other] == []
+    assert [name for name, other in itertools.pairwise(names) if name == other] == []
 
 
 def test_python_files_say_in_their_first_line_what_they_are_for():
