@@ -202,14 +202,18 @@ def tell(example: Example, outcome: Outcome) -> dict[str, Any]:
 def connection(downloads: Path) -> Iterator[Client]:
     """A client of the running backend, or of one started for this; downloads go to a folder."""
     ready = life.running() or started_backend()
-    yield Client(
-        ready["url"],
-        headers={TOKEN_HEADER: ready["token"]},
-        httpx_kwargs={"trust_env": False, "timeout": 60.0},
-        download_files=str(downloads),
-        analytics_enabled=False,
-        verbose=False,
-    )
+    tempfile.tempdir = str(downloads)  # gradio_client leaves an empty folder there for every file it fetches
+    try:
+        yield Client(
+            ready["url"],
+            headers={TOKEN_HEADER: ready["token"]},
+            httpx_kwargs={"trust_env": False, "timeout": 60.0},
+            download_files=str(downloads),
+            analytics_enabled=False,
+            verbose=False,
+        )
+    finally:
+        tempfile.tempdir = None
 
 
 def started_backend() -> dict[str, Any]:

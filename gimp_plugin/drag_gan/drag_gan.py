@@ -120,6 +120,7 @@ def run(
     """GIMP calls this. Nothing may escape it: GIMP shows the artist nothing of an exception."""
     try:
         with tempfile.TemporaryDirectory(prefix="draggan-", ignore_cleanup_errors=True) as downloads:
+            tempfile.tempdir = downloads  # gradio_client leaves an empty folder there for every file it fetches
             layer = drag(procedure, run_mode, image, drawables, config, Path(downloads))
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
         values.remove(1)
