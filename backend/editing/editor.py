@@ -18,11 +18,11 @@ from backend.editing.edit_state import CodePath, EditState
 from backend.editing.inversion import invert, total_steps
 from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.points import Drag, check_drags
+from backend.editing.preset import LoadedModel
 from backend.editing.region import Region
 from backend.editing.report import DragRecord
 from backend.editing.settings import DragSettings, InversionSettings
 from backend.errors import UserError
-from backend.models import LoadedModel
 
 REMEMBERED = 8  # inversions: codes only, some kilobytes each
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors
@@ -11,9 +10,9 @@ import torch
 
 import stylegan2
 from backend import paths
+from backend.editing.preset import LoadedModel, preset_for
 from backend.errors import UserError
 from backend.models import catalogue
-from backend.models.preset import Preset, preset_for
 from stylegan2.architecture import from_json
 from stylegan2.critters import WEIGHTS
 
@@ -21,15 +20,6 @@ EMBEDDED = "critters"
 """The name of the model that comes with the program."""
 
 FILE_ENDINGS = (".safetensors", ".pkl")
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """A model in memory, what it is called, and the drag constants measured or published for it."""
-
-    name: str
-    model: stylegan2.Model
-    preset: Preset
 
 
 def available() -> list[str]:

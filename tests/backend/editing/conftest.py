@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backend.models import LoadedModel, open_model
+from backend.editing.preset import LoadedModel
+from backend.models import open_model
 
 
 @pytest.fixture(scope="session")

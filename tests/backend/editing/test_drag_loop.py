@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from backend.editing.drag_loop import DragLoop, LoopStep
-from backend.models import LoadedModel
+from backend.editing.preset import LoadedModel
 
 HANDLE = np.array([[64.0, 70.0]])
 

@@ -12,10 +12,10 @@ import torch
 from backend.editing.edit_state import PATH_LENGTH, CodePath, EditState
 from backend.editing.editor import Editor, EditResult
 from backend.editing.points import Drag
+from backend.editing.preset import LoadedModel
 from backend.editing.region import choose_region
 from backend.editing.settings import InversionSettings, with_changes
 from backend.errors import UserError
-from backend.models import LoadedModel
 
 QUICK = InversionSettings(steps=12)
 DRAG = [Drag((150.0, 140.0), (165.0, 140.0))]

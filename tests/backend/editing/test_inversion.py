@@ -10,8 +10,8 @@ import torch
 import stylegan2
 from backend.editing.inversion import Likeness, invert, psnr, total_steps
 from backend.editing.latent_space import LatentSpace
+from backend.editing.preset import LoadedModel
 from backend.editing.settings import InversionSettings
-from backend.models import LoadedModel
 
 QUICK = InversionSettings(steps=36)
 OPAQUE = torch.ones(1, 1, 128, 128)

@@ -10,9 +10,9 @@ import pytest
 
 import stylegan2
 from backend import paths
+from backend.editing.preset import preset_for
 from backend.errors import UserError
 from backend.models import available, catalogue, models, open_model
-from backend.models.preset import preset_for
 from stylegan2.critters import WEIGHTS
 
 

@@ -25,6 +25,15 @@ class Preset:
     inversion: InversionSettings
 
 
+@dataclasses.dataclass(frozen=True)
+class LoadedModel:
+    """A model in memory, what it is called, and the drag constants measured or published for it."""
+
+    name: str
+    model: stylegan2.Model
+    preset: Preset
+
+
 def preset_for(model: stylegan2.Model, catalogue_entry: Mapping[str, Any] | None = None) -> Preset:
     """Return the preset of `model`.
 
