@@ -51,7 +51,8 @@ def test_the_networks_know_nothing_of_the_backend_the_service_or_gimp():
 
 
 def test_the_engine_knows_nothing_of_where_models_come_from_of_the_service_or_gimp():
-    assert offenders("backend/editing", ("backend.models", "backend.server", "gradio", "gradio_client", "gi", "gimp_plugin")) == []
+    above = ("backend.models", "backend.server", "gradio", "gradio_client", "gi", "gimp_plugin")
+    assert offenders("backend/editing", above) == []
 
 
 def test_the_models_know_nothing_of_the_service_or_gimp():
