@@ -32,6 +32,7 @@ class Desktop:
         """A GIMP with its window filling the screen."""
         program = [self._gimp.windowed, "--new-instance", "--no-splash", *map(str, files)]
         session = Session(self._gimp, self._home, program, {"DISPLAY": self.display})
+        self.xdotool("mousemove", "2", str(HEIGHT - 2))  # away from the picture
         window = self.wait_for_window("GIMP|GNU Image Manipulation Program")
         self.xdotool("windowmove", window, "0", "0", "windowsize", window, str(WIDTH), str(HEIGHT))
         return session

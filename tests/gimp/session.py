@@ -100,7 +100,7 @@ class Session:
         variables = {
             "DRAGGAN_TEST_PORT": str(listener.getsockname()[1]),
             "DRAGGAN_HOME": str(home / "backend"),
-            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2"),
+            "OMP_NUM_THREADS": "1",  # beside GIMP, a second thread waits more than it works
             **(env or {}),
         }
         self.home = home
