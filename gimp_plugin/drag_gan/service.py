@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ REFUSED = 2  # the backend's exit code when another one is starting, whose ready
 OTHER_START_SECONDS = 15.0
 SILENCE_SECONDS = 60.0  # the server says something every 15 s even when a job is silent
 OTHER_VERSION = "This plug-in and its backend are of different versions; update both by running install.py."
+FLATPAK_MARK = Path("/.flatpak-info")  # there in every Flatpak sandbox
 NOT_INSTALLED = "The plug-in is not completely installed ({reason}); run install.py again."
 
 # GIMP's bundles point these at their own libraries, which break a Python that is not theirs
@@ -222,6 +224,11 @@ class Backend:
 
     def _start(self) -> subprocess.Popen[bytes]:
         place = self.installation
+        if in_sandbox():
+            raise Problem(
+                "GIMP from Flatpak or Snap cannot start the backend; start it yourself with "
+                f"{shlex.join([place.python, *place.arguments])}, then run the filter again."
+            )
         try:
             place.log_file.parent.mkdir(parents=True, exist_ok=True)
             with open(place.log_file, "ab") as output:
@@ -267,6 +274,11 @@ class Backend:
             f"The backend ended while it was starting (exit code {code}, last words: {last[:200]}); "
             f"see {file}, or run install.py again."
         )
+
+
+def in_sandbox() -> bool:
+    """Whether this GIMP came as a Flatpak or Snap, which may start no program of the machine."""
+    return FLATPAK_MARK.exists() or "SNAP" in os.environ
 
 
 def start_detached(command: list[str], directory: str, output: Any) -> subprocess.Popen[bytes]:

@@ -103,6 +103,19 @@ def test_a_backend_of_another_version_says_to_run_install_py(place: Place):
         place.backend().connect()
 
 
+def test_in_a_sandbox_the_sentence_names_the_command_that_starts_the_backend(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+):
+    mark = place.folder / "flatpak-info"
+    mark.touch()
+    monkeypatch.setattr(service, "FLATPAK_MARK", mark)
+    installation = service.Installation(
+        "/a place/python", ("-m", "backend", "serve"), str(place.folder), place.ready_file, place.log_file, "test"
+    )
+    with pytest.raises(Problem, match=r"start it yourself with '/a place/python' -m backend serve, then run"):
+        service.Backend(installation, place.folder).connect()
+
+
 def test_a_python_that_is_gone_says_to_run_install_py_again(place: Place):
     gone = service.Installation("/no/python", (), str(place.folder), place.ready_file, place.log_file, "test")
     with pytest.raises(Problem, match=r"could not be started .*run install\.py again"):
