@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import NoReturn
 
 from backend.errors import UserError
 
 FAILED, STOPPED = 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence; a page of usage hides it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Called by argparse."""
+        raise UserError(f"{message[0].upper()}{message[1:]}; `{self.prog} --help` tells what can be given.")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         from backend import commands
         from backend.server import commands as server_commands
 
-        parser = argparse.ArgumentParser(prog="python -m backend", description=(__doc__ or "").splitlines()[0])
+        parser = _Parser(prog="python -m backend", description=(__doc__ or "").splitlines()[0])
         subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
         commands.add_commands(subparsers)
         server_commands.add_commands(subparsers)

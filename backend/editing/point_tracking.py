@@ -17,7 +17,7 @@ def track_plain(
     """
     candidates = points[:, None] + square(r2, 1.0, points.device)
     distance = _l1(features, candidates, templates, image_size)
-    return candidates[torch.arange(len(points)), distance.argmin(dim=1)]
+    return candidates[torch.arange(len(points), device=points.device), distance.argmin(dim=1)]
 
 
 def track(

@@ -146,6 +146,18 @@ def test_a_wrong_input_is_one_sentence_and_exit_code_2(
 
 
 @pytest.mark.parametrize(
+    "command", [[], ["frobnicate"], ["drag"], ["drag", "a.png", "--drag", "-o", "b.png"], ["sample", "--seed", "x"]]
+)
+def test_a_command_that_is_not_understood_is_one_sentence_too(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 2
+    said = capsys.readouterr().err.strip()
+    assert "--help` tells what can be given." in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
     ("output", "sentence"),
     [("nowhere/out.png", "does not exist"), ("out.jpeg", "ends in .png"), ("folder.png", "cannot be written")],
 )
