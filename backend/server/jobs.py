@@ -124,7 +124,7 @@ class Workshop:
                 yield _inverting(step, box, preview), NO_FILES
         last = Update(phase="drag")
         for step, preview in pace.of(editor.drag(job.drags, job.mask, settings)):
-            last = _dragging(step, box, preview)
+            last = _dragging(step, job.drags, box, preview)
             yield last, NO_FILES
         pace.check()
         yield last.model_copy(update={"phase": "compose", "message": "Putting the layer together."}), NO_FILES
@@ -276,12 +276,14 @@ def _inverting(step: InversionProgress, box: tuple[int, int, int, int], preview:
     )
 
 
-def _dragging(step: DragStep, box: tuple[int, int, int, int], preview: bool) -> Update:
+def _dragging(step: DragStep, drags: list[Drag], box: tuple[int, int, int, int], preview: bool) -> Update:
+    moved = [index for index, drag in enumerate(drags) if not drag.is_pin]
+    left = max(step.distances[index] for index in moved)
     return Update(
         phase="drag",
         step=step.step,
         steps=step.steps,
-        message=f"{int(step.arrived.sum())} of {len(step.arrived)} points have arrived.",
+        message=f"{int(step.arrived[moved].sum())} of {len(moved)} points have arrived, {left:.0f} pixels to go.",
         points=[(float(x), float(y)) for x, y in step.points],
         targets=[(float(x), float(y)) for x, y in step.targets],
         distances=[float(distance) for distance in step.distances],

@@ -100,3 +100,11 @@ def test_too_little_memory_on_the_card_is_said_so(
     with pytest.raises(UserError, match="too little free memory"):
         list(workshop.drag(request(picture)))
     assert not workshop.busy
+
+
+@pytest.mark.usefixtures("every_step")
+def test_the_message_counts_what_was_to_move_not_the_pins(workshop: Workshop, picture: Path) -> None:
+    drags = [*DRAG, {"handle": [30, 30], "target": [30, 30]}]
+    updates = [update for update, _ in workshop.drag(request(picture, drags=drags))]
+    first = next(update for update in updates if update.phase == "drag")
+    assert first.message == "0 of 1 points have arrived, 12 pixels to go."
