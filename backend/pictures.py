@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,8 +53,13 @@ def check_output(path: Path, ending: str = ".png") -> None:
         )
     if not path.parent.is_dir():
         raise UserError(f"The folder {path.parent} does not exist; make it or choose another.")
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise UserError(f"{path} cannot be written; choose a folder you can write to.")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError
+        with tempfile.TemporaryFile(dir=path.parent):  # only trying tells: permissions say nothing to root
+            pass
+    except OSError:
+        raise UserError(f"{path} cannot be written; choose a folder you can write to.") from None
 
 
 def write(path: Path, pixels: np.ndarray) -> str:

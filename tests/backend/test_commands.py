@@ -171,6 +171,16 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(
     assert time.monotonic() - started < 2, "no inversion was made"
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux has a folder that not even root can write to")
+def test_a_folder_that_cannot_be_written_to_is_found_out_before_the_work(
+    picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = time.monotonic()
+    assert main(["drag", str(picture), "--drag", "60,60:70,60", "-o", "/proc/out.png"]) == 2
+    assert capsys.readouterr().err == "/proc/out.png cannot be written; choose a folder you can write to.\n"
+    assert time.monotonic() - started < 2
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl+C to whole consoles only")
 def test_ctrl_c_stops_at_once_and_writes_nothing(picture: Path, tmp_path: Path) -> None:
     command = [
