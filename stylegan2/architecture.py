@@ -114,6 +114,39 @@ def generator_architecture(
     return GeneratorArchitecture(mapping, img_channels, (4, 4), blocks)
 
 
+def discriminator_architecture(
+    *,
+    img_resolution: int,
+    img_channels: int = 3,
+    channel_base: int = 32768,
+    channel_max: int = 512,
+    conv_clamp: float | None = None,
+    mbstd_group_size: int = 4,
+) -> DiscriminatorArchitecture:
+    """The square architecture in the papers' few numbers, without classes; channels as in the generator."""
+    resolutions = [2**k for k in range(int(math.log2(img_resolution)), 2, -1)]
+    channels = {resolution: min(channel_base // resolution, channel_max) for resolution in (*resolutions, 4)}
+    blocks = tuple(
+        DiscriminatorBlockArchitecture(
+            resolution=resolution,
+            in_channels=channels[resolution],
+            out_channels=channels[resolution // 2],
+            conv_clamp=(conv_clamp,) * (4 if i == 0 else 3),
+        )
+        for i, resolution in enumerate(resolutions)
+    )
+    return DiscriminatorArchitecture(
+        img_channels=img_channels,
+        blocks=blocks,
+        final_size=(4, 4),
+        final_channels=channels[4],
+        final_clamp=conv_clamp,
+        mbstd_group_size=mbstd_group_size,
+        mbstd_num_channels=1,
+        mapping=None,
+    )
+
+
 def to_json(generator: GeneratorArchitecture, discriminator: DiscriminatorArchitecture | None) -> dict[str, Any]:
     """Both networks as data that json.dumps takes."""
     return {

@@ -1,4 +1,4 @@
-"""Command line: `python -m stylegan2.critters render|grid|measure`: pictures of animals, and what the model can do."""
+"""Command line: `python -m stylegan2.critters render|grid|measure|train`: animals, and the model that makes them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stylegan2 import load
-from stylegan2.critters import WEIGHTS, factors, measure, png, renderer
+from stylegan2 import load, png, samples
+from stylegan2.critters import WEIGHTS, factors, measure, renderer
+from stylegan2.critters.train import train
+from stylegan2.errors import ModelError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,8 +23,13 @@ def main(arguments: list[str] | None = None) -> int:
             png.write(_rendered(options), options.output)
         elif options.command == "grid":
             png.write(_grid(options), options.output)
-        else:
+        elif options.command == "measure":
             _tell(options)
+        else:
+            _train(options)
+    except ModelError as error:
+        print(error, file=sys.stderr)
+        return 2
     except (ValueError, KeyError) as error:
         print(error.args[0], file=sys.stderr)
         return 2
@@ -47,6 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     grid.add_argument("--columns", type=int, default=16)
     tell = commands.add_parser("measure", help="compare generated pictures with the rendered ones they stand for")
     tell.add_argument("--count", type=int, default=64, help="how many (64)")
+    training = commands.add_parser("train", help="make the model: render pictures and train on them")
+    training.add_argument(
+        "run", type=Path, metavar="RUN", help="folder for the model, the log, samples and pictures (4 GB)"
+    )
+    training.add_argument("--minutes", type=float, default=60.0, help="stop after so long (60)")
+    training.add_argument("--resume", action="store_true", help="go on with the training in RUN")
     for command in (one, grid, tell):
         command.add_argument("--seed", type=int, default=0)
     for command in (one, grid):
@@ -74,7 +87,7 @@ def _grid(options: argparse.Namespace) -> Tensor:
     _need_one(options.count, "--count")
     _need_one(options.columns, "--columns")
     generator = load(WEIGHTS).generator
-    sheets = [measure.sheet(generator, options.seed, options.count, psi, options.columns) for psi in (0.7, 1.0)]
+    sheets = [samples.sheet(generator, options.seed, options.count, psi, options.columns) for psi in (0.7, 1.0)]
     return torch.cat(sheets, dim=1)
 
 
@@ -89,6 +102,14 @@ def _tell(options: argparse.Namespace) -> None:
             f"10/50/90 % {low:.1f} / {middle:.1f} / {high:.1f} dB, "
             f"gradient energy {found.sharpness:.0%} of the renderer's"
         )
+
+
+def _train(options: argparse.Namespace) -> None:
+    try:
+        done = train(options.run, options.minutes, options.resume)
+    except KeyboardInterrupt:
+        done = False
+    print(f"The model is {options.run / 'model.safetensors'}." + ("" if done else " Go on with --resume."))
 
 
 def _need_one(number: int, name: str) -> None:

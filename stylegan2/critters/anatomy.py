@@ -75,8 +75,9 @@ class Animal:
     eye_x: Tensor  # [N] centre of the eyes, mirrored
     eye_z: Tensor
     eye_radius: Tensor  # [N]
-    upper_lid: Tensor  # [2 sides, 2 (cos, sin), N] of the angle of the lid's edge above the gaze plane
+    upper_lid: Tensor  # [2 (cos, sin), N] of the angle of the lid's edge above the gaze plane
     lower_lid: Tensor
+    lid_slant: Tensor  # [2 (cos, sin), N] of the angle by which the upper lid's edge falls towards the nose
     gaze: Tensor  # [3, N] direction
     nose_z: Tensor  # [N] centre of the nose
     nose_size: Tensor  # [N]
@@ -140,9 +141,9 @@ class _Values:
 def _pose(values: _Values) -> dict[str, Tensor]:
     yaw, pitch, roll = (values.signed(name) for name in ("yaw", "pitch", "roll"))
     return {
-        "head_axes": _rotation(0.66 * yaw, 0.30 * pitch, 0.32 * roll),  # radians: 38, 17 and 18 degrees
+        "head_axes": _rotation(0.66 * yaw, 0.30 * pitch, 0.28 * roll),  # radians: 38, 17 and 16 degrees
         "body_axes": _rotation(0.25 * yaw, 0.04 * pitch, 0.06 * roll),
-        "shift": torch.stack([0.26 * values.signed("x"), 0.17 * values.signed("y") - 0.24]),
+        "shift": torch.stack([0.22 * values.signed("x"), 0.15 * values.signed("y") - 0.24]),
         "scale": values.between("size", 1.02, 1.36),
     }
 
@@ -188,22 +189,16 @@ def _eyes(values: _Values) -> dict[str, Tensor]:
     eye_x = values.between("eye distance", 0.37, 0.48) * (0.5 + 0.5 * face_width)
     on_skull = HEAD_HEIGHT * (1 - (eye_x / face_width) ** 2 - ((EYE_Y - HEAD_Y) / HEAD_HEIGHT) ** 2).sqrt()
     across, up = 0.40 * values.signed("gaze x"), 0.28 * values.signed("gaze y")
-    opened = [_lid_opening(values, side) for side in (RIGHT, LEFT)]
+    opened = 0.25 + 0.75 * (1 - (1 - values("eye openness")) ** 3)
     return {
         "eye_x": eye_x,
         "eye_z": on_skull - 0.36 * radius,  # a third of the radius sunk into the skull
         "eye_radius": radius,
-        "upper_lid": torch.stack([_cos_sin(-0.30 + 1.32 * o) for o in opened]),
-        "lower_lid": torch.stack([_cos_sin(-0.36 - 0.46 * o) for o in opened]),
+        "upper_lid": _cos_sin(-0.30 + 1.32 * opened),
+        "lower_lid": _cos_sin(-0.36 - 0.46 * opened),
+        "lid_slant": _cos_sin(0.36 * values.signed("expression")),
         "gaze": torch.stack([across.sin(), up.sin(), across.cos() * up.cos()]),
     }
-
-
-def _lid_opening(values: _Values, side: int) -> Tensor:
-    """How far an eye is open, 0.08 to 1: openness, less the wink of that side."""
-    wink = values.signed("wink") if side == RIGHT else -values.signed("wink")
-    opened = 1 - (1 - values("eye openness")) ** 3 - ((wink - 0.45) / 0.55).clamp(0, 1)
-    return 0.08 + 0.92 * opened.clamp(0, 1)
 
 
 def _colours(values: _Values) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch import _dynamo as dynamo
 
 from stylegan2.critters.anatomy import EYE_Y, HEAD_HEIGHT, HEAD_Y, LEFT, NOSE_Y, RIGHT, Animal
 
@@ -40,11 +41,25 @@ class Parts:
 
 def parts(head: Tensor, body: Tensor, animal: Animal) -> Parts:
     """Points in the head's axes `[3, P]`, the same points in the body's axes -> their distances."""
+    return _run(head, body, animal)
+
+
+def compile_parts() -> None:
+    """From now on compile `parts`: three times as fast, after half a minute of compiling.
+
+    Where no compiler is found, it stays as it is.
+    """
+    global _run
+    dynamo.config.suppress_errors = True
+    _run = torch.compile(_parts, dynamic=True)
+
+
+def _parts(head: Tensor, body: Tensor, animal: Animal) -> Parts:
     x, y, z = head.unbind(0)
     across = x.abs()
     right = x > 0
     ear, ear_inside, ear_height = _ear(across, y, z, right, animal)
-    eye, lids = _eye(across, y, z, right, animal)
+    eye, lids = _eye(across, y, z, animal)
     smile_y = y - animal.mouth_y - animal.smile * x * x
     mouth = ellipsoid(x, smile_y, z - animal.mouth_z, animal.mouth_width, animal.mouth_height, animal.mouth_depth)
     trunk = body_distance(body)
@@ -62,6 +77,9 @@ def parts(head: Tensor, body: Tensor, animal: Animal) -> Parts:
         ear_height=ear_height,
         body=trunk,
     )
+
+
+_run = _parts
 
 
 def skull_and_snout(head: Tensor, animal: Animal) -> Tensor:
@@ -95,14 +113,16 @@ def _ear(across: Tensor, y: Tensor, z: Tensor, right: Tensor, animal: Animal) ->
     return carve(ear, hollow.clamp(min=-0.09), 0.05), hollow, height
 
 
-def _eye(across: Tensor, y: Tensor, z: Tensor, right: Tensor, animal: Animal) -> tuple[Tensor, Tensor]:
+def _eye(across: Tensor, y: Tensor, z: Tensor, animal: Animal) -> tuple[Tensor, Tensor]:
     """Eyeball, and the two lids: shells around it, cut off by a plane through its centre."""
     out, up, front = across - animal.eye_x, y - EYE_Y, z - animal.eye_z
     distance = _length(out, up, front)
     shell = distance - 1.10 * animal.eye_radius
-    upper_cos, upper_sin = _of_side(animal.upper_lid, right)
-    lower_cos, lower_sin = _of_side(animal.lower_lid, right)
-    upper = carve(shell, upper_cos * up - upper_sin * front, 0.03)
+    upper_cos, upper_sin = animal.upper_lid
+    lower_cos, lower_sin = animal.lower_lid
+    slant_cos, slant_sin = animal.lid_slant
+    slanted = slant_cos * up - slant_sin * out
+    upper = carve(shell, upper_cos * slanted - upper_sin * front, 0.03)
     lower = carve(shell, lower_sin * front - lower_cos * up, 0.03)
     return distance - animal.eye_radius, torch.minimum(upper, lower)
 

@@ -1,4 +1,4 @@
-"""How well the embedded model does what it was trained for, and sheets of its pictures to look at."""
+"""How well the embedded model does what it was trained for."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from torch import Tensor
 from stylegan2.critters import factors as animal_factors
 from stylegan2.critters.renderer import render
 from stylegan2.generator import Generator
-
-BATCH = 16
+from stylegan2.samples import BATCH, latents, to_bytes
 
 
 @dataclass(frozen=True)
@@ -38,34 +37,6 @@ def paired_quality(generator: Generator, seed: int, count: int, spread: float = 
         psnr.append(10 * (255**2 / error).log10())
         energy += torch.stack([_gradient_energy(made), _gradient_energy(meant)])
     return PairedQuality(torch.cat(psnr), float(energy[0] / energy[1]))
-
-
-def latents(seed: int, count: int, z_dim: int) -> Tensor:
-    """Normal numbers `[count, z_dim]`, the same for the same seed."""
-    return torch.randn(count, z_dim, generator=torch.Generator().manual_seed(seed))
-
-
-@torch.no_grad()
-def sheet(generator: Generator, seed: int, count: int, psi: float, columns: int) -> Tensor:
-    """Samples that nobody selected, side by side: uint8 `[3, H, W]`; places without a picture are white."""
-    z = latents(seed, count, generator.z_dim)
-    made = [to_bytes(generator.synthesis(generator.mapping(some, truncation_psi=psi))) for some in z.split(BATCH)]
-    return tiled(torch.cat(made), columns)
-
-
-def tiled(pictures: Tensor, columns: int) -> Tensor:
-    """Pictures uint8 `[N, 3, h, w]` in rows of `columns`, uint8 `[3, H, W]`."""
-    rows = -(-len(pictures) // columns)
-    count, channels, height, width = pictures.shape
-    filled = pictures.new_full((rows * columns, channels, height, width), 255)
-    filled[:count] = pictures
-    grid = filled.view(rows, columns, channels, height, width).permute(2, 0, 3, 1, 4)
-    return grid.reshape(channels, rows * height, columns * width)
-
-
-def to_bytes(images: Tensor) -> Tensor:
-    """The generator's images, nominally -1..1, as uint8."""
-    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def _gradient_energy(pictures: Tensor) -> Tensor:

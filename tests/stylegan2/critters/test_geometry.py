@@ -56,11 +56,16 @@ def test_left_and_right_are_mirrored_when_nothing_is_uneven():
     )
 
 
-def test_a_wink_closes_the_lids_of_one_eye_only():
+def test_a_fierce_look_lowers_the_lids_towards_the_nose_on_both_sides():
     even = torch.full((1, 36), 0.5)
-    winking = animals(factors.changed(even, "wink", 1.0))
-    steady = animals(even)
-    before_eyes = torch.tensor([[0.44, 0.20, 1.13], [-0.44, 0.20, 1.13]]).T
-    shut, open_ = (geometry.parts(before_eyes, before_eyes, animal).fur for animal in (winking, steady))
-    assert shut[0] < open_[0] - 0.02  # the viewer's right
-    assert shut[1] == pytest.approx(open_[1].item(), abs=1e-6)
+    fierce, worried = (animals(factors.changed(even, "expression", value)) for value in (1.0, 0.0))
+    x, y, z = 0.14, 0.20, 1.02  # beside the middle of an eye, above it, before the lids
+    inner_right, outer_right = [0.4250 - x, y, z], [0.4250 + x, y, z]
+    points = torch.tensor([inner_right, outer_right, [-inner_right[0], y, z], [-outer_right[0], y, z]]).T
+    inner, outer, inner_left, outer_left = (
+        geometry.parts(points, points, worried).fur - geometry.parts(points, points, fierce).fur
+    )
+    assert inner > 0.02 > -0.02 > outer
+    assert torch.isclose(inner, inner_left)
+    assert torch.isclose(outer, outer_left)
+

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stylegan2 import load
+from stylegan2 import load, samples
 from stylegan2.critters import WEIGHTS, factors, measure, renderer
 from stylegan2.critters.__main__ import main
 
@@ -26,7 +26,7 @@ def test_other_animals_are_nothing_like_it():
     """What the number means: the picture of another latent is 10 dB worse."""
     generator = load(WEIGHTS).generator
     z = measure.latents(77, 8, generator.z_dim)
-    made = measure.to_bytes(generator.synthesis(generator.mapping(z))).float()
+    made = samples.to_bytes(generator.synthesis(generator.mapping(z))).float()
     others = renderer.render(factors.from_latent(z.roll(1, 0)), 128).float()
     error = (made - others).square().mean((1, 2, 3))
     assert (10 * (255**2 / error).log10()).mean() < 17
@@ -34,7 +34,7 @@ def test_other_animals_are_nothing_like_it():
 
 def test_pictures_are_tiled_row_by_row_and_the_rest_is_white():
     pictures = torch.arange(3, dtype=torch.uint8).view(3, 1, 1, 1).expand(3, 3, 2, 2)
-    grid = measure.tiled(pictures, columns=2)
+    grid = samples.tiled(pictures, columns=2)
     assert grid.shape == (3, 4, 4)
     assert grid[0, ::2, ::2].tolist() == [[0, 1], [2, 255]]
 

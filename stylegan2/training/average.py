@@ -1,0 +1,37 @@
+"""The moving average of a generator's weights, whose pictures are better than those of any single step."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+from ..generator import Generator
+
+
+class MovingAverage:
+    """An exponential moving average over steps of a generator (Karras et al. 2018, appendix)."""
+
+    def __init__(self, generator: Generator, half_life: float) -> None:
+        """`half_life` in steps."""
+        self.generator = copy.deepcopy(generator).eval().requires_grad_(False)
+        self.half_life = half_life
+        self.steps = 0
+
+    @torch.no_grad()
+    def update(self, generator: nn.Module) -> None:
+        """Take in a step; the first ones count more, so that the start is soon forgotten."""
+        self.steps += 1
+        half_life = min(self.half_life, 0.25 * self.steps)
+        keep = 0.5 ** (1 / half_life)
+        averages, values = list(self.generator.parameters()), list(generator.parameters())
+        torch._foreach_lerp_(averages, values, 1 - keep)
+
+
+@torch.no_grad()
+def centre_w(generator: Generator, seed: int = 0, count: int = 10_000) -> None:
+    """Measure the mean of W, which truncation needs."""
+    z = torch.randn(count, generator.z_dim, generator=torch.Generator().manual_seed(seed))
+    device = generator.mapping.w_avg.device
+    generator.mapping.w_avg.copy_(generator.mapping.transform(z.to(device), None).mean(0))
