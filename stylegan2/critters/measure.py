@@ -33,12 +33,17 @@ def paired_quality(generator: Generator, seed: int, count: int, spread: float = 
     for some in z.split(BATCH):
         made = to_bytes(generator.synthesis(generator.mapping(some)))
         meant = render(animal_factors.from_latent(some), *generator.image_size)
-        error = (made.float() - meant.float()).square().mean((1, 2, 3))
-        psnr.append(10 * (255**2 / error).log10())
-        energy += torch.stack([_gradient_energy(made), _gradient_energy(meant)])
+        psnr.append(peak_signal_to_noise(made, meant))
+        energy += torch.stack([gradient_energy(made), gradient_energy(meant)])
     return PairedQuality(torch.cat(psnr), float(energy[0] / energy[1]))
 
 
-def _gradient_energy(pictures: Tensor) -> Tensor:
+def peak_signal_to_noise(pictures: Tensor, others: Tensor) -> Tensor:
+    """PSNR `[N]` in dB of pictures uint8 `[N, 3, H, W]` and others; the peak is 255."""
+    return 10 * (255**2 / (pictures.float() - others.float()).square().mean((1, 2, 3))).log10()
+
+
+def gradient_energy(pictures: Tensor) -> Tensor:
+    """Mean squared difference of neighbouring values, across plus down, of pictures uint8 `[N, 3, H, W]`."""
     values = pictures.float()
     return values.diff(dim=-1).square().mean() + values.diff(dim=-2).square().mean()

@@ -1,10 +1,10 @@
-"""`python -m tests.benchmarks drags|speed`: run one of the measurements."""
+"""`python -m tests.benchmarks drags|speed|detector|model`: run one of the measurements."""
 
 from __future__ import annotations
 
 import argparse
 
-from tests.benchmarks import drags, speed
+from tests.benchmarks import detector_command, drags, model, speed
 
 
 def main() -> None:
@@ -13,6 +13,8 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     drags.add_command(commands)
     speed.add_command(commands)
+    detector_command.add_command(commands)
+    model.add_command(commands)
     arguments = parser.parse_args()
     arguments.run(arguments)
 
