@@ -1,10 +1,10 @@
-"""`python -m tests.benchmarks drags|speed|detector|model`: run one of the measurements."""
+"""`python -m tests.benchmarks drags|inversions|speed|detector|model`: run one of the measurements."""
 
 from __future__ import annotations
 
 import argparse
 
-from tests.benchmarks import detector_command, drags, model, speed
+from tests.benchmarks import detector_command, drags, inversions, model, speed
 
 
 def main() -> None:
@@ -12,6 +12,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True)
     drags.add_command(commands)
+    inversions.add_command(commands)
     speed.add_command(commands)
     detector_command.add_command(commands)
     model.add_command(commands)

@@ -1,112 +1,203 @@
-"""Does the subject go where it was dragged?  Rendered animals, dragged with different constants, measured twice.
+"""Does the subject go where it was dragged?  Animals of the model, or rendered ones, dragged and looked at again.
 
-By the tracker (its rest in model pixels), and without it: the renderer sweeps the one factor that was asked to
-change, and the picture nearest to the result tells its value. Each setting is dragged from the same inversions.
+The landmark detector says where a dragged landmark is afterwards. It knows nothing of the tracker, whose own claim is
+printed beside it.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from backend.editing.compositing import laid_over
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
-from backend.editing.points import Drag
-from backend.editing.region import choose_region
-from backend.errors import UserError
-from backend.models import open_model
-from stylegan2.critters import factors
-from stylegan2.critters.examples import EXAMPLES, Example
+from backend.editing.pixels import digest
+from backend.editing.region import Region
+from backend.editing.settings import with_changes
+from backend.models import EMBEDDED, open_model
+from stylegan2.critters.renderer import render
+from stylegan2.samples import to_bytes
+from tests.benchmarks.detector import load_detector
+from tests.benchmarks.drag_sheet import sheet
+from tests.benchmarks.scenes import (
+    ARRIVED_SHARE,
+    ARRIVED_WIDTH,
+    PSI,
+    Outcome,
+    Picture,
+    Scene,
+    looks_changed,
+    rest_of,
+    scenes,
+    truncated_factors,
+)
 
+PRESET = "preset"
 SETTINGS: dict[str, dict[str, Any]] = {
-    "preset": {},
-    "step 0.006": {"step_size": 0.006},
+    PRESET: {},
     "step 0.012": {"step_size": 0.012},
+    "step 0.02": {"step_size": 0.02},
     "step 0.03": {"step_size": 0.03},
+    "block 64": {"feature_block": 64, "r1": 6.0},
+    "block 128": {"feature_block": 128, "r1": 3.0},
+    "r1 6": {"r1": 6.0},
+    "r1 12": {"r1": 12.0},
     "r2 4": {"r2": 4.0},
     "r2 12": {"r2": 12.0},
+    "layers 4": {"layers": 4},
+    "layers 8": {"layers": 8},
     "W": {"latent_space": "W"},
-    "block 32": {"feature_block": 32, "r1": 6.0},
-    "paper's step": {"step_size": 0.002, "r1": 3.0, "r2": 4.0},
 }
-ASKED = {"yaw": (0.4, 0.62), "ear length": (0.3, 0.7), "mouth open": (0.35, 0.95)}
 
 
 def add_command(commands: Any) -> None:
-    """Add the command `drags`."""
+    """Add the command `drags`, which has three of its own."""
     parser = commands.add_parser("drags", help=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--animals", type=int, default=4, help="random animals of each kind of drag")
-    parser.add_argument(
-        "--first-seed", type=int, default=1000, help="the preset was chosen on 1000 to 1003: measure it on others"
-    )
-    parser.add_argument("--kinds", nargs="*", default=list(ASKED), choices=list(ASKED))
-    parser.add_argument("--settings", nargs="*", default=list(SETTINGS), choices=list(SETTINGS))
-    parser.set_defaults(run=run)
+    actions = parser.add_subparsers(required=True)
+    drawn = actions.add_parser("sheet", help="12 drags of samples, before and after, in one picture; none is selected")
+    drawn.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png")
+    many = actions.add_parser("many", help="many drags of samples, in numbers")
+    inverted = actions.add_parser("inverted", help="drags of rendered pictures that the model never saw, inverted")
+    for action, count in ((drawn, 12), (many, 100), (inverted, 14)):
+        action.add_argument("--model", default=EMBEDDED, metavar="FILE", help="the model (the embedded one)")
+        action.add_argument(
+            "--seed", type=int, default=2000, help="the first one; the preset was chosen on 1000 to 1099 (2000)"
+        )
+        action.set_defaults(run=run, inverted=action is inverted, count=count, settings=[PRESET], output=None)
+    for action in (many, inverted):
+        action.add_argument("--count", type=int, help="drags for each of the settings")
+        action.add_argument("--settings", nargs="*", choices=list(SETTINGS), help="constants to compare")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a line for each kind of drag and setting."""
-    editor = Editor(open_model("critters"))
-    for kind in (example for example in EXAMPLES if example.factor in arguments.kinds):
-        opened = list(_inverted(editor, kind, arguments.animals, arguments.first_seed))
-        psnr = [state.inversion_psnr or 0.0 for _, _, state in opened]
-        print(f"{kind.name}: {len(opened)} animals, inverted at {min(psnr):.1f} .. {max(psnr):.1f} dB", flush=True)
-        for name in arguments.settings:
-            _drag_all(editor, opened, name)
+    """Print a line for each drag, and what they come to for each of the settings."""
+    torch.set_num_threads(1)  # more than one gain little on a picture this small
+    bench = Bench(Editor(open_model(arguments.model)), inverted=arguments.inverted)
+    opened = list(bench.open(arguments.count, arguments.seed))
+    print(f"skipped, because it can't be asked: {'; '.join(bench.skipped) or 'nothing'}")
+    print(f"arrived: at most {ARRIVED_SHARE:.0%} of the way left, or {ARRIVED_WIDTH:.0%} of the picture's width")
+    for name in arguments.settings:
+        print(f"\n{name} {SETTINGS[name] or ''}")
+        outcomes = []
+        for scene, state in opened:
+            outcomes.append(bench.drag(scene, state, SETTINGS[name]))
+            print(line(outcomes[-1]), flush=True)
+        print(summary(outcomes), flush=True)
+        if arguments.output:
+            sheet(outcomes).save(arguments.output)
+            print(f"written to {arguments.output}")
 
 
-def _inverted(
-    editor: Editor, kind: Example, animals: int, first_seed: int
-) -> Iterator[tuple[Example, np.ndarray, EditState]]:
-    start, asked = ASKED[kind.factor]
-    made = 0
-    for seed in itertools.count(first_seed):
-        if made == animals:
-            return
-        values = factors.random(seed, 1, psi=0.7)[0].tolist()
-        look = dict(zip(factors.NAMES, values, strict=True))
-        example = dataclasses.replace(kind, start=start, asked=asked, look=look)
-        rgb = example.picture()
-        picture = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
-        region = choose_region(picture.shape[:2], editor.generator.image_size)
-        try:
-            region.check_inside([Drag(*ends) for ends in example.drags])
-        except UserError:
-            continue  # an ear that is to grow out of the picture
-        made += 1
-        for _ in editor.open(picture, region):
-            pass
-        yield example, picture, editor.result().state
+class Bench:
+    """Makes scenes of the model's own samples, or of rendered pictures that it has to invert, and drags in them."""
 
+    def __init__(self, editor: Editor, inverted: bool) -> None:
+        self.editor, self.inverted = editor, inverted
+        self.detector = load_detector()
+        self.skipped: list[str] = []
 
-def _drag_all(editor: Editor, opened: list[tuple[Example, np.ndarray, EditState]], name: str) -> None:
-    settings = dataclasses.replace(editor.loaded.preset.drag, **SETTINGS[name])
-    arrived, rest, shares, steps, seconds = 0, [], [], [], 0.0
-    for example, picture, state in opened:
-        editor.open_state(state, picture)
-        drags = [Drag(*ends) for ends in example.drags]
-        pins = [Drag.pin(point) for point in example.pins]
+    def open(self, count: int, first_seed: int) -> Iterator[tuple[Scene, EditState]]:
+        """`count` scenes, and the edits to drag in."""
+        show = self._rendered if self.inverted else self._sampled
+        z_dim = self.editor.generator.z_dim
+        for scene in scenes(count, first_seed, z_dim, show, self.detector.find, self.skipped):
+            yield scene, self._inversion(scene) if self.inverted else self._sample(scene)
+
+    def drag(self, scene: Scene, state: EditState, changes: dict[str, Any]) -> Outcome:
+        """Drag with the model's preset, some of it changed, and look where everything is then."""
+        picture = opaque(scene.before)
+        self.editor.open_state(state, picture)
         started = time.perf_counter()
-        *_, step = editor.drag([*drags, *pins], example.mask(), settings)
-        seconds += time.perf_counter() - started
-        result = editor.result()
-        shown = example.achieved(laid_over(picture, result.layer, result.mask, result.offset)[..., :3]).value
-        scale = float(np.mean(result.state.region.scale))
-        rest.append(float(step.distances[: len(drags)].max()) / scale)
-        arrived += rest[-1] <= 2.0
-        shares.append((shown - example.start) / (example.asked - example.start))
-        steps.append(step.step)
-    done = " ".join(f"{share:5.2f}" for share in shares)
-    print(
-        f"  {name:17} tracker {arrived}/{len(opened)} (rest {np.mean(rest):4.1f} px)   shown/asked {done}   "
-        f"half way {sum(share >= 0.5 for share in shares)}/{len(shares)}   "
-        f"{np.mean(steps):4.0f} steps {seconds / len(opened):4.1f} s",
-        flush=True,
+        settings = with_changes(self.editor.loaded.preset.drag, changes)
+        *_, last = self.editor.drag([*scene.drags, *scene.pins], None, settings)
+        seconds = time.perf_counter() - started
+        result = self.editor.result()
+        after = laid_over(picture, result.layer, result.mask, result.offset)[..., :3]
+        return Outcome(
+            scene,
+            after,
+            rest_of(scene, after, self.detector.find),
+            tracker=float(last.distances[: len(scene.drags)].sum() / scene.starts.sum()),
+            changed=looks_changed(self.detector, scene.before, after),
+            steps=last.step,
+            seconds=seconds,
+            psnr=state.inversion_psnr,
+        )
+
+    def _sampled(self, z: Tensor) -> Picture:
+        with torch.no_grad():
+            w_plus = self.editor.model.generator.mapping(z, truncation_psi=PSI)
+            return to_bytes(self.editor.model.generator.synthesis(w_plus))[0].permute(1, 2, 0).contiguous().numpy()
+
+    def _rendered(self, z: Tensor) -> Picture:
+        pictures = render(truncated_factors(z), *self.editor.generator.image_size)
+        return pictures[0].permute(1, 2, 0).contiguous().numpy()
+
+    def _sample(self, scene: Scene) -> EditState:
+        picture = opaque(scene.before)
+        with torch.no_grad():
+            w_plus = self.editor.model.generator.mapping(scene.z, truncation_psi=PSI)
+        return EditState(
+            self.editor.loaded.name,
+            self.editor.model.sha256,
+            digest(picture),
+            whole(picture),
+            *(w_plus, w_plus, w_plus),
+        )
+
+    def _inversion(self, scene: Scene) -> EditState:
+        picture = opaque(scene.before)
+        for _ in self.editor.open(picture, whole(picture)):
+            pass
+        return self.editor.result().state
+
+
+def opaque(picture: Picture) -> np.ndarray:
+    """A picture uint8 `[H, W, 3]` as a layer, `[H, W, 4]`."""
+    return np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
+
+
+def whole(picture: np.ndarray) -> Region:
+    """The region of a picture `[H, W, C]` that has the size of the model's image."""
+    height, width = picture.shape[:2]
+    return Region(0, 0, width, height, (height, width))
+
+
+def line(outcome: Outcome) -> str:
+    """One drag in words."""
+    scene, rest = outcome.scene, outcome.rest
+    ways = "  ".join(f"{left:4.1f} of {way:4.1f} px" for left, way in zip(rest.rests, rest.starts, strict=True))
+    inverted = "" if outcome.psnr is None else f"   inverted at {outcome.psnr:.1f} dB"
+    return (
+        f"  {scene.seed} {scene.kind.name:23} {'arrived' if rest.arrived else 'NOT    '}  left {rest.share:4.0%} "
+        f"({ways})   tracker {outcome.tracker:4.0%}   looks {outcome.changed:.3f}   {outcome.steps:3} steps "
+        f"{outcome.seconds:4.1f} s{inverted}"
+    )
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """What the drags come to: each kind, and all of them."""
+    kinds = dict.fromkeys(outcome.scene.kind.name for outcome in outcomes)
+    each = {name: [outcome for outcome in outcomes if outcome.scene.kind.name == name] for name in kinds}
+    return "\n".join(f"  {name:23} {_numbers(some)}" for name, some in {**each, "all": outcomes}.items())
+
+
+def _numbers(outcomes: Sequence[Outcome]) -> str:
+    left = [outcome.rest.share for outcome in outcomes]
+    claimed = [outcome.tracker for outcome in outcomes]
+    arrived = sum(outcome.rest.arrived for outcome in outcomes)
+    return (
+        f"arrived {arrived:3} of {len(outcomes):3}   left, detector: mean {np.mean(left):4.0%} median "
+        f"{np.median(left):4.0%}   tracker: mean {np.mean(claimed):4.0%} median {np.median(claimed):4.0%}   "
+        f"looks {np.mean([outcome.changed for outcome in outcomes]):.3f}   "
+        f"{np.mean([outcome.steps for outcome in outcomes]):3.0f} steps "
+        f"{np.mean([outcome.seconds for outcome in outcomes]):4.1f} s"
     )
