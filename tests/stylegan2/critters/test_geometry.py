@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stylegan2.critters import factors, geometry
-from stylegan2.critters.anatomy import animals
+from stylegan2.critters.anatomy import EYE_Y, animals
 
 
 def points(*rows: tuple[float, float, float]) -> tuple[Tensor, Tensor, Tensor]:
@@ -59,12 +59,12 @@ def test_left_and_right_are_mirrored_when_nothing_is_uneven():
 def test_a_fierce_look_lowers_the_lids_towards_the_nose_on_both_sides():
     even = torch.full((1, 36), 0.5)
     fierce, worried = (animals(factors.changed(even, "expression", value)) for value in (1.0, 0.0))
-    x, y, z = 0.14, 0.20, 1.02  # beside the middle of an eye, above it, before the lids
-    inner_right, outer_right = [0.4250 - x, y, z], [0.4250 + x, y, z]
-    points = torch.tensor([inner_right, outer_right, [-inner_right[0], y, z], [-outer_right[0], y, z]]).T
-    inner, outer, inner_left, outer_left = (
-        geometry.parts(points, points, worried).fur - geometry.parts(points, points, fierce).fur
-    )
+    eye_x, eye_z, radius = float(fierce.eye_x), float(fierce.eye_z), 1.1 * float(fierce.eye_radius)
+    out, up = 0.45 * radius, 0.66 * radius  # on the lids' sphere, just below the edge of a level lid
+    y, z = EYE_Y + up, eye_z + (radius**2 - out**2 - up**2) ** 0.5
+    points = torch.tensor([[side * (eye_x + o), y, z] for side in (1, -1) for o in (-out, out)]).T
+    covered = geometry.parts(points, points, worried).fur - geometry.parts(points, points, fierce).fur
+    inner, outer, inner_left, outer_left = covered
     assert inner > 0.02 > -0.02 > outer
     assert torch.isclose(inner, inner_left)
     assert torch.isclose(outer, outer_left)
