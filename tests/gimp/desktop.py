@@ -12,6 +12,9 @@ from gimp_root import CLONE, Gimp
 from session import Session, wait_for
 
 WIDTH, HEIGHT = 1280, 960
+GIMP_TITLE = "GIMP$|GNU Image Manipulation Program"
+BORDER = 6  # pixels beside a picture's edge, where GIMP draws the layer's outline
+ALMOST_ALL = 0.99  # of a picture's pixels: a path, its anchors and the pointer are drawn over it
 
 
 class Desktop:
@@ -24,7 +27,7 @@ class Desktop:
             screen = ["-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp", "-fbdir", str(home)]
             self._server = gimp.popen(["Xvfb", "-displayfd", "1", *screen], home, log=output)
         # the number stands on a line of its own, among warnings about keyboards
-        found = wait_for(lambda: re.search(r"^(\d+)\n", number.read_text(), re.MULTILINE), 30, "the screen")
+        found = wait_for(lambda: re.search(r"^(\d+)\n", number.read_text(), re.MULTILINE), "the screen")
         self.display = f":{found[1]}"
         self._manager = gimp.popen(["openbox"], home, env={"DISPLAY": self.display})
 
@@ -33,8 +36,13 @@ class Desktop:
         program = [self._gimp.windowed, "--new-instance", "--no-splash", *map(str, files)]
         session = Session(self._gimp, self._home, program, {"DISPLAY": self.display})
         self.xdotool("mousemove", "2", str(HEIGHT - 2))  # away from the picture
-        window = self.wait_for_window("GIMP|GNU Image Manipulation Program")
-        self.xdotool("windowmove", window, "0", "0", "windowsize", window, str(WIDTH), str(HEIGHT))
+        self.wait_for_window(GIMP_TITLE)
+        self.xdotool("getactivewindow", "windowmove", "0", "0", "windowsize", str(WIDTH), str(HEIGHT))
+
+        def size() -> str:
+            return self.xdotool("getactivewindow", "getwindowgeometry")
+
+        wait_for(lambda: f"{WIDTH}x{HEIGHT}" in size(), "GIMP's window at its size", instead=size)
         return session
 
     def xdotool(self, *arguments: str) -> str:
@@ -43,10 +51,18 @@ class Desktop:
         env = self._gimp.environment(self._home, {"DISPLAY": self.display})
         return subprocess.run(command, env=env, cwd="/", capture_output=True, text=True).stdout.strip()
 
-    def wait_for_window(self, name: str, seconds: float = 60) -> str:
-        """The id of the newest visible window whose title matches; waits until there is one."""
-        search = ("search", "--onlyvisible", "--name", name)
-        return wait_for(lambda: self.xdotool(*search), seconds, f"a window {name!r}").split()[-1]
+    def wait_for_window(self, name: str) -> None:
+        """Wait until a window whose title matches has the keyboard: keys pressed before go elsewhere."""
+
+        def here() -> bool:
+            return bool(re.search(name, self.xdotool("getactivewindow", "getwindowname")))
+
+        wait_for(here, f"the keyboard at a window {name!r}", instead=self.windows)
+
+    def windows(self) -> str:
+        """A sentence on what windows there are, for messages."""
+        titles = self.xdotool("search", "--onlyvisible", "--name", ".", "getwindowname", "%@").splitlines()
+        return f"the keyboard is at {self.xdotool('getactivewindow', 'getwindowname')!r} of the windows {titles}"
 
     def click(self, x: float, y: float, *keys: str) -> None:
         """Click with the left button, with keys such as "shift" held."""
@@ -75,14 +91,29 @@ class Desktop:
 
 
 def find_on_screen(screen: np.ndarray, picture: np.ndarray) -> tuple[int, int] | None:
-    """Where the picture (uint8 [h, w, 3]) is shown pixel for pixel: (x, y) of its top left corner, or None.
+    """Where the whole picture (uint8 [h, w, 3]) is shown pixel for pixel: (x, y) of its top left corner, or None.
 
-    Only the middle half of its middle row is looked for: the border of the layer is drawn over its edges.
+    A picture of which a part is cut off or covered is not found: GIMP has not yet put it where it will stay.
     """
-    row, left = picture.shape[0] // 2, picture.shape[1] // 4
-    wanted = picture[row, left : 3 * left].tobytes()
-    for y in range(screen.shape[0]):
-        at = screen[y].tobytes().find(wanted)
-        if at >= 0 and at % 3 == 0:
-            return at // 3 - left, y - row
+    height, left = picture.shape[0], picture.shape[1] // 4
+    for row in (height // 4, height // 2, 3 * height // 4):  # one may have a path drawn over it
+        wanted = picture[row, left : 3 * left].tobytes()
+        for y in range(screen.shape[0]):
+            at = screen[y].tobytes().find(wanted)
+            if at >= 0 and at % 3 == 0:
+                corner = at // 3 - left, y - row
+                if likeness(screen, picture, corner) > ALMOST_ALL:
+                    return corner
     return None
+
+
+def likeness(screen: np.ndarray, picture: np.ndarray, corner: tuple[int, int]) -> float:
+    """The share of the picture's pixels, without its border, that the screen shows at this corner."""
+    (x, y), (height, width) = corner, picture.shape[:2]
+    if min(x, y) < 0:
+        return 0.0
+    seen = screen[y : y + height, x : x + width]
+    if seen.shape != picture.shape:
+        return 0.0
+    inner = np.s_[BORDER:-BORDER, BORDER:-BORDER]
+    return float((seen[inner] == picture[inner]).all(axis=2).mean())

@@ -21,8 +21,9 @@ from gimp_root import CLONE, Gimp
 from gimp_plugin import placement
 
 INSIDE = Path(__file__).with_name("inside.py")
-START_SECONDS = 120.0
-ANSWER_SECONDS = 240.0
+START_SECONDS = 600.0
+ANSWER_SECONDS = 600.0
+LIMIT_SECONDS = 300.0  # a limit, not a duration: most of what is waited for takes a second where nothing else runs
 KILL = "SIGKILL"  # a name: Windows, where this is never run, has no such signal
 GIMPRC = """(color-profile-policy keep)
 (show-welcome-dialog no)
@@ -159,9 +160,9 @@ def to_array(pixels: list[Any]) -> np.ndarray:
     return np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, -1)
 
 
-def plugin_process(session: Session, seconds: float = 30) -> int:
+def plugin_process(session: Session) -> int:
     """Process id of the plug-in that is at work in this session's GIMP."""
-    return wait_for(lambda: _plugin_process(session.home), seconds, "the plug-in's process")
+    return wait_for(lambda: _plugin_process(session.home), "the plug-in's process")
 
 
 def _plugin_process(home: Path) -> int | None:
@@ -176,15 +177,17 @@ def _plugin_process(home: Path) -> int | None:
     return None
 
 
-def wait_for(look: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Look until there is something, and return it."""
+def wait_for(
+    look: Callable[[], Any], what: str, seconds: float = LIMIT_SECONDS, instead: Callable[[], str] | None = None
+) -> Any:
+    """Look until there is something, and return it; `instead` tells what there was when nothing came."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = look()
         if found:
             return found
         time.sleep(0.02)
-    raise AssertionError(f"{what} did not come within {seconds:.0f} seconds")
+    raise AssertionError(f"{what} did not come within {seconds:.0f} seconds{f'; {instead()}' if instead else ''}")
 
 
 def stop_backend(folder: Path) -> None:

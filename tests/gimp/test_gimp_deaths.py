@@ -23,7 +23,7 @@ LONG: dict[str, dict[str, int]] = {
     "drag": {"inversion_steps": 2, "steps": 2000},
 }
 QUICK = {"inversion_steps": 2, "steps": 2}
-STEP_SECONDS = 5.0  # far more than a step takes, far less than the rest of the job
+STEP_SECONDS = 15.0  # far more than a step takes, on a busy machine too; far less than the rest of the job
 
 
 @pytest.fixture(params=MOMENTS)
@@ -41,7 +41,7 @@ def moment(request: pytest.FixtureRequest, console: Session, image: int, head: E
     seen = len(log.read_text())
     console.send("drag", image, model=str(model), **LONG[name])
     process = plugin_process(console)
-    wait_for(lambda: f"{process} INFO draggan.job: phase {name}\n" in log.read_text()[seen:], 60, f"the phase {name}")
+    wait_for(lambda: f"{process} INFO draggan.job: phase {name}\n" in log.read_text()[seen:], f"the phase {name}")
     return {"name": name, "image": image, "state": state, "process": process, "log": log, "seen": seen}
 
 
@@ -66,7 +66,7 @@ def test_when_the_plug_in_is_killed_its_job_ends_within_a_step(console: Session,
     killed = kill(moment["process"])
     assert console.receive()["status"] == "error"
     assert last_phase(moment) == moment["name"]
-    wait_for(lambda: backend_log.read_text().count(" ends after ") > ended, STEP_SECONDS, "the end of the job")
+    wait_for(lambda: backend_log.read_text().count(" ends after ") > ended, "the end of the job", STEP_SECONDS)
     print(f"{moment['name']}: the job ended {time.monotonic() - killed:.2f} s after the plug-in")
     assert console.state(moment["image"]) == moment["state"]
     works(console, moment["image"])
