@@ -56,6 +56,7 @@ class DragLoop:
         self.points = self._tensor(handles)
         self.goals = [self._tensor(goal) for goal in goals]
         self.next_goal = [0] * len(self.goals)
+        self.way_starts = self.points.clone()
         pinned = [
             len(goal) == 1 and np.array_equal(goal[0], handle) for handle, goal in zip(handles, goals, strict=True)
         ]
@@ -78,7 +79,7 @@ class DragLoop:
         for step in range(self.settings.max_steps + 1):
             features = self._features()
             if step:
-                self.points = track(features.detach(), self.points, self.templates, self.settings.r2, self.image_size)
+                self.points = self._track(features.detach())
             distances = self._update_goals(features.detach())
             remaining = float(distances[~self.pinned].sum())
             if remaining < best - NEARER:
@@ -109,6 +110,10 @@ class DragLoop:
     def _targets(self) -> torch.Tensor:
         return torch.stack([goal[index] for goal, index in zip(self.goals, self.next_goal, strict=True)])
 
+    def _track(self, features: torch.Tensor) -> torch.Tensor:
+        ways = torch.stack([self.way_starts, self._targets()], dim=1)
+        return track(features, self.points, self.templates, self.settings.r2, self.image_size, ways)
+
     def _loss(self, features: torch.Tensor) -> torch.Tensor:
         loss = self.supervision.keep(features)
         moving = ~self.held
@@ -124,6 +129,7 @@ class DragLoop:
         distances = []
         for handle, goal in enumerate(self.goals):
             while self.next_goal[handle] < len(goal) - 1 and self._left(handle) <= self.stop_radius:
+                self.way_starts[handle] = goal[self.next_goal[handle]]
                 self.next_goal[handle] += 1
             ahead = goal[self.next_goal[handle] :]
             distances.append(self._left(handle) + (ahead[1:] - ahead[:-1]).norm(dim=-1).sum())

@@ -6,6 +6,8 @@ import torch
 
 from backend.editing.feature_map import sample, square
 
+WAY_WIDTH = 0.25  # of a way's length: so far beside it, a place counts as 1.4 times as unlike the handle as it is
+
 
 def track_plain(
     features: torch.Tensor, points: torch.Tensor, templates: torch.Tensor, r2: float, image_size: tuple[int, int]
@@ -21,19 +23,32 @@ def track_plain(
 
 
 def track(
-    features: torch.Tensor, points: torch.Tensor, templates: torch.Tensor, r2: float, image_size: tuple[int, int]
+    features: torch.Tensor,
+    points: torch.Tensor,
+    templates: torch.Tensor,
+    r2: float,
+    image_size: tuple[int, int],
+    ways: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Eq. 2 to a fraction of a pixel: argmin on a grid of half a texel, then a paraboloid through its neighbours.
 
     Arguments and result as for `track_plain`; whole-pixel steps lose the sub-pixel motion of a single drag step.
     Points stay inside the image.
+
+    ways: [N, 2, 2], from where to where each handle is on its way, or None.  All along an edge (a lip, an outline)
+    places look nearly the same, and by Eq. 2 alone a handle there slides off sideways; so the farther beside its way
+    a place is, the better it has to look. A way without length, a pin's, leaves its handle free.
     """
     height, width = image_size
     spacing = 0.5 * height / features.shape[2]
     offsets = square(r2, spacing, points.device)
     side = round(len(offsets) ** 0.5)
+    candidates = points[:, None] + offsets
     # Around its minimum an L1 distance is a cone; squared it is the parabola that the fit expects.
-    distance = _l1(features, points[:, None] + offsets, templates, image_size).square().reshape(-1, side, side)
+    distance = _l1(features, candidates, templates, image_size).square()
+    if ways is not None:
+        distance = distance * (1 + _beside(candidates, ways, r2).square())
+    distance = distance.reshape(-1, side, side)
     flat = distance.flatten(1).argmin(dim=1)
     row, column = flat // side, flat % side
     cell = torch.stack([column, row], dim=-1) + _vertex(distance, row, column)
@@ -46,6 +61,16 @@ def _l1(
 ) -> torch.Tensor:
     """L1 distance [N, Q] of the features at `candidates` [N, Q, 2] to each point's template."""
     return (sample(features, candidates, image_size) - templates[:, None]).abs().sum(dim=-1)
+
+
+def _beside(candidates: torch.Tensor, ways: torch.Tensor, r2: float) -> torch.Tensor:
+    """How far `candidates` [N, Q, 2] are beside the straight `ways` [N, 2, 2]: [N, Q], in WAY_WIDTH or r2 if wider."""
+    start, end = ways.unbind(dim=1)
+    length = (end - start).norm(dim=-1, keepdim=True)
+    direction = (end - start) / length.clamp(min=1e-6)
+    offset = candidates - start[:, None]
+    beside = offset[..., 0] * direction[:, 1:] - offset[..., 1] * direction[:, :1]
+    return beside / (WAY_WIDTH * length).clamp(min=r2)
 
 
 def _vertex(surface: torch.Tensor, row: torch.Tensor, column: torch.Tensor) -> torch.Tensor:

@@ -60,6 +60,15 @@ def test_way_points_are_reached_in_order(critters: LoadedModel, w_plus: torch.Te
     assert steps[-1].arrived.all()
 
 
+def test_after_a_way_point_the_way_goes_on_from_there(critters: LoadedModel, w_plus: torch.Tensor) -> None:
+    goals = [np.array([[64.0, 65.0], [69.0, 65.0]])]
+    loop = DragLoop(critters.model.generator, w_plus, HANDLE, goals, None, critters.preset.drag)
+    assert loop.way_starts.tolist() == HANDLE.tolist()
+    loop.points = torch.tensor([[64.0, 65.5]])
+    next(iter(loop))
+    assert loop.way_starts.tolist() == [[64.0, 65.0]]
+
+
 def test_a_pinned_point_stays_nearer_than_it_would_without_a_pin(critters: LoadedModel, w_plus: torch.Tensor) -> None:
     pin = [[40.0, 52.0]]
     goals = [[[74.0, 70.0]]]

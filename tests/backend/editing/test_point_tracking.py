@@ -55,6 +55,37 @@ def test_a_flat_map_leaves_finite_points() -> None:
     assert track(flat, POINTS, flat[0, :, :2, 0].T, 6, SIZE).isfinite().all()
 
 
+def edge(dy: float, drift: float) -> torch.Tensor:
+    """A horizontal edge that moved down by dy image pixels.  Along it the map hardly changes: it `drift`s sideways."""
+    centres = (torch.arange(32) + 0.5) * 2
+    y, x = torch.meshgrid(centres - dy, centres - drift, indexing="ij")
+    other_light = torch.full_like(x, 0.025 * drift)
+    return torch.stack([torch.tanh((y - 32) / 4), torch.sin(y / 9), 0.003 * x, other_light])[None]
+
+
+def test_a_point_of_an_edge_keeps_to_its_way() -> None:
+    handle, target = torch.tensor([[30.0, 32.0]]), torch.tensor([[30.0, 48.0]])
+    templates = sample(edge(0, 0), handle, SIZE)
+    free = track(edge(3, 4), handle, templates, 6, SIZE)
+    held = track(edge(3, 4), handle, templates, 6, SIZE, ways=torch.stack([handle, target], dim=1))
+    assert free[0].tolist() == pytest.approx([34, 35], abs=0.5)
+    assert held[0].tolist() == pytest.approx([30, 35], abs=1.5)
+
+
+def test_a_point_that_clearly_left_its_way_is_followed() -> None:
+    templates = sample(texture(0, 0), POINTS, SIZE)
+    ways = torch.stack([POINTS, POINTS + torch.tensor([0.0, 16.0])], dim=1)
+    found = track(texture(3, 1), POINTS, templates, 6, SIZE, ways)
+    assert (found - POINTS - torch.tensor([3.0, 1.0])).abs().max() < 0.25
+
+
+def test_the_way_of_a_pin_leaves_it_free() -> None:
+    templates = sample(texture(0, 0), POINTS, SIZE)
+    free = track(texture(2, -1), POINTS, templates, 6, SIZE)
+    pinned = track(texture(2, -1), POINTS, templates, 6, SIZE, ways=torch.stack([POINTS, POINTS], dim=1))
+    torch.testing.assert_close(pinned, free)
+
+
 def test_points_stay_inside_the_image() -> None:
     edge = torch.tensor([[0.5, 0.5], [63.5, 63.5]])
     templates = sample(texture(0, 0), edge, SIZE)
