@@ -44,7 +44,7 @@ def cell(outcome: Outcome) -> Image.Image:
     before, after, asked = (Image.fromarray(picture) for picture in (scene.before, outcome.after, scene.asked))
     scale = SIDE / before.width
     before = before.resize((SIDE, round(before.height * scale)), Image.Resampling.LANCZOS)
-    result.paste(_with_arrows(before, (*scene.drags, *scene.pins), scale), (0, LABEL))
+    result.paste(_with_arrows(before, (*scene.drags, *scene.besides), scale), (0, LABEL))
     result.paste(after.resize(before.size, Image.Resampling.LANCZOS), (SIDE, LABEL))
     small = (SMALL, round(before.height * SMALL / SIDE))
     result.paste(asked.resize(small, Image.Resampling.LANCZOS), (2 * SIDE, LABEL))

@@ -43,12 +43,11 @@ from tests.benchmarks.scenes import (
 PRESET = "preset"
 SETTINGS: dict[str, dict[str, Any]] = {
     PRESET: {},
-    "step 0.012": {"step_size": 0.012},
     "step 0.02": {"step_size": 0.02},
-    "step 0.03": {"step_size": 0.03},
+    "step 0.05": {"step_size": 0.05},
+    "block 32": {"feature_block": 32, "r1": 12.0},
     "block 64": {"feature_block": 64, "r1": 6.0},
     "block 128": {"feature_block": 128, "r1": 3.0},
-    "r1 6": {"r1": 6.0},
     "r1 12": {"r1": 12.0},
     "r2 4": {"r2": 4.0},
     "r2 12": {"r2": 12.0},
@@ -117,7 +116,7 @@ class Bench:
         self.editor.open_state(state, picture)
         started = time.perf_counter()
         settings = with_changes(self.editor.loaded.preset.drag, changes)
-        *_, last = self.editor.drag([*scene.drags, *scene.pins], None, settings)
+        *_, last = self.editor.drag([*scene.drags, *scene.besides], None, settings)
         seconds = time.perf_counter() - started
         result = self.editor.result()
         after = laid_over(picture, result.layer, result.mask, result.offset)[..., :3]

@@ -38,13 +38,15 @@ Find = Callable[[Tensor], tuple[Tensor, Tensor]]
 class Kind:
     """A kind of drag: the factor that is asked to go from one value to the other, and the landmarks to do it with.
 
-    both_ways: odd seeds ask for the way back.  pinned: landmarks that stay, where they show.
+    helping: landmarks that are dragged along, on ways too short to be measured.  pinned: those that stay.  Of both,
+    what does not show is left out.  both_ways: odd seeds ask for the way back.
     """
 
     name: str
     factor: str
     values: tuple[float, float]
     handles: tuple[str, ...]
+    helping: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
     both_ways: bool = False
 
@@ -55,21 +57,22 @@ class Kind:
 
 
 # An eye's place in the head, the head's size and a mouth move landmarks by a few percent of the width at most: the eye
-# is moved with the head through the picture, the head grows by its ear tips, and most mouths can't be asked.
+# is moved with the head through the picture, the head's growth is measured at the ear tips, and most mouths can't be
+# asked.
 KINDS: tuple[Kind, ...] = (
     Kind("head turned", "yaw", (0.36, 0.64), ("nose",), both_ways=True),
     Kind("mouth opened", "mouth open", (0.25, 0.97), ("lower lip",), pinned=("nose",)),
     Kind("ear longer", "ear length", (0.2, 0.9), ("right ear tip",), pinned=("right eye", "left eye", "nose")),
     Kind("nodded", "pitch", (0.3, 0.72), ("nose",), both_ways=True),
     Kind("eye moved", "x", (0.1, 0.9), ("right eye",), both_ways=True),
-    Kind("head bigger", "size", (0.08, 0.94), ("right ear tip", "left ear tip")),
+    Kind("head bigger", "size", (0.08, 0.94), ("right ear tip", "left ear tip"), helping=("right eye", "left eye")),
     Kind("ears against each other", "ear splay", (0.25, 0.75), ("right ear tip", "left ear tip"), both_ways=True),
 )
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A drag to be measured, in pixels of the picture."""
+    """A drag to be measured, in pixels of the picture; `besides` are the drags that help, and the pins."""
 
     kind: Kind
     seed: int
@@ -77,7 +80,7 @@ class Scene:
     before: Picture
     asked: Picture
     drags: tuple[Drag, ...]
-    pins: tuple[Drag, ...]
+    besides: tuple[Drag, ...]
 
     @property
     def starts(self) -> np.ndarray:
@@ -149,6 +152,7 @@ def scene_of(kind: Kind, seed: int, z_dim: int, show: Show, find: Find) -> Scene
     ways = (after - before)[handles].norm(dim=1) / width
     if not bool(((ways >= SHORTEST) & (ways <= LONGEST)).all()):
         return f"{' and '.join(f'{way:.1%}' for way in ways.tolist())} of the width"
+    helping = [index for index in map(landmark, kind.helping) if min(shown_before[index], shown_after[index]) > SHOWS]
     pins = [index for index in map(landmark, kind.pinned) if shown_before[index] > SHOWS]
     return Scene(
         kind,
@@ -156,7 +160,10 @@ def scene_of(kind: Kind, seed: int, z_dim: int, show: Show, find: Find) -> Scene
         start,
         *pictures,
         drags=tuple(Drag(_point(before[index]), _point(after[index])) for index in handles),
-        pins=tuple(Drag.pin(_point(before[index])) for index in pins),
+        besides=(
+            *(Drag(_point(before[index]), _point(after[index])) for index in helping),
+            *(Drag.pin(_point(before[index])) for index in pins),
+        ),
     )
 
 

@@ -32,6 +32,7 @@ from tests.benchmarks.scenes import (
 
 Z_DIM, WIDTH = 128, 200
 NOD = Kind("nodded", "pitch", (0.3, 0.7), ("nose",), pinned=("chin", "crown"), both_ways=True)
+GROWN = Kind("bigger", "size", (0.1, 0.9), ("left ear tip",), helping=("crown", "chin"))
 EARS = Kind("ears", "ear splay", (0.3, 0.7), ("right ear tip", "left ear tip"))
 
 
@@ -52,8 +53,8 @@ def places(*pictures: dict[str, tuple[float, float]], hidden: tuple[str, ...] = 
 
 def scene(kind: Kind, *ways: float) -> Scene:
     drags = tuple(Drag((50.0, 20.0 + 60 * row), (50.0 + way, 20.0 + 60 * row)) for row, way in enumerate(ways))
-    pins = (Drag.pin((150.0, 150.0)),)
-    return Scene(kind, 7, latents(7, 1, Z_DIM), show(torch.empty(0)), show(torch.empty(0)), drags, pins)
+    pin = Drag.pin((150.0, 150.0))
+    return Scene(kind, 7, latents(7, 1, Z_DIM), show(torch.empty(0)), show(torch.empty(0)), drags, (pin,))
 
 
 def left(*rests: float, hidden: tuple[str, ...] = (), ways: tuple[float, ...] = (40.0, 20.0)) -> Rest:
@@ -68,8 +69,8 @@ def left(*rests: float, hidden: tuple[str, ...] = (), ways: tuple[float, ...] = 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_kind_names_a_factor_of_shape_and_landmarks(kind: Kind):
     assert kind.factor in factors.GEOMETRY
-    assert set(kind.handles + kind.pinned) <= set(LANDMARKS)
-    assert not set(kind.handles) & set(kind.pinned)
+    assert set(kind.handles + kind.helping + kind.pinned) <= set(LANDMARKS)
+    assert not set(kind.handles + kind.helping) & set(kind.pinned)
     assert len({other.name for other in KINDS}) == len(KINDS)
 
 
@@ -99,7 +100,7 @@ def test_handles_and_targets_are_the_landmark_in_both_pictures_and_pins_stay():
     asked = scene_of(NOD, 1, Z_DIM, show, find)
     assert isinstance(asked, Scene)
     assert asked.drags == (Drag((90, 100), (90, 130)),)
-    assert asked.pins == (Drag.pin((80, 150)), Drag.pin((100, 100)))
+    assert asked.besides == (Drag.pin((80, 150)), Drag.pin((100, 100)))
     assert asked.starts == pytest.approx([30])
 
 
@@ -121,7 +122,17 @@ def test_a_pin_that_does_not_show_is_left_out_and_does_not_matter():
     visibility[0, landmark("chin")] = 0.1
     asked = scene_of(NOD, 1, Z_DIM, show, lambda _: (points, visibility))
     assert isinstance(asked, Scene)
-    assert len(asked.pins) == 1
+    assert len(asked.besides) == 1
+
+
+def test_what_helps_is_dragged_too_however_short_its_way_and_is_not_measured():
+    start = {"left ear tip": (60.0, 60.0), "crown": (100.0, 50.0)}
+    end = {"left ear tip": (40.0, 40.0), "crown": (100.0, 46.0)}
+    asked = scene_of(GROWN, 1, Z_DIM, show, places(start, end, hidden=("chin",)))
+    assert isinstance(asked, Scene)
+    assert asked.drags == (Drag((60, 60), (40, 40)),)
+    assert asked.besides == (Drag((100, 50), (100, 46)),)
+    assert rest_of(asked, asked.before, places({**end, "crown": (0.0, 0.0)})).arrived
 
 
 def test_every_kind_has_its_turn_and_takes_the_next_seed_that_can_be_asked():
