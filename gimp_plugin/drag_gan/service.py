@@ -23,7 +23,8 @@ PROTOCOL = 1
 TOKEN_HEADER = "X-DragGAN-Token"
 START_SECONDS = 180.0
 REFUSED = 2  # the backend's exit code when another one is starting, whose ready file is still to come
-OTHER_START_SECONDS = 15.0
+OTHER_START_SECONDS = 60.0
+DYING_SECONDS = 3.0  # a killed process closes its connections one after the other, its port perhaps last
 SILENCE_SECONDS = 60.0  # the server says something every 15 s even when a job is silent
 OTHER_VERSION = "This plug-in and its backend are of different versions; update both by running install.py."
 FLATPAK_MARK = Path("/.flatpak-info")  # there in every Flatpak sandbox
@@ -102,13 +103,19 @@ class Connection(NamedTuple):
         return [str(model["name"]) for model in self.health.get("models", [])]
 
     def is_open(self) -> bool:
-        """Whether its port still takes connections, as that of a hung process does and that of a dead one does not."""
+        """Whether its port still takes connections and keeps them, as that of a hung process does.
+
+        That of a dead process takes none; that of a dying one may still take one, which soon ends.
+        """
         address = urllib.parse.urlsplit(self.client.src)
         try:
-            socket.create_connection((address.hostname, address.port), timeout=2).close()
+            with socket.create_connection((address.hostname, address.port), timeout=2) as connection:
+                connection.settimeout(DYING_SECONDS)
+                return bool(connection.recv(1))
+        except TimeoutError:  # of the connection as of the silence after it
+            return True
         except OSError:
             return False
-        return True
 
 
 def prepare_environment() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import service
@@ -51,6 +53,19 @@ def test_the_backend_gets_nothing_of_what_gimp_set_for_its_own_programs():
         "GIMP3_DATADIR": "x",
     }
     assert service.clean_environment({**given, **foreign}) == given
+
+
+@pytest.mark.parametrize("dies_after", [0.0, 0.5, None])
+def test_a_dead_or_dying_backend_is_not_open_and_a_hung_one_is(dies_after: float | None):
+    """A process that was killed has ended its other connections before its port is closed."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        if dies_after == 0:
+            listener.close()
+        elif dies_after:
+            threading.Timer(dies_after, listener.close).start()
+        connection = service.Connection(0, SimpleNamespace(src=url), {})
+        assert connection.is_open() == (dies_after is None)
 
 
 def test_gradio_client_is_kept_on_this_machine(monkeypatch: pytest.MonkeyPatch):
