@@ -151,7 +151,7 @@ EXAMPLES: list[Example] = [
     Example(
         name="mouth opened",
         factor="mouth open",
-        start=0.35,
+        start=0.38,
         asked=0.95,
         handles=("lower lip",),
         pinned=("nose",),

@@ -42,7 +42,7 @@ class PairedSteps:
 
     def __init__(self, run: RunFolder, stage: Stage, device: torch.device, compiled: bool, seed: int) -> None:
         generator = recipe.generator(stage.resolution, run.model(), seed).to(device)
-        self.generator = generator.train().requires_grad_(True).to(memory_format=torch.channels_last)
+        self.generator = generator.train().requires_grad_(True)
         self.average = MovingAverage(generator, recipe.HALF_LIFE)
         self.optimiser = torch.optim.Adam(generator.parameters(), betas=BETAS)
         self.synthesis = torch.compile(generator.synthesis) if compiled else generator.synthesis

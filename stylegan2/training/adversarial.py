@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..discriminator import Discriminator
 from ..generator import Generator
+from ..mapping import MappingNetwork
 from .average import MovingAverage
 from .losses import PathLength, discriminator_loss, generator_loss, r1_penalty
 
@@ -38,16 +39,15 @@ class AdversarialTraining:
 
     def __init__(self, generator: Generator, discriminator: Discriminator, settings: Settings) -> None:
         self.settings = settings
-        layout = torch.channels_last
-        self.generator = generator.train().requires_grad_(True).to(memory_format=layout)
-        self.discriminator = discriminator.train().requires_grad_(True).to(memory_format=layout)
+        self.generator = generator.train().requires_grad_(True)
+        self.discriminator = discriminator.train().requires_grad_(True)
         self.average = MovingAverage(generator, settings.half_life)
         self.generator_optimiser = _optimiser(generator, settings.path_length_every)
         self.discriminator_optimiser = _optimiser(discriminator, settings.r1_every)
         self.path_length = PathLength()
         self.steps = 0
-        self._synthesis: nn.Module = generator.synthesis
-        self._judge: nn.Module = discriminator
+        self._synthesis: Callable[[Tensor], Tensor] = generator.synthesis
+        self._judge: Callable[[Tensor], Tensor] = discriminator
         if settings.compiled:
             self._synthesis = torch.compile(generator.synthesis)
             self._judge = torch.compile(discriminator)
@@ -117,7 +117,7 @@ class AdversarialTraining:
         return penalty
 
 
-def mix_styles(mapping: nn.Module, z: Tensor, chance: torch.Generator, often: float = 0.9) -> Tensor:
+def mix_styles(mapping: MappingNetwork, z: Tensor, chance: torch.Generator, often: float = 0.9) -> Tensor:
     """W+ codes `[N, num_ws, w_dim]` of latents `[N, z_dim]`; most take their finer layers from other latents.
 
     Mixing regularisation: layers learn not to rely on each other (Karras et al. 2019, section 3.1).

@@ -25,8 +25,8 @@ class MovingAverage:
         self.steps += 1
         half_life = min(self.half_life, 0.25 * self.steps)
         keep = 0.5 ** (1 / half_life)
-        averages, values = list(self.generator.parameters()), list(generator.parameters())
-        torch._foreach_lerp_(averages, values, 1 - keep)
+        for average, value in zip(self.generator.parameters(), generator.parameters(), strict=True):
+            average.lerp_(value, 1 - keep)
 
 
 @torch.no_grad()

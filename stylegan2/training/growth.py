@@ -23,9 +23,9 @@ def new_generator(architecture: GeneratorArchitecture, seed: int) -> Generator:
         generator = Generator(architecture)
     for module in generator.modules():
         if isinstance(module, SynthesisLayer | ToRGB):
-            module.affine.weight *= AFFINE
+            module.affine.weight.mul_(AFFINE)
         if isinstance(module, ToRGB):
-            module.weight *= 0.1
+            module.weight.mul_(0.1)
     return generator
 
 

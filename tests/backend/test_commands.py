@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A generated animal, 128 x 128."""
+    """A generated animal, 256 x 256."""
     path = tmp_path_factory.mktemp("pictures with ü") / "animal.png"
     Image.fromarray(Editor(open_model("critters")).sample(5)).save(path)
     return path
@@ -102,7 +102,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "no drag": (["drag", "ANIMAL"], "nothing to drag"),
     "only pins": (["drag", "ANIMAL", "--pin", "3,3"], "only|All points are pins"),
     "negative steps": (["drag", "ANIMAL", "--drag", "60,60:70,60", "--steps", "-3"], "steps must be 0 or more"),
-    "target outside": (["drag", "ANIMAL", "--drag", "60,60:170,60"], "target at 170, 60 lies outside"),
+    "target outside": (["drag", "ANIMAL", "--drag", "60,60:270,60"], "target at 270, 60 lies outside"),
     "handle outside": (["drag", "ANIMAL", "--drag=-5,60:70,60"], "handle at -5, 60 lies outside"),
     "empty image": (["drag", "EMPTY", "--drag", "60,60:70,60"], "cannot be read as a picture"),
     "text as image": (["drag", "TEXT", "--drag", "60,60:70,60"], "cannot be read as a picture"),
@@ -124,7 +124,7 @@ def files(picture: Path, tmp_path: Path) -> dict[str, str]:
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "notes.png").write_text("Dear diary")
     Image.new("RGB", (3, 3)).save(tmp_path / "small.png")
-    Image.new("L", (128, 128)).save(tmp_path / "black.png")
+    Image.new("L", (256, 256)).save(tmp_path / "black.png")
     names = {"EMPTY": "empty.png", "TEXT": "notes.png", "SMALL": "small.png", "BLACK": "black.png", "FOLDER": ""}
     return {"ANIMAL": str(picture), **{word: str(tmp_path / name) for word, name in names.items()}}
 

@@ -12,7 +12,7 @@ import torch
 from backend.editing.drag_loop import DragLoop, LoopStep
 from backend.editing.preset import LoadedModel
 
-HANDLE = np.array([[64.0, 70.0]])
+HANDLE = np.array([[128.0, 140.0]])
 
 
 def run(critters: LoadedModel, w_plus: torch.Tensor, goals: list[list[list[float]]], **changes: Any) -> list[LoopStep]:
@@ -25,55 +25,55 @@ def run(critters: LoadedModel, w_plus: torch.Tensor, goals: list[list[list[float
 
 
 def test_the_handle_arrives_and_the_loop_stops_there(critters: LoadedModel, w_plus: torch.Tensor) -> None:
-    steps = run(critters, w_plus, [[[69.0, 70.0]]])
-    assert steps[0].distances[0] == pytest.approx(5.0)
+    steps = run(critters, w_plus, [[[138.0, 140.0]]])
+    assert steps[0].distances[0] == pytest.approx(10.0)
     assert steps[-1].arrived.all()
     assert steps[-1].distances[0] <= 1.0
     assert not any(step.arrived.any() for step in steps[:-1])
-    assert 3 < len(steps) < 100
+    assert 3 <= len(steps) < 100
 
 
 def test_only_the_first_layers_move(critters: LoadedModel, w_plus: torch.Tensor) -> None:
-    change = run(critters, w_plus, [[[74.0, 70.0]]], max_steps=2, layers=5)[-1].w_plus - w_plus
+    change = run(critters, w_plus, [[[148.0, 140.0]]], max_steps=2, layers=5)[-1].w_plus - w_plus
     assert (change[0, :5].abs().amax(dim=1) > 0).all()
     assert (change[0, 5:] == 0).all()
 
 
 def test_in_w_the_moving_layers_move_together(critters: LoadedModel, w_plus: torch.Tensor) -> None:
-    change = run(critters, w_plus, [[[74.0, 70.0]]], max_steps=2, latent_space="W")[-1].w_plus - w_plus
+    change = run(critters, w_plus, [[[148.0, 140.0]]], max_steps=2, latent_space="W")[-1].w_plus - w_plus
     torch.testing.assert_close(change[0, :6], change[0, :1].expand(6, -1))
     assert change[0, 0].abs().max() > 0
 
 
 def test_no_steps_change_nothing(critters: LoadedModel, w_plus: torch.Tensor) -> None:
-    steps = run(critters, w_plus, [[[74.0, 70.0]]], max_steps=0)
+    steps = run(critters, w_plus, [[[148.0, 140.0]]], max_steps=0)
     assert len(steps) == 1
     assert torch.equal(steps[0].w_plus, w_plus)
     assert not steps[0].arrived.any()
 
 
 def test_way_points_are_reached_in_order(critters: LoadedModel, w_plus: torch.Tensor) -> None:
-    steps = run(critters, w_plus, [[[64.0, 65.0], [69.0, 65.0]]], step_size=0.03)
-    assert steps[0].distances[0] == pytest.approx(10.0), "the way left goes along the way-points"
+    steps = run(critters, w_plus, [[[128.0, 130.0], [138.0, 130.0]]], step_size=0.06)
+    assert steps[0].distances[0] == pytest.approx(20.0), "the way left goes along the way-points"
     highest = int(np.argmin([step.points[0, 1] for step in steps]))
-    assert steps[highest].points[0, 0] < 68.0, "up first, then to the right"
+    assert steps[highest].points[0, 0] < 135.0, "up first, then to the right"
     assert steps[-1].arrived.all()
 
 
 def test_after_a_way_point_the_way_goes_on_from_there(critters: LoadedModel, w_plus: torch.Tensor) -> None:
-    goals = [np.array([[64.0, 65.0], [69.0, 65.0]])]
+    goals = [np.array([[128.0, 130.0], [138.0, 130.0]])]
     loop = DragLoop(critters.model.generator, w_plus, HANDLE, goals, None, critters.preset.drag)
     assert loop.way_starts.tolist() == HANDLE.tolist()
-    loop.points = torch.tensor([[64.0, 65.5]])
+    loop.points = torch.tensor([[128.0, 131.0]])
     next(iter(loop))
-    assert loop.way_starts.tolist() == [[64.0, 65.0]]
+    assert loop.way_starts.tolist() == [[128.0, 130.0]]
 
 
 def test_a_pinned_point_stays_nearer_than_it_would_without_a_pin(critters: LoadedModel, w_plus: torch.Tensor) -> None:
-    pin = [[40.0, 52.0]]
-    goals = [[[74.0, 70.0]]]
-    pinned = run(critters, w_plus, [*goals, pin], step_size=0.03, max_steps=30)[-1]
-    loop_without = run(critters, w_plus, goals, step_size=0.03, max_steps=pinned.step)[-1]
+    pin = [[80.0, 104.0]]
+    goals = [[[148.0, 140.0]]]
+    pinned = run(critters, w_plus, [*goals, pin], step_size=0.06, max_steps=30)[-1]
+    loop_without = run(critters, w_plus, goals, step_size=0.06, max_steps=pinned.step)[-1]
     features = critters.model.generator.synthesis.features
     start, with_pin, without = (
         features(code, block=64)[0, :, 26, 20] for code in (w_plus, pinned.w_plus, loop_without.w_plus)
@@ -82,10 +82,10 @@ def test_a_pinned_point_stays_nearer_than_it_would_without_a_pin(critters: Loade
 
 
 def test_outside_the_mask_the_features_change_less(critters: LoadedModel, w_plus: torch.Tensor) -> None:
-    mask = torch.zeros(128, 128)
-    mask[58:100, 40:90] = 1
+    mask = torch.zeros(256, 256)
+    mask[116:200, 80:180] = 1
     masked, free = (
-        run(critters, w_plus, [[[72.0, 70.0]]], step_size=0.03, max_steps=15, mask=m)[-1] for m in (mask, None)
+        run(critters, w_plus, [[[144.0, 140.0]]], step_size=0.06, max_steps=15, mask=m)[-1] for m in (mask, None)
     )
     features = critters.model.generator.synthesis.features
     start, with_mask, without = (features(code, block=64)[0, :, :26] for code in (w_plus, masked.w_plus, free.w_plus))
@@ -94,18 +94,18 @@ def test_outside_the_mask_the_features_change_less(critters: LoadedModel, w_plus
 
 def test_a_drag_that_nothing_can_move_is_given_up(critters: LoadedModel, w_plus: torch.Tensor) -> None:
     """A step size of nothing stands for whatever holds the subject back."""
-    steps = run(critters, w_plus, [[[100.0, 70.0]]], step_size=1e-12)
+    steps = run(critters, w_plus, [[[200.0, 140.0]]], step_size=1e-12)
     assert steps[-1].stuck
     assert steps[-1].step < 100
     assert not steps[-1].arrived.any()
 
 
 def test_a_handle_at_its_target_and_one_on_the_way_stay_finite(critters: LoadedModel, w_plus: torch.Tensor) -> None:
-    steps = run(critters, w_plus, [[[67.0, 70.0]], [[50.0, 50.0]]], max_steps=3)
+    steps = run(critters, w_plus, [[[134.0, 140.0]], [[100.0, 100.0]]], max_steps=3)
     assert steps[-1].w_plus.isfinite().all()
     assert np.isfinite(steps[-1].points).all()
 
 
 def test_the_same_drag_gives_the_same_code(critters: LoadedModel, w_plus: torch.Tensor) -> None:
-    first, second = (run(critters, w_plus, [[[70.0, 70.0]]], max_steps=3)[-1].w_plus for _ in range(2))
+    first, second = (run(critters, w_plus, [[[140.0, 140.0]]], max_steps=3)[-1].w_plus for _ in range(2))
     assert torch.equal(first, second)

@@ -24,9 +24,9 @@ DRAG = [Drag((150.0, 140.0), (165.0, 140.0))]
 @pytest.fixture(scope="module")
 def picture(critters: LoadedModel) -> np.ndarray:
     """A generated animal, 256 high and 300 wide, grey at both sides."""
-    small = Editor(critters).sample(5)
+    animal = Editor(critters).sample(5)
     layer = np.full((256, 300, 4), 255, np.uint8)
-    layer[:, 22:278, :3] = small.repeat(2, axis=0).repeat(2, axis=1)
+    layer[:, 22:278, :3] = animal
     return layer
 
 
@@ -50,7 +50,7 @@ def test_the_result_covers_the_region_and_tells_what_was_done(result: EditResult
     assert result.mask.shape == (256, 256)
     report = result.report
     assert report["steps"] == 4
-    assert report["distances_start"] == {"model_pixels": [7.5], "layer_pixels": [15.0]}
+    assert report["distances_start"] == {"model_pixels": [15.0], "layer_pixels": [15.0]}
     assert report["points"][0]["arrived"] is False  # type: ignore[index]
     assert "allow more steps" in report["points"][0]["why_not"]  # type: ignore[index]
     assert report["inversion"]["psnr"] > 15  # type: ignore[index]
@@ -64,7 +64,7 @@ def test_points_of_a_step_are_in_layer_pixels(critters: LoadedModel, picture: np
     start = next(iter(editor.drag(DRAG)))
     np.testing.assert_allclose(start.points, [[150, 140]])
     np.testing.assert_allclose(start.distances, [15])
-    assert start.preview().shape == (128, 128, 3)
+    assert start.preview().shape == (256, 256, 3)
 
 
 def test_the_same_picture_is_inverted_only_once(critters: LoadedModel, picture: np.ndarray) -> None:
@@ -82,7 +82,7 @@ def test_the_same_picture_is_inverted_only_once(critters: LoadedModel, picture: 
 def test_a_fully_transparent_layer_is_refused(critters: LoadedModel) -> None:
     editor = Editor(critters)
     with pytest.raises(UserError, match="fully transparent"):
-        next(editor.open(np.zeros((128, 128, 4), np.uint8), choose_region((128, 128), (128, 128)), QUICK))
+        next(editor.open(np.zeros((128, 128, 4), np.uint8), choose_region((128, 128), (256, 256)), QUICK))
 
 
 def test_a_saved_edit_is_read_back_the_same(result: EditResult, tmp_path: Path) -> None:

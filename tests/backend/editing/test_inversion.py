@@ -14,7 +14,7 @@ from backend.editing.preset import LoadedModel
 from backend.editing.settings import InversionSettings
 
 QUICK = InversionSettings(steps=36)
-OPAQUE = torch.ones(1, 1, 128, 128)
+OPAQUE = torch.ones(1, 1, 256, 256)
 WITH_DISCRIMINATOR = Path(__file__).parents[2] / "data" / "checkpoints" / "official_square.pkl"
 
 
@@ -26,14 +26,14 @@ def picture(critters: LoadedModel, w_plus: torch.Tensor) -> torch.Tensor:
 def test_a_picture_of_the_models_own_is_found_again(critters: LoadedModel, picture: torch.Tensor) -> None:
     steps = list(invert(critters.model, picture, OPAQUE, QUICK))
     assert sorted({step.step for step in steps}) == list(range(total_steps(QUICK) + 1))
-    assert steps[-1].psnr > 25
+    assert steps[-1].psnr > 24
     assert steps[-1].psnr > steps[0].psnr + 8
 
 
 def test_transparent_pixels_are_left_out(critters: LoadedModel, picture: torch.Tensor) -> None:
     weight, spoilt = OPAQUE.clone(), picture.clone()
     weight[..., :40] = 0
-    spoilt[..., :40] = torch.rand(1, 3, 128, 40) * 2 - 1
+    spoilt[..., :40] = torch.rand(1, 3, 256, 40) * 2 - 1
     settings = InversionSettings(steps=6)
     clean, other = (list(invert(critters.model, p, weight, settings))[-1] for p in (picture, spoilt))
     assert torch.equal(clean.w_plus, other.w_plus)

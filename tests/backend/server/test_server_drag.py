@@ -27,7 +27,7 @@ def test_health_says_what_is_there(backend: Backend) -> None:
     assert health["version"] == "0.1.0"
     assert health["device"] in ("cpu", "cuda", "mps")
     assert health["busy"] is False
-    assert health["models"][0] == {"name": "critters", "height": 128, "width": 128}
+    assert health["models"][0] == {"name": "critters", "height": 256, "width": 256}
 
 
 def test_phases_come_in_their_order(outputs: list[tuple[Any, ...]]) -> None:
@@ -50,9 +50,9 @@ def test_previews_are_pictures_of_the_models_size(outputs: list[tuple[Any, ...]]
     previews = [output[0]["preview"] for output in outputs if output[0]["preview"]]
     assert previews
     for preview in previews:
-        assert (preview["width"], preview["height"]) == (128, 128)
+        assert (preview["width"], preview["height"]) == (256, 256)
         pixels = np.frombuffer(zlib.decompress(base64.b64decode(preview["rgb"])), np.uint8)
-        assert pixels.size == 128 * 128 * 3
+        assert pixels.size == 256 * 256 * 3
         assert pixels.std() > 10  # not one colour
 
 

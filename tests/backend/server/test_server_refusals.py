@@ -110,7 +110,7 @@ def test_drags_that_make_no_sense_are_refused(backend: Backend, picture: Path, d
         ({"inversion_steps": 10**9}, '"inversion_steps"'),
         ({"r1": 0}, '"r1"'),
         ({"mask_weight": "20"}, '"mask_weight"'),
-        ({"feature_block": 128, **SHORT}, "choose 64 or less"),
+        ({"feature_block": 256, **SHORT}, "choose 128 or less"),
         ({"feature_block": 48, **SHORT}, "power of two"),
         ({"latent_space": "Z"}, "'W+' or 'W'"),
         ({"region": "picture"}, "'layer' or 'selection'"),

@@ -68,4 +68,3 @@ def test_a_fierce_look_lowers_the_lids_towards_the_nose_on_both_sides():
     assert inner > 0.02 > -0.02 > outer
     assert torch.isclose(inner, inner_left)
     assert torch.isclose(outer, outer_left)
-

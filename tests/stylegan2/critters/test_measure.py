@@ -17,9 +17,9 @@ from stylegan2.critters.__main__ import main
 def test_the_model_shows_the_animals_its_latents_stand_for():
     found = measure.paired_quality(load(WEIGHTS).generator, seed=77, count=24)
     assert found.psnr.shape == (24,)
-    assert found.psnr.mean() > 26.5  # the model card says 27.4
-    assert found.psnr.min() > 22
-    assert 0.4 < found.sharpness < 1
+    assert found.psnr.mean() > 26  # the model card says 26.8
+    assert found.psnr.min() > 21
+    assert 0.6 < found.sharpness < 1
 
 
 def test_other_animals_are_nothing_like_it():
@@ -27,7 +27,7 @@ def test_other_animals_are_nothing_like_it():
     generator = load(WEIGHTS).generator
     z = measure.latents(77, 8, generator.z_dim)
     made = samples.to_bytes(generator.synthesis(generator.mapping(z))).float()
-    others = renderer.render(factors.from_latent(z.roll(1, 0)), 128).float()
+    others = renderer.render(factors.from_latent(z.roll(1, 0)), 256).float()
     error = (made - others).square().mean((1, 2, 3))
     assert (10 * (255**2 / error).log10()).mean() < 17
 
@@ -44,8 +44,8 @@ def test_grid_writes_the_samples_of_both_truncations(tmp_path: Path):
     assert main(["grid", "--count", "3", "--columns", "3", "--seed", "4", "-o", str(output)]) == 0
     with Image.open(output) as picture:
         pixels = np.asarray(picture).astype(int)
-    assert pixels.shape == (256, 384, 3)
-    assert np.abs(pixels[:128] - pixels[128:]).mean() > 2
+    assert pixels.shape == (512, 768, 3)
+    assert np.abs(pixels[:256] - pixels[256:]).mean() > 2
 
 
 def test_render_writes_the_animal_with_the_factors_that_are_set(tmp_path: Path):

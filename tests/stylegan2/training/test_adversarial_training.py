@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from stylegan2.training import __main__ as command
 from stylegan2.training.adversarial import AdversarialTraining, Settings, mix_styles
 from stylegan2.training.growth import new_generator
 
-SMALL = {"img_resolution": 16, "channel_base": 512, "channel_max": 24}
+SMALL: dict[str, Any] = {"img_resolution": 16, "channel_base": 512, "channel_max": 24}
 SETTINGS = Settings(learning_rate=0.003, half_life=20, compiled=False)
 
 

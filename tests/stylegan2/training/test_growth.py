@@ -37,8 +37,8 @@ def test_wider_layers_make_the_same_pictures():
 @pytest.mark.parametrize("channels", [8, 24])
 def test_a_new_resolution_changes_little_of_the_picture_so_far(channels: int):
     small = new_generator(architecture(16, 8), seed=1)
-    for block in (small.synthesis.b4, small.synthesis.b8, small.synthesis.b16):
-        block.torgb.weight.mul_(10)  # as after a training: its colours are no longer faint
+    for block in ("b4", "b8", "b16"):
+        small.synthesis.get_parameter(f"{block}.torgb.weight").mul_(10)  # after a training colours are not faint
     large = grown(small, architecture(32, channels), seed=2)
     back = torch.nn.functional.avg_pool2d(large(Z), 2)
     assert (back - small(Z)).std() < 0.25 * small(Z).std()
@@ -58,13 +58,13 @@ def test_the_same_seed_makes_the_same_generator_and_leaves_torch_as_it_was():
 def test_the_moving_average_comes_to_the_weights_that_stay():
     generator = new_generator(architecture(8, 8), seed=1)
     average = MovingAverage(generator, half_life=3)
-    generator.synthesis.b4.const.fill_(7.0)
+    generator.synthesis.get_parameter("b4.const").fill_(7.0)
     average.update(generator)
-    once = average.generator.synthesis.b4.const.mean()
+    once = average.generator.synthesis.get_parameter("b4.const").mean()
     for _ in range(50):
         average.update(generator)
     assert 0 < once <= 7
-    assert torch.allclose(average.generator.synthesis.b4.const, torch.tensor(7.0), atol=1e-3)
+    assert torch.allclose(average.generator.synthesis.get_parameter("b4.const"), torch.tensor(7.0), atol=1e-3)
 
 
 def test_the_mean_of_w_is_where_truncation_to_zero_leads():
