@@ -61,8 +61,7 @@ def _arrow(draw: ImageDraw.ImageDraw, start: Point, end: Point) -> None:
     angle = math.atan2(end[1] - start[1], end[0] - start[0])
     length = min(18.0 * FINER, 0.6 * math.dist(start, end))
     corners = [
-        (end[0] - length * math.cos(angle + turn), end[1] - length * math.sin(angle + turn))
-        for turn in (0.45, -0.45)
+        (end[0] - length * math.cos(angle + turn), end[1] - length * math.sin(angle + turn)) for turn in (0.45, -0.45)
     ]
     neck = (end[0] - 0.8 * length * math.cos(angle), end[1] - 0.8 * length * math.sin(angle))
     for colour, extra in ((EDGE, 2 * FINER), (ARROW, 0)):

@@ -12,7 +12,6 @@ import argparse
 import hashlib
 import inspect
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +69,8 @@ def run(arguments: argparse.Namespace) -> None:
         print("  " + " ".join(f"{value:+6.2f}" for value in row.tolist()))
     print(f"largest deviation up to half the Nyquist frequency: {largest_deviation(deviation):+.2f} dB", flush=True)
     print("truncation; the likeness is to the renders at psi 1, the detail to renders of factors at the same psi:")
-    for psi, pictures in [*_truncated(generator, z), (1.0, made)]:
+    for psi in (*PSIS, 1.0):
+        pictures = generated(generator, z, psi) if psi < 1 else made
         same_psi = renders.of(factors.random(OTHER_SEED, max(count // 4, 1), psi)) if psi < 1 else meant
         print(
             f"  psi {psi:4.2f}   {Likeness.between(detector.features(pictures), real_features)}   "
@@ -130,11 +130,6 @@ class Renders:
 def generated(generator: Generator, z: Tensor, psi: float) -> Tensor:
     """Pictures uint8 `[N, 3, H, W]` of latents `[N, z_dim]`."""
     return torch.cat([to_bytes(generator(some, truncation_psi=psi)) for some in z.split(BATCH)])
-
-
-def _truncated(generator: Generator, z: Tensor) -> Iterator[tuple[float, Tensor]]:
-    for psi in PSIS:
-        yield psi, generated(generator, z, psi)
 
 
 def _spread(values: Tensor) -> str:
