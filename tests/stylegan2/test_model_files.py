@@ -110,7 +110,7 @@ def test_the_files_content_decides_not_its_name(tmp_path: Path):
     assert load(disguised).generator.img_resolution == 32
     other = tmp_path / "model.pkl"
     other.write_bytes(CRITTERS.read_bytes())
-    assert load(other).generator.img_resolution == 128
+    assert load(other).generator.img_resolution == 256
 
 
 def test_the_embedded_model_loads_and_draws():
@@ -119,7 +119,7 @@ def test_the_embedded_model_loads_and_draws():
     with torch.no_grad():
         z = torch.randn(2, model.generator.z_dim, generator=torch.Generator().manual_seed(0))
         image = model.generator(z, truncation_psi=0.7)
-    assert image.shape == (2, 3, 128, 128)
+    assert image.shape == (2, 3, 256, 256)
     assert float(image.std()) > 0.2
     assert float(image.abs().max()) < 1.5
 
@@ -307,7 +307,7 @@ def test_info_runs_as_a_program_and_tells_what_matters():
     command = [sys.executable, "-m", "stylegan2", "info", str(CRITTERS)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for fact in ("critters", "CC0-1.0", "rendered toy animal heads", "128 x 128 pixels", "12 layers in W+"):
+    for fact in ("critters", "CC0-1.0", "rendered toy animal heads", "256 x 256 pixels", "14 layers in W+"):
         assert fact in done.stdout
 
 
