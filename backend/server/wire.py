@@ -18,7 +18,7 @@ from backend.errors import UserError
 from backend.models import EMBEDDED
 from backend.server import PROTOCOL
 
-MOST_DRAGS = 256
+MOST_DRAGS = 128
 MOST_STEPS = 10_000
 LARGEST_PREVIEW = 512  # pixels, the longer side
 

@@ -16,7 +16,6 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 import png  # noqa: E402
-from drags import Stroke, anchors_of  # noqa: E402
 from gi.repository import Gegl, Gimp, Gio  # noqa: E402
 from problems import Problem  # noqa: E402
 
@@ -65,19 +64,6 @@ def offset_of(layer: Gimp.Layer) -> tuple[int, int]:
 def size_of(layer: Gimp.Layer) -> tuple[int, int]:
     """(width, height) in pixels."""
     return layer.get_width(), layer.get_height()
-
-
-def read_strokes(image: Gimp.Image) -> list[Stroke]:
-    """The strokes of the selected paths, or of the only path of the image when none is selected."""
-    paths = image.get_selected_paths()
-    if not paths and len(image.get_paths()) == 1:
-        paths = image.get_paths()
-    strokes = []
-    for path in paths:
-        for stroke in path.get_strokes():
-            _, points, closed = path.stroke_get_points(stroke)
-            strokes.append(Stroke(anchors_of(points), closed))
-    return strokes
 
 
 def read_layer(layer: Gimp.Layer) -> png.Pixels:

@@ -27,6 +27,7 @@ gi.require_version("Gimp", "3.0")
 import canvas  # noqa: E402
 import drags  # noqa: E402
 import job  # noqa: E402
+import paths  # noqa: E402
 import service  # noqa: E402
 from gi.repository import Gimp, GLib, GObject  # noqa: E402
 from problems import Cancelled, Problem  # noqa: E402
@@ -153,7 +154,7 @@ def drag(
     """From the canvas to the new layer. Raises Problem or Cancelled, and then the image is as it was."""
     canvas.start()
     layer = canvas.require_layer(image, drawables)
-    found = drags.drags_from_strokes(canvas.read_strokes(image), canvas.offset_of(layer), canvas.size_of(layer))
+    found = drags.drags_from_strokes(paths.read_strokes(image), canvas.offset_of(layer), canvas.size_of(layer))
     selection = canvas.read_selection(image, layer)
     backend = service.Backend(service.Installation.read(FOLDER), downloads)
     with_windows = run_mode != Gimp.RunMode.NONINTERACTIVE and open_display()

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from problems import Problem
 
 Point = tuple[float, float]
+Anchors = Literal["way-points", "separate"]  # what the anchors between the first and the last one mean
 
 HOW_TO = "with the Paths tool, click the point to drag, then where it should go; Shift+click starts the next drag"
+MOST_DRAGS = 128  # as many as the backend takes
+MOST_WAY_POINTS = 128
+SAME_SPOT = 1.0  # pixels; nearer handles would pull the same thing to different places
+FLATNESS = 1 / 256  # of the layer's longer side: how far way-points may cut a curve short
 
 
 class Stroke(NamedTuple):
-    """One component of a path: its anchors (x, y) in image pixels, (0, 0) being the top left corner."""
+    """One component of a path: its anchors (x, y) in image pixels, (0, 0) being the top left corner.
+
+    controls: for each segment the two control points of its Bezier curve; none at all for straight segments.
+    """
 
     anchors: tuple[Point, ...]
     closed: bool = False
+    controls: tuple[tuple[Point, Point], ...] = ()
+
+    def part(self, start: int, end: int) -> Stroke:
+        """The open stroke from one anchor to another, both included."""
+        return Stroke(self.anchors[start : end + 1], controls=self.controls[start:end])
 
 
 class Drag(NamedTuple):
@@ -31,6 +45,11 @@ class Drag(NamedTuple):
         """Whether the point is only to be held where it is."""
         return self.handle == self.target and not self.via
 
+    @property
+    def way(self) -> tuple[Point, ...]:
+        """Handle, way-points and target."""
+        return (self.handle, *self.via, self.target)
+
     def to_wire(self) -> dict[str, object]:
         """As the backend wants it: lists, ready for JSON."""
         return {
@@ -40,23 +59,69 @@ class Drag(NamedTuple):
         }
 
 
-def anchors_of(points: Sequence[float]) -> tuple[Point, ...]:
-    """The anchors of GIMP's flat list, six numbers each: in.x in.y ANCHOR.x ANCHOR.y out.x out.y."""
-    return tuple((float(points[i + 2]), float(points[i + 3])) for i in range(0, len(points) - 5, 6))
+def stroke_of(points: Sequence[float], closed: bool) -> Stroke:
+    """The stroke of GIMP's flat list, six numbers for each anchor: in.x in.y ANCHOR.x ANCHOR.y out.x out.y."""
+    before, anchors, after = (
+        [(float(points[i + k]), float(points[i + k + 1])) for i in range(0, len(points) - 5, 6)] for k in (0, 2, 4)
+    )
+    return Stroke(tuple(anchors), closed, tuple(zip(after[:-1], before[1:], strict=True)))
 
 
-def drags_from_strokes(strokes: Sequence[Stroke], offset: tuple[int, int], size: tuple[int, int]) -> list[Drag]:
+def pair_up(handles: Sequence[Stroke], targets: Sequence[Stroke]) -> list[Stroke]:
+    """Strokes from each anchor of one path to the anchor of the same number of the other.
+
+    Raises Problem when they have different numbers of anchors.
+    """
+    starts, ends = ([point for stroke in path for point in stroke.anchors] for path in (handles, targets))
+    if len(starts) != len(ends):
+        raise Problem(
+            f"The path Handles has {_count(len(starts), 'anchor') or 'no anchor'} and the path Targets "
+            f"{_count(len(ends), 'anchor') or 'none'}; give every handle one target, in the same order."
+        )
+    return [Stroke((start,) if start == end else (start, end)) for start, end in zip(starts, ends, strict=True)]
+
+
+def has_choice(strokes: Sequence[Stroke]) -> bool:
+    """Whether some stroke can be read both ways: its anchors are as many as those of two or more drags."""
+    return any(_is_even(stroke) for stroke in strokes)
+
+
+def drags_from_strokes(
+    strokes: Sequence[Stroke], offset: tuple[int, int], size: tuple[int, int], anchors: Anchors = "way-points"
+) -> list[Drag]:
     """The drags that the strokes ask for.
 
-    Args: strokes in image pixels; offset (x, y) of the layer in the image; size (width, height) of the layer.
-    Raises Problem: no stroke, a closed one, a point outside the layer, a length of zero, nothing but pins.
+    Args: strokes in image pixels; offset (x, y) of the layer in the image; size (width, height) of the layer;
+    anchors: whether a stroke of 2n anchors is one drag with way-points or n separate drags.
+    Raises Problem: no stroke, a closed one, a point outside the layer, a length of zero, nothing but pins, two
+    handles on one spot, too many drags.
     """
-    if not any(stroke.anchors for stroke in strokes):
+    strokes = [stroke for stroke in strokes if stroke.anchors]
+    if not strokes:
         raise Problem(f"There is no path to drag along; draw one first: {HOW_TO}.")
-    drags = [_drag(stroke, offset, size) for stroke in strokes if stroke.anchors]
+    if anchors == "separate":
+        strokes = [part for stroke in strokes for part in _separate(stroke)]
+    if len(strokes) > MOST_DRAGS:
+        raise Problem(
+            f"The paths ask for {len(strokes)} drags at once, and {MOST_DRAGS} are possible; select fewer paths, or "
+            "drag in several turns."
+        )
+    drags = [_drag(stroke, offset, size) for stroke in strokes]
     if all(drag.is_pin for drag in drags):
         raise Problem(f"The path has single anchors only, which hold points in place; draw a drag as well: {HOW_TO}.")
+    _refuse_one_spot(drags, strokes)
     return drags
+
+
+def _is_even(stroke: Stroke) -> bool:
+    return len(stroke.anchors) >= 4 and len(stroke.anchors) % 2 == 0
+
+
+def _separate(stroke: Stroke) -> list[Stroke]:
+    """A stroke drawn in one go as one stroke for each two anchors; one that cannot be read so, as it is."""
+    if stroke.closed or not _is_even(stroke):
+        return [stroke]
+    return [stroke.part(i, i + 1) for i in range(0, len(stroke.anchors), 2)]
 
 
 def _drag(stroke: Stroke, offset: tuple[int, int], size: tuple[int, int]) -> Drag:
@@ -66,20 +131,72 @@ def _drag(stroke: Stroke, offset: tuple[int, int], size: tuple[int, int]) -> Dra
         )
     for point in stroke.anchors:
         _refuse_outside(point, offset, size)
-    points = [(x - offset[0], y - offset[1]) for x, y in stroke.anchors]
+    way = _follow(stroke, FLATNESS * max(size))
+    points = [(x - offset[0], y - offset[1]) for x, y in way]
     if len(points) > 1 and len(set(points)) == 1:
         x, y = stroke.anchors[0]
         raise Problem(f"The path at {x:.0f}, {y:.0f} has no length; move its last anchor to where the point should go.")
-    return Drag(points[0], points[-1], tuple(points[1:-1]))
+    via = tuple(point for point in points[1:-1] if _is_inside(point, size))  # a curve may bulge over the edge
+    return Drag(points[0], points[-1], via)
+
+
+def _follow(stroke: Stroke, flatness: float) -> list[Point]:
+    """The anchors, and between them as many points of the curves as it takes to stay within `flatness` of them."""
+    if len(stroke.anchors) > MOST_WAY_POINTS + 2:
+        raise Problem(
+            f"A path has {len(stroke.anchors)} anchors, and {MOST_WAY_POINTS + 2} are possible; remove some of them."
+        )
+    way = [stroke.anchors[0]]
+    straight = list(zip(stroke.anchors, stroke.anchors[1:], strict=False))
+    for (start, end), (leaving, coming) in zip(straight, stroke.controls or straight, strict=True):
+        way += _curve(start, leaving, coming, end, flatness)
+    return way if len(way) <= MOST_WAY_POINTS + 2 else _follow(stroke, 2 * flatness)
+
+
+def _curve(start: Point, leaving: Point, coming: Point, end: Point, flatness: float) -> list[Point]:
+    """Points of a cubic Bezier curve after its start, the last one its end; just that when it is straight."""
+    if _on_line(start, leaving, end) and _on_line(start, coming, end):
+        return [end]
+    # n chords stay within max |B''| / (8 n^2) of the curve B, and |B''| is at most six times this.
+    second = max(
+        math.dist((start[0] + coming[0], start[1] + coming[1]), (2 * leaving[0], 2 * leaving[1])),
+        math.dist((leaving[0] + end[0], leaving[1] + end[1]), (2 * coming[0], 2 * coming[1])),
+    )
+    pieces = max(1, math.ceil(math.sqrt(0.75 * second / flatness)))
+    return [_bezier(start, leaving, coming, end, k / pieces) for k in range(1, pieces)] + [end]
+
+
+def _on_line(start: Point, point: Point, end: Point) -> bool:
+    """Whether a control point lies between the ends, where it makes no difference to the way."""
+    length = math.dist(start, end)
+    return math.dist(start, point) + math.dist(point, end) <= length + 1e-6 * (1 + length)
+
+
+def _bezier(start: Point, leaving: Point, coming: Point, end: Point, t: float) -> Point:
+    a, b, c, d = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3
+    x, y = (a * start[k] + b * leaving[k] + c * coming[k] + d * end[k] for k in (0, 1))
+    return x, y
+
+
+def _is_inside(point: Point, size: tuple[int, int]) -> bool:
+    return 0 <= point[0] < size[0] and 0 <= point[1] < size[1]
 
 
 def _refuse_outside(point: Point, offset: tuple[int, int], size: tuple[int, int]) -> None:
-    x, y = point[0] - offset[0], point[1] - offset[1]
-    if not (0 <= x < size[0] and 0 <= y < size[1]):
+    if not _is_inside((point[0] - offset[0], point[1] - offset[1]), size):
         raise Problem(
             f"The path's anchor at {point[0]:.0f}, {point[1]:.0f} lies outside the layer; "
             "move it onto the layer, or select the layer that the path is meant for."
         )
+
+
+def _refuse_one_spot(drags: Sequence[Drag], strokes: Sequence[Stroke]) -> None:
+    for number, drag in enumerate(drags):
+        if any(math.dist(drag.handle, other.handle) < SAME_SPOT for other in drags[:number]):
+            x, y = strokes[number].anchors[0]
+            raise Problem(
+                f"Two paths start at {x:.0f}, {y:.0f}; remove one of them, since a point can go one way only."
+            )
 
 
 def describe(drags: Sequence[Drag], has_selection: bool) -> str:
