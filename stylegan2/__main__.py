@@ -50,6 +50,9 @@ def describe(model: Model) -> str:
     weights = sum(p.numel() for p in g.parameters())
     blocks = g.architecture.blocks
     clamps = sorted({clamp for block in blocks for clamp in block.conv_clamp if clamp is not None})
+    variants = [f"{g.architecture.variant} generator"]
+    if d is not None:
+        variants.append(f"{d.architecture.variant} discriminator")
     rows = {
         "name": metadata.name,
         "licence": metadata.licence,
@@ -58,6 +61,7 @@ def describe(model: Model) -> str:
         "image": f"{width} x {height} pixels, {g.img_channels} channels",
         "latents": f"z {g.z_dim}, classes {g.c_dim}, w {g.w_dim}, {g.num_ws} layers in W+",
         "mapping": f"{g.architecture.mapping.num_layers} layers",
+        "architecture": ", ".join(variants),
         "channels": ", ".join(f"b{block.resolution}: {block.channels}" for block in blocks),
         "noise": "yes" if any(flag for block in blocks for flag in block.use_noise) else "no",
         "clamped at": ", ".join(f"{clamp:g}" for clamp in clamps) or "not clamped",

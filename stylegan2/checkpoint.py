@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from .architecture import from_json, to_json
+from .architecture_json import from_json, to_json
 from .discriminator import Discriminator
 from .errors import ModelError
 from .files import replace_file

@@ -1,17 +1,18 @@
-"""The residual StyleGAN2 discriminator, also useful as a perceptual feature extractor."""
+"""The StyleGAN2 discriminator, also useful as a perceptual feature extractor."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .architecture import DiscriminatorArchitecture, DiscriminatorBlockArchitecture, MappingArchitecture
+from .architecture import DiscriminatorArchitecture, MappingArchitecture, discriminator_layers
 from .errors import ModelError
-from .layers import EPSILON, GAIN, Dense, activate, binomial_filter, filter_image
+from .layers import EPSILON, GAIN, HALF, Dense, activate, binomial_filter, downsample_image, filter_image
 from .mapping import DenseStack
 
 
@@ -48,8 +49,7 @@ class Convolution(nn.Module):
         if not self.down:
             y = F.conv2d(x, weight, bias, padding=kernel // 2)
         elif kernel == 1:
-            taps = self.resample_filter
-            y = F.conv2d(filter_image(x, taps, taps.shape[0] // 2 - 1, stride=2), weight, bias)
+            y = F.conv2d(downsample_image(x, self.resample_filter), weight, bias)
         else:
             taps = self.resample_filter
             y = F.conv2d(filter_image(x, taps, taps.shape[0] // 2 - 1 + kernel // 2), weight, bias, stride=2)
@@ -59,23 +59,38 @@ class Convolution(nn.Module):
 
 
 class DiscriminatorBlock(nn.Module):
-    """Two convolutions beside a linear shortcut, to half the size; the first block starts at the colours."""
+    """Two convolutions to half the size; the colours come in, and a shortcut lies beside, as the variant says."""
 
-    def __init__(self, architecture: DiscriminatorBlockArchitecture, img_channels: int | None) -> None:
+    def __init__(self, architecture: DiscriminatorArchitecture, index: int) -> None:
         super().__init__()
-        before, after, clamps = architecture.in_channels, architecture.out_channels, architecture.conv_clamp
-        self.fromrgb = None
-        if img_channels is not None:
-            self.fromrgb = Convolution(img_channels, before, 1, conv_clamp=clamps[3])
-        half = math.sqrt(0.5)  # the sum of two equally strong branches keeps its variance
-        self.conv0 = Convolution(before, before, 3, conv_clamp=clamps[0])
-        self.conv1 = Convolution(before, after, 3, down=True, conv_clamp=clamps[1], gain=half)
-        self.skip = Convolution(before, after, 1, leaky=False, down=True, conv_clamp=clamps[2], gain=half)
+        block = architecture.blocks[index]
+        layers = discriminator_layers(architecture.variant, first=index == 0)
+        clamps = dict(zip(layers, block.conv_clamp, strict=True))
+        before, after = block.in_channels, block.out_channels
+        self.fromrgb = self.skip = None
+        if "fromrgb" in clamps:
+            self.fromrgb = Convolution(architecture.img_channels, before, 1, conv_clamp=clamps["fromrgb"])
+        if "skip" in clamps:
+            self.skip = Convolution(before, after, 1, leaky=False, down=True, conv_clamp=clamps["skip"], gain=HALF)
+        self.conv0 = Convolution(before, before, 3, conv_clamp=clamps["conv0"])
+        gain = 1.0 if self.skip is None else HALF
+        self.conv1 = Convolution(before, after, 3, down=True, conv_clamp=clamps["conv1"], gain=gain)
+        self.resample_filter: Tensor | None
+        self.register_buffer("resample_filter", binomial_filter() if architecture.variant == "skip" else None)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | None, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Features and picture at half the size, from those of the block before; the first one gets no features.
+
+        The picture is only made smaller in the variant "skip", where later blocks read it.
+        """
         if self.fromrgb is not None:
-            x = self.fromrgb(x)
-        return self.skip(x) + self.conv1(self.conv0(x))
+            colours = self.fromrgb(image)
+            x = colours if x is None else x + colours
+        assert x is not None
+        y = self.conv1(self.conv0(x))
+        if self.skip is not None:
+            y = y + self.skip(x)
+        return y, image if self.resample_filter is None else downsample_image(image, self.resample_filter)
 
 
 def minibatch_stddev(x: Tensor, group_size: int | None, num_channels: int) -> Tensor:
@@ -102,12 +117,18 @@ class DiscriminatorEpilogue(nn.Module):
         channels = architecture.final_channels
         height, width = architecture.final_size
         self.group_size, self.num_channels = architecture.mbstd_group_size, architecture.mbstd_num_channels
+        self.fromrgb = None
+        if architecture.variant == "skip":
+            self.fromrgb = Convolution(architecture.img_channels, channels, 1)
         before = channels + self.num_channels
         self.conv = Convolution(before, channels, 3, conv_clamp=architecture.final_clamp)
         self.fc = Dense(channels * height * width, channels, leaky=True)
         self.out = Dense(channels, cmap_dim or 1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, image: Tensor) -> Tensor:
+        """[N, 1 or cmap_dim] from the features and the picture, both at the coarsest size."""
+        if self.fromrgb is not None:
+            x = x + self.fromrgb(image)
         if self.num_channels:
             x = minibatch_stddev(x, self.group_size, self.num_channels)
         return self.out(self.fc(self.conv(x).flatten(1)))
@@ -132,8 +153,7 @@ class Discriminator(nn.Module):
         self.architecture = architecture
         self.block_resolutions = [block.resolution for block in architecture.blocks]
         for i, block in enumerate(architecture.blocks):
-            module = DiscriminatorBlock(block, architecture.img_channels if i == 0 else None)
-            self.add_module(f"b{block.resolution}", module)
+            self.add_module(f"b{block.resolution}", DiscriminatorBlock(architecture, i))
         self.mapping = LabelMapping(architecture.mapping) if architecture.mapping else None
         self.b4 = DiscriminatorEpilogue(architecture, self.mapping.cmap_dim if self.mapping else 0)
 
@@ -144,22 +164,26 @@ class Discriminator(nn.Module):
         return height << len(self.architecture.blocks), width << len(self.architecture.blocks)
 
     def features(self, image: Tensor, c: Tensor | None = None) -> list[Tensor]:
-        """What each residual block gives for `image` [N, 3, H, W] in -1..1: [N, C, h, w], fine to coarse.
+        """What each block gives for `image` [N, 3, H, W] in -1..1: [N, C, h, w], fine to coarse.
 
         The first has half the image's size. `c` plays no part; it is there so that calls look alike.
         Raises ModelError when the image has another size than the model's.
         """
+        return [x for x, _ in self._run(image)]
+
+    def _run(self, image: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """What each block gives: its features and the picture."""
         if tuple(image.shape[2:]) != self.image_size:
             raise ModelError(
                 f"The discriminator judges pictures of {self.image_size[1]} x {self.image_size[0]} pixels, "
                 f"not {image.shape[3]} x {image.shape[2]}; scale the picture first."
             )
-        maps: list[Tensor] = []
-        x = image.float()
+        x: Tensor | None = None
+        picture = image.float()
         for resolution in self.block_resolutions:
-            x = cast(DiscriminatorBlock, self.get_submodule(f"b{resolution}"))(x)
-            maps.append(x)
-        return maps
+            made: tuple[Tensor, Tensor] = cast(DiscriminatorBlock, self.get_submodule(f"b{resolution}"))(x, picture)
+            x, picture = made
+            yield made
 
     def forward(self, image: Tensor, c: Tensor | None = None) -> Tensor:
         """Logits [N, 1] of `image` [N, 3, H, W] in -1..1; above zero = looks real.
@@ -167,7 +191,8 @@ class Discriminator(nn.Module):
         They depend on the whole batch (minibatch standard deviation). Raises ModelError when the size is
         another one, or the model has classes and `c` [N, c_dim] is missing.
         """
-        x = self.b4(self.features(image)[-1])
+        *_, (features, picture) = self._run(image)
+        x = self.b4(features, picture)
         if self.mapping is None:
             return x
         label = self.mapping(c)

@@ -8,45 +8,63 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from .architecture import GeneratorArchitecture, SynthesisBlockArchitecture
+from .architecture import GeneratorArchitecture
 from .errors import ModelError
-from .layers import NOISE_MODES, NoiseMode, SynthesisLayer, ToRGB, binomial_filter, upsample_image
+from .layers import (
+    HALF,
+    NOISE_MODES,
+    NoiseMode,
+    SynthesisLayer,
+    ToRGB,
+    UpsampledShortcut,
+    binomial_filter,
+    upsample_image,
+)
 from .mapping import MappingNetwork
 
 
 class SynthesisBlock(nn.Module):
-    """Everything at one resolution: two convolutions (the first block has one) and the colours."""
+    """Everything at one resolution: two convolutions (the first block has one), and what the variant has beside."""
 
-    def __init__(
-        self,
-        architecture: SynthesisBlockArchitecture,
-        in_channels: int,
-        size: tuple[int, int],
-        w_dim: int,
-        img_channels: int,
-    ) -> None:
+    def __init__(self, architecture: GeneratorArchitecture, index: int) -> None:
         super().__init__()
-        channels, clamps, noises = architecture.channels, architecture.conv_clamp, architecture.use_noise
-        self.first = in_channels == 0
+        block, w_dim = architecture.blocks[index], architecture.mapping.w_dim
+        clamps = dict(zip(architecture.layers(index), block.conv_clamp, strict=True))
+        channels, noises = block.channels, block.use_noise
+        size = (architecture.const_size[0] << index, architecture.const_size[1] << index)
+        self.skip = self.torgb = None
         self.resample_filter: Tensor
-        if self.first:
+        if index == 0:
             self.const = nn.Parameter(torch.randn(channels, *size))
         else:
+            before = architecture.blocks[index - 1].channels
             self.register_buffer("resample_filter", binomial_filter())
             self.conv0 = SynthesisLayer(
-                in_channels, channels, w_dim, size, up=True, use_noise=noises[0], conv_clamp=clamps[0]
+                before, channels, w_dim, size, up=True, use_noise=noises[0], conv_clamp=clamps["conv0"]
             )
-        self.conv1 = SynthesisLayer(channels, channels, w_dim, size, use_noise=noises[-1], conv_clamp=clamps[-2])
-        self.torgb = ToRGB(channels, img_channels, w_dim, conv_clamp=clamps[-1])
+            if "skip" in clamps:
+                self.skip = UpsampledShortcut(before, channels, gain=HALF, conv_clamp=clamps["skip"])
+        gain = 1.0 if self.skip is None else HALF
+        self.conv1 = SynthesisLayer(
+            channels, channels, w_dim, size, use_noise=noises[-1], conv_clamp=clamps["conv1"], gain=gain
+        )
+        if "torgb" in clamps:
+            self.torgb = ToRGB(channels, architecture.img_channels, w_dim, conv_clamp=clamps["torgb"])
 
     def convolve(self, x: Tensor | None, ws: Tensor, noise_mode: NoiseMode) -> Tensor:
         """Features [N, C, H, W] from those of the block before and `ws` [N, convolutions, w_dim]."""
-        count = ws.shape[0]
-        x = self.const.expand(count, -1, -1, -1) if x is None else self.conv0(x, ws[:, 0], noise_mode)
-        return self.conv1(x, ws[:, -1], noise_mode)
+        if x is None:
+            return self.conv1(self.const.expand(ws.shape[0], -1, -1, -1), ws[:, -1], noise_mode)
+        y = self.conv1(self.conv0(x, ws[:, 0], noise_mode), ws[:, -1], noise_mode)
+        return y if self.skip is None else y + self.skip(x)
 
-    def add_colours(self, image: Tensor | None, x: Tensor, w: Tensor) -> Tensor:
-        """The image so far, doubled in size, plus what this block's features `x` add to it."""
+    def add_colours(self, image: Tensor | None, x: Tensor, w: Tensor) -> Tensor | None:
+        """The image so far, doubled in size, plus what this block's features `x` add to it.
+
+        A block without colours of its own leaves it at None: then only the last one has some.
+        """
+        if self.torgb is None:
+            return image
         colours = self.torgb(x, w)
         return colours if image is None else colours.add_(upsample_image(image, self.resample_filter))
 
@@ -58,13 +76,8 @@ class SynthesisNetwork(nn.Module):
         super().__init__()
         self.block_resolutions = [block.resolution for block in architecture.blocks]
         self.num_ws = architecture.num_ws
-        height, width = architecture.const_size
-        in_channels = 0
         for i, block in enumerate(architecture.blocks):
-            size = (height << i, width << i)
-            w_dim, img_channels = architecture.mapping.w_dim, architecture.img_channels
-            self.add_module(f"b{block.resolution}", SynthesisBlock(block, in_channels, size, w_dim, img_channels))
-            in_channels = block.channels
+            self.add_module(f"b{block.resolution}", SynthesisBlock(architecture, i))
 
     def forward(self, ws: Tensor, noise_mode: NoiseMode = "const") -> Tensor:
         """The image [N, 3, H, W] of `ws` [N, num_ws, w_dim]: nominally -1..1, not clamped.

@@ -13,7 +13,7 @@ from backend import paths
 from backend.editing.preset import LoadedModel, preset_for
 from backend.errors import UserError
 from backend.models import catalogue
-from stylegan2.architecture import from_json
+from stylegan2.architecture_json import from_json
 from stylegan2.critters import WEIGHTS
 
 EMBEDDED = "critters"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from ..architecture import VARIANTS, Variant
 from ..errors import ModelError
 from .tensors import is_call, number
 
@@ -60,6 +61,13 @@ class StoredModule:
     def expect_number(self, attribute: str, value: float) -> None:
         if not math.isclose(self.number(attribute), value, rel_tol=1e-5):
             raise self.unusual(attribute)
+
+    def variant(self, attribute: str) -> Variant:
+        value = self.state.get(attribute)
+        for variant in VARIANTS:
+            if type(value) is str and value == variant:
+                return variant
+        raise self.unusual(attribute)
 
     def flag(self, attribute: str) -> bool:
         value = self.state.get(attribute)

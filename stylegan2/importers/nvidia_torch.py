@@ -21,8 +21,11 @@ from ..architecture import (
     GeneratorArchitecture,
     MappingArchitecture,
     SynthesisBlockArchitecture,
+    Variant,
+    discriminator_layers,
+    synthesis_layers,
 )
-from ..architecture import check as check_architecture
+from ..architecture_json import check as check_architecture
 from ..discriminator import Discriminator
 from ..errors import ModelError
 from ..generator import Generator
@@ -95,7 +98,8 @@ def _generator(g: StoredModule) -> GeneratorArchitecture:
             f"The model file {g.path} holds another kind of generator (StyleGAN3's, perhaps); choose a StyleGAN2 model."
         )
     resolutions = synthesis.whole_numbers("block_resolutions")
-    blocks = tuple(_synthesis_block(synthesis.child(f"b{r}"), r) for r in resolutions)
+    variant = synthesis.child("b4").variant("architecture")
+    blocks = tuple(_synthesis_block(synthesis.child(f"b{r}"), r, variant, resolutions[-1]) for r in resolutions)
     const = synthesis.child("b4").shape("const")
     architecture = GeneratorArchitecture(
         mapping=_mapping(g.child("mapping")),
@@ -103,27 +107,35 @@ def _generator(g: StoredModule) -> GeneratorArchitecture:
         const_size=(const[-2], const[-1]),
         blocks=blocks,
         num_fp16_res=sum(synthesis.child(f"b{r}").flag("use_fp16") for r in resolutions),
+        variant=variant,
     )
     check_architecture(architecture, g.path)
     return architecture
 
 
-def _synthesis_block(block: StoredModule, resolution: int) -> SynthesisBlockArchitecture:
-    block.expect("architecture", "skip")
-    convolutions = [block.child(name) for name in (["conv1"] if resolution == 4 else ["conv0", "conv1"])]
-    for i, layer in enumerate(convolutions):
-        _expect_activation(layer)
-        layer.expect("up", 2 if len(convolutions) == 2 and i == 0 else 1)
-        layer.expect("padding", 1)
+def _synthesis_block(
+    block: StoredModule, resolution: int, variant: Variant, last_resolution: int
+) -> SynthesisBlockArchitecture:
+    block.expect("architecture", variant)
+    names = synthesis_layers(variant, first=resolution == 4, last=resolution == last_resolution)
+    layers = {name: block.child(name) for name in names}
+    convolutions = [layer for name, layer in layers.items() if name in ("conv0", "conv1")]
+    for name, layer in layers.items():
+        if name == "skip":
+            _expect_convolution(layer, kernel=1, up=2, leaky=False)
+            continue
         _expect_dense(layer.child("affine"), leaky=False)
-    torgb = block.child("torgb")
-    torgb.expect_number("weight_gain", 1 / math.sqrt(torgb.shape("weight")[1]))
-    _expect_dense(torgb.child("affine"), leaky=False)
+        if name == "torgb":
+            layer.expect_number("weight_gain", 1 / math.sqrt(layer.shape("weight")[1]))
+        else:
+            _expect_activation(layer)
+            layer.expect("up", 2 if name == "conv0" else 1)
+            layer.expect("padding", 1)
     return SynthesisBlockArchitecture(
         resolution=resolution,
         channels=convolutions[-1].shape("weight")[0],
         use_noise=tuple(layer.flag("use_noise") for layer in convolutions),
-        conv_clamp=tuple(layer.number_or_none("conv_clamp") for layer in (*convolutions, torgb)),
+        conv_clamp=tuple(layer.number_or_none("conv_clamp") for layer in layers.values()),
     )
 
 
@@ -156,41 +168,48 @@ def _mapping(mapping: StoredModule) -> MappingArchitecture:
 def _discriminator(d: StoredModule) -> DiscriminatorArchitecture:
     resolutions = d.whole_numbers("block_resolutions")
     epilogue = d.child("b4")
-    epilogue.expect("architecture", "resnet")
+    variant = epilogue.variant("architecture")
+    if variant == "skip":
+        _expect_convolution(epilogue.child("fromrgb"), kernel=1)
+        if epilogue.child("fromrgb").number_or_none("conv_clamp") is not None:
+            raise epilogue.child("fromrgb").unusual("conv_clamp")
     has_minibatch = epilogue.has_child("mbstd")
-    _expect_convolution(epilogue.child("conv"), kernel=3, down=1)
+    _expect_convolution(epilogue.child("conv"), kernel=3)
     channels = epilogue.child("conv").shape("weight")[0]
     _expect_dense(epilogue.child("fc"), leaky=True)
     _expect_dense(epilogue.child("out"), leaky=False)
     architecture = DiscriminatorArchitecture(
         img_channels=d.whole("img_channels"),
-        blocks=tuple(_discriminator_block(d.child(f"b{r}"), r, i == 0) for i, r in enumerate(resolutions)),
+        blocks=tuple(_discriminator_block(d.child(f"b{r}"), r, variant, i == 0) for i, r in enumerate(resolutions)),
         final_size=(4, epilogue.child("fc").shape("weight")[1] // (4 * max(channels, 1))),
         final_channels=channels,
         final_clamp=epilogue.child("conv").number_or_none("conv_clamp"),
         mbstd_group_size=epilogue.child("mbstd").whole_or_none("group_size") if has_minibatch else None,
         mbstd_num_channels=epilogue.child("mbstd").whole("num_channels") if has_minibatch else 0,
         mapping=_mapping(d.child("mapping")) if d.whole("c_dim") else None,
+        variant=variant,
     )
     check_architecture(architecture, d.path)
     return architecture
 
 
-def _discriminator_block(block: StoredModule, resolution: int, first: bool) -> DiscriminatorBlockArchitecture:
-    block.expect("architecture", "resnet")
-    conv0, conv1, skip = (block.child(name) for name in ("conv0", "conv1", "skip"))
-    _expect_convolution(conv0, kernel=3, down=1)
-    _expect_convolution(conv1, kernel=3, down=2)
-    _expect_convolution(skip, kernel=1, down=2, leaky=False)
-    layers = [conv0, conv1, skip]
-    if first:
-        layers.append(block.child("fromrgb"))
-        _expect_convolution(layers[-1], kernel=1, down=1)
+def _discriminator_block(
+    block: StoredModule, resolution: int, variant: Variant, first: bool
+) -> DiscriminatorBlockArchitecture:
+    block.expect("architecture", variant)
+    layers = {name: block.child(name) for name in discriminator_layers(variant, first=first)}
+    for name, layer in layers.items():
+        _expect_convolution(
+            layer,
+            kernel=3 if name in ("conv0", "conv1") else 1,
+            down=2 if name in ("conv1", "skip") else 1,
+            leaky=name != "skip",
+        )
     return DiscriminatorBlockArchitecture(
         resolution=resolution,
-        in_channels=conv0.shape("weight")[1],
-        out_channels=conv1.shape("weight")[0],
-        conv_clamp=tuple(layer.number_or_none("conv_clamp") for layer in layers),
+        in_channels=layers["conv0"].shape("weight")[1],
+        out_channels=layers["conv1"].shape("weight")[0],
+        conv_clamp=tuple(layer.number_or_none("conv_clamp") for layer in layers.values()),
     )
 
 
@@ -208,9 +227,9 @@ def _expect_dense(layer: StoredModule, *, leaky: bool, lr_multiplier: float = 1.
     layer.expect_number("weight_gain", lr_multiplier / math.sqrt(layer.shape("weight")[1]))
 
 
-def _expect_convolution(layer: StoredModule, *, kernel: int, down: int, leaky: bool = True) -> None:
+def _expect_convolution(layer: StoredModule, *, kernel: int, up: int = 1, down: int = 1, leaky: bool = True) -> None:
     _expect_activation(layer, leaky)
-    layer.expect("up", 1)
+    layer.expect("up", up)
     layer.expect("down", down)
     layer.expect("padding", kernel // 2)
     layer.expect_number("weight_gain", 1 / math.sqrt(layer.shape("weight")[1] * kernel**2))
