@@ -36,7 +36,7 @@ STAGES = (
     Stage("paired 64", 64, 160_000, (1e-2, 4e-3)),
     Stage("paired 128", 128, 48_000, (6e-3, 1.5e-3)),
     Stage("paired 256", RESOLUTION, 48_000, (3e-3, 2e-4)),
-    Stage("adversarial 256", RESOLUTION, 20_000, (1e-3, 3e-4), adversarial=True),
+    Stage("adversarial 256", RESOLUTION, 24_000, (1e-3, 2e-4), adversarial=True),
 )
 
 

@@ -1,8 +1,9 @@
 """The training of the embedded model: `python -m stylegan2.critters train`.
 
 First G learns the very picture that belongs to every latent, at growing resolutions; then the adversarial
-training goes on from there, with the pair as an anchor at a quarter of the resolution, where it is no judge
-of sharpness. The renderer works beside the training, in a process of its own.
+training goes on from there, with the pair as an anchor: at a quarter of the resolution it says what is where,
+at the full one only how strong edges are; how they look is the discriminator's business. The renderer works
+beside the training, in a process of its own.
 """
 
 from __future__ import annotations
@@ -24,16 +25,17 @@ from stylegan2.discriminator import Discriminator
 from stylegan2.model import Metadata, Model
 from stylegan2.training.adversarial import COLUMNS, AdversarialTraining, Settings
 from stylegan2.training.average import MovingAverage
-from stylegan2.training.paired_loss import paired_loss
+from stylegan2.training.paired_loss import paired_loss, sharpness_loss
 from stylegan2.training.run_folder import RunFolder
 
 KEEP_EVERY = 300.0  # seconds
 LOG_EVERY = 100  # steps
 WARM_UP = 200  # steps in which the learning rate rises: Adam's moments are fresh
 BETAS = (0.9, 0.99)
-ADVERSARIAL_WEIGHT = 0.05  # of the adversarial loss beside the pairs'; both then pull about equally
+ADVERSARIAL_WEIGHT = 0.1  # of the adversarial loss beside the pairs'; both then pull about equally
+R1_GAMMA = 0.2  # pictures so near the real ones are told from them by little, which a flat discriminator misses
 NEWCOMER = 500  # steps until a new discriminator has its full weight
-ANCHOR = 4  # the pairs' loss sees every picture this many times smaller in the adversarial stage
+ANCHOR = 4  # the pairs' loss sees colours and places this many times smaller in the adversarial stage
 SOURCE = "trained on rendered toy animals by python -m stylegan2.critters train"
 
 
@@ -70,7 +72,7 @@ class AdversarialSteps:
         self.newcomer = model is None or model.discriminator is None
         self.discriminator: Discriminator | None = recipe.discriminator(stage.resolution, model, seed).to(device)
         generator = recipe.generator(stage.resolution, model, seed).to(device)
-        settings = Settings(half_life=recipe.HALF_LIFE, compiled=compiled)
+        settings = Settings(r1_gamma=R1_GAMMA, half_life=recipe.HALF_LIFE, compiled=compiled)
         self.training = AdversarialTraining(generator, self.discriminator, settings)
         self.average = self.training.average
 
@@ -79,7 +81,8 @@ class AdversarialSteps:
         found: dict[str, Tensor] = {}
 
         def anchor(made: Tensor) -> Tensor:
-            found["pairs"] = paired_loss(F.avg_pool2d(made, ANCHOR), F.avg_pool2d(wanted, ANCHOR))
+            places = paired_loss(F.avg_pool2d(made, ANCHOR), F.avg_pool2d(wanted, ANCHOR))
+            found["pairs"] = places + sharpness_loss(made, wanted)
             return found["pairs"]
 
         ramp = min(1.0, self.training.steps / NEWCOMER) if self.newcomer else 1.0

@@ -25,7 +25,7 @@ COLUMNS = ("generator", "discriminator", "real", "generated", "r1", "path length
 class Settings:
     """Weights and rhythms of the losses."""
 
-    learning_rate: float = 0.002
+    learning_rate: float = 0.002  # of both networks, unless a step says another for the generator
     r1_gamma: float = 1.0  # for 256 pixels and batches of 8; grows with the number of pixels per batch
     r1_every: int = 16  # steps
     path_length_weight: float = 2.0
@@ -42,8 +42,8 @@ class AdversarialTraining:
         self.generator = generator.train().requires_grad_(True)
         self.discriminator = discriminator.train().requires_grad_(True)
         self.average = MovingAverage(generator, settings.half_life)
-        self.generator_optimiser = _optimiser(generator, settings.path_length_every)
-        self.discriminator_optimiser = _optimiser(discriminator, settings.r1_every)
+        self.generator_optimiser = _optimiser(generator, settings.learning_rate, settings.path_length_every)
+        self.discriminator_optimiser = _optimiser(discriminator, settings.learning_rate, settings.r1_every)
         self.path_length = PathLength()
         self.steps = 0
         self._synthesis: Callable[[Tensor], Tensor] = generator.synthesis
@@ -64,11 +64,11 @@ class AdversarialTraining:
         """Teach both networks once; returns the losses by the names of COLUMNS (some only now and then).
 
         real `[N, 3, H, W]` in -1..1; ws `[N, num_ws, w_dim]` from the generator's mapping, with its gradient.
-        `weight` of the adversarial loss; `anchor` is a further loss of the generated pictures, where one
+        `learning_rate` of the generator; `weight` of the adversarial loss; `anchor` is a further loss of the generated pictures, where one
         knows more about them than that they should look real.
         """
-        for optimiser in (self.generator_optimiser, self.discriminator_optimiser):
-            _set_learning_rate(optimiser, self.settings.learning_rate if learning_rate is None else learning_rate)
+        for group in self.generator_optimiser.param_groups:
+            group["lr"] = self.settings.learning_rate if learning_rate is None else learning_rate
         with _half_precision(real):
             made = self._synthesis(ws).float()
         losses = self._teach_discriminator(real, made.detach())
@@ -130,15 +130,10 @@ def mix_styles(mapping: MappingNetwork, z: Tensor, chance: torch.Generator, ofte
     return torch.where(coarse.to(z.device), ws, others)
 
 
-def _optimiser(network: nn.Module, every: int) -> torch.optim.Adam:
+def _optimiser(network: nn.Module, learning_rate: float, every: int) -> torch.optim.Adam:
     """Adam, corrected for the further steps that lazy regularisation takes (StyleGAN2, appendix B)."""
     share = every / (every + 1)
-    return torch.optim.Adam(network.parameters(), betas=(0.0, 0.99**share), eps=1e-8)
-
-
-def _set_learning_rate(optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
-    for group in optimiser.param_groups:
-        group["lr"] = learning_rate
+    return torch.optim.Adam(network.parameters(), learning_rate, betas=(0.0, 0.99**share), eps=1e-8)
 
 
 def _update(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:

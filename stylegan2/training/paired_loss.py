@@ -31,9 +31,13 @@ def paired_loss(made: Tensor, wanted: Tensor) -> Tensor:
             break
         error = F.avg_pool2d(error, 2)
         loss = loss + error.abs().mean()
-    for dim in (2, 3):
-        loss = loss + SHARPNESS * (_sharpness(made, dim) - _sharpness(wanted, dim)).abs().mean()
-    return loss
+    return loss + sharpness_loss(made, wanted)
+
+
+def sharpness_loss(made: Tensor, wanted: Tensor) -> Tensor:
+    """How differently strong the edges of pictures float `[N, 3, H, W]` are, wherever in a window they are; a scalar."""
+    differences = [(_sharpness(made, dim) - _sharpness(wanted, dim)).abs().mean() for dim in (2, 3)]
+    return SHARPNESS * torch.stack(differences).sum()
 
 
 def _sharpness(pictures: Tensor, dim: int) -> Tensor:
