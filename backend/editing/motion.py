@@ -33,20 +33,25 @@ def estimate_motion(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
     return F.interpolate(motion, before.shape[2:], mode="bilinear", align_corners=False)[0]
 
 
-def moved(image: torch.Tensor, motion: torch.Tensor) -> torch.Tensor:
+def moved(image: torch.Tensor, motion: torch.Tensor, mode: str = "bilinear") -> torch.Tensor:
     """`image` [C, H, W] read at p + motion(p): the image before, moved to where its content is after.
 
     motion: [2, H, W], as a share of the image's width and height.  Reads beyond the border give the border.
     """
-    return _read(image[None], motion[None])[0]
+    return _read(image[None], motion[None], mode)[0]
 
 
-def _read(image: torch.Tensor, motion: torch.Tensor) -> torch.Tensor:
+def sample(image: torch.Tensor, place: torch.Tensor, mode: str = "bilinear") -> torch.Tensor:
+    """`image` [C, H, W] read at `place` [h, w, 2], (x, y) from -1 to 1 between the image's corners: [C, h, w]."""
+    return F.grid_sample(image[None], place[None], mode=mode, padding_mode="border", align_corners=False)[0]
+
+
+def _read(image: torch.Tensor, motion: torch.Tensor, mode: str = "bilinear") -> torch.Tensor:
     height, width = motion.shape[2:]
     x = (torch.arange(width, device=motion.device) + 0.5) * (2 / width) - 1
     y = (torch.arange(height, device=motion.device) + 0.5) * (2 / height) - 1
     grid = torch.stack([x.expand(height, width), y[:, None].expand(height, width)]) + 2 * motion
-    return F.grid_sample(image, grid.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
+    return F.grid_sample(image, grid.permute(0, 2, 3, 1), mode=mode, padding_mode="border", align_corners=False)
 
 
 @torch.enable_grad()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from backend.editing import compositing
 from backend.editing.compositing import compose, laid_over
 from backend.editing.region import Region
 
@@ -112,9 +113,45 @@ def test_the_colours_of_transparent_pixels_do_not_come_to_light() -> None:
     assert (layer[..., 0].astype(int) - layer[..., 1])[shown].max() <= 30
 
 
-def test_alpha_stays_the_layers_own(original: np.ndarray) -> None:
+def test_where_nothing_changed_far_and_wide_the_layer_is_the_original_bit_for_bit(original: np.ndarray) -> None:
+    layer, mask = compose(original, *images(), None, REGION, LAYER_SIZE)
+    assert (layer[35:65, 35:65] != original[35:65, 35:65]).any()
+    np.testing.assert_array_equal(layer[:20], original[:20])
+    np.testing.assert_array_equal(layer[:, 85:], original[:, 85:])
+    assert not mask[:, 85:].any()
+
+
+def test_a_layer_put_together_in_strips_has_no_seams(original: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = compose(original, *images(), None, REGION, LAYER_SIZE)
+    monkeypatch.setattr(compositing, "STRIP", 700)
+    for one, other in zip(whole, compose(original, *images(), None, REGION, LAYER_SIZE), strict=True):
+        assert np.abs(one.astype(int) - other).max() <= 1, "the last bit may differ: sums are taken in another order"
+
+
+def cut_out(at: float, radius: float = 22.0) -> np.ndarray:
+    """Where a round cut-out around (at, 50) is, bool [100, 100]."""
+    y, x = np.mgrid[:100, :100] + 0.5
+    return np.hypot(x - at, y - 50) < radius
+
+
+def test_the_outline_of_a_cut_out_follows_the_drag() -> None:
+    """A disc on nothing, moved by 12 pixels; the model, which knows of no transparency, shows it on black."""
+    picture = np.full((100, 100, 4), (255, 0, 0, 0), np.uint8)
+    picture[cut_out(44)] = (170, 170, 170, 255)
+    before, after = (
+        torch.tensor(np.where(cut_out(at), 170, 20)[::2, ::2] / 127.5 - 1).float().expand(3, 50, 50) for at in (44, 56)
+    )
+    layer, mask = compose(picture, before, after, None, WHOLE, (100, 100))
+    seen = laid_over(picture, layer, mask, (0, 0))
+    assert ((seen[..., 3] > 127) != cut_out(56)).mean() < 0.02, "it is where it was dragged to, and nowhere else"
+    inside = cut_out(56, 18)
+    assert np.abs(seen[inside][:, :3].astype(int) - 170).max() <= 20, "no colour of the transparent ground comes in"
+
+
+def test_an_opaque_layer_stays_opaque(original: np.ndarray) -> None:
+    original[..., 3] = 255
     layer, _ = compose(original, *images(), None, REGION, LAYER_SIZE)
-    np.testing.assert_array_equal(layer[..., 3], original[..., 3])
+    assert (layer[..., 3] == 255).all()
 
 
 def test_outside_the_mask_the_picture_is_bit_for_bit_the_same() -> None:
@@ -126,4 +163,11 @@ def test_outside_the_mask_the_picture_is_bit_for_bit_the_same() -> None:
     changed = np.zeros((60, 80), bool)
     changed[35:40, 45:50] = True
     np.testing.assert_array_equal(result[~changed], picture[~changed])
-    np.testing.assert_array_equal(result[changed][:, :3], layer[5:10, 5:10, :3].reshape(-1, 3))
+    np.testing.assert_array_equal(result[changed], layer[5:10, 5:10].reshape(-1, 4))
+
+
+def test_half_a_mask_over_a_cut_out_mixes_alpha_and_counts_a_colour_as_far_as_it_is_seen() -> None:
+    nothing, red = np.full((1, 1, 4), (0, 255, 0, 0), np.uint8), np.full((1, 1, 4), (255, 0, 0, 255), np.uint8)
+    half = np.full((1, 1), 128, np.uint8)
+    assert laid_over(nothing, red, half, (0, 0))[0, 0].tolist() == [255, 0, 0, 128], "not a trace of the hidden green"
+    assert laid_over(red, nothing, half, (0, 0))[0, 0].tolist() == [255, 0, 0, 127]
