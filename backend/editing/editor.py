@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 import stylegan2
 from backend.editing.compositing import compose
@@ -135,12 +136,15 @@ class Editor:
         )
         self._begin(image, moved, 0.0)
 
-    def sample(self, seed: int, truncation_psi: float = 0.7) -> np.ndarray:
-        """Open a picture of the model's own: z from `seed`, truncated.  Returns it, uint8 [h, w, 3]."""
+    def sample(self, seed: int, truncation_psi: float = 0.7, label: int | None = None) -> np.ndarray:
+        """Open a picture of the model's own: z from `seed`, truncated.  Returns it, uint8 [h, w, 3].
+
+        label: the class of the picture, from 0 on, for a model with classes.  Raises UserError when it does not fit.
+        """
+        one_hot = self._one_hot(label)
         z = torch.randn(1, self.generator.z_dim, generator=torch.Generator().manual_seed(seed)).to(self.device)
-        labels = torch.zeros(1, self.generator.c_dim, device=self.device) if self.generator.c_dim else None
         with torch.no_grad():
-            w_plus = self.generator.mapping(z, labels, truncation_psi=truncation_psi)
+            w_plus = self.generator.mapping(z, one_hot, truncation_psi=truncation_psi)
         pixels = to_pixels(self.image(w_plus))
         height, width = pixels.shape[:2]
         opaque = np.full((height, width, 1), 255, np.uint8)
@@ -240,6 +244,17 @@ class Editor:
         if self._state is None:
             raise RuntimeError("open(), open_state() or sample() has to be called, and run to its end, first")
         return self._state
+
+    def _one_hot(self, label: int | None) -> torch.Tensor | None:
+        """The class `label` as [1, c_dim], None for a model without classes."""
+        count = self.generator.c_dim
+        if not count:
+            if label is not None:
+                raise UserError(f"The model {self.loaded.name!r} has no classes; leave the class out.")
+            return None
+        if label is None or not 0 <= label < count:
+            raise UserError(f"The model {self.loaded.name!r} has {count} classes; choose one from 0 to {count - 1}.")
+        return F.one_hot(torch.tensor([label], device=self.device), count)
 
     def _preview(self, w_plus: torch.Tensor) -> Callable[[], np.ndarray]:
         return lambda: to_pixels(self.image(w_plus))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 
 import stylegan2
 
@@ -12,7 +13,7 @@ SMALLEST_VARIANCE = 1e-3
 
 
 class LatentSpace:
-    """Statistics of W from seeded samples.
+    """Statistics of W from seeded samples; those of a model with classes are of all of its classes.
 
     samples: [SAMPLES, w_dim];  mean: [w_dim];  spread: root mean square of the coordinates' standard deviations;
     axes: [w_dim, w_dim], the principal axes as columns;  deviation: [w_dim], the standard deviation along each.
@@ -21,9 +22,13 @@ class LatentSpace:
     @torch.no_grad()
     def __init__(self, generator: stylegan2.Generator) -> None:
         device = generator.mapping.w_avg.device
-        z = torch.randn(SAMPLES, generator.z_dim, generator=torch.Generator().manual_seed(0)).to(device)
-        labels = torch.zeros(SAMPLES, generator.c_dim, device=device) if generator.c_dim else None
-        self.samples = generator.mapping(z, labels)[:, 0]
+        random = torch.Generator().manual_seed(0)
+        z = torch.randn(SAMPLES, generator.z_dim, generator=random)
+        labels = None
+        if generator.c_dim:
+            classes = torch.randint(generator.c_dim, (SAMPLES,), generator=random)
+            labels = F.one_hot(classes, generator.c_dim).to(device)
+        self.samples = generator.mapping(z.to(device), labels)[:, 0]
         self.mean = self.samples.mean(dim=0)
         self.spread = float(self.samples.var(dim=0).mean().sqrt())
         # On the CPU: Apple's MPS has no eigenvectors.
