@@ -16,6 +16,8 @@ MINIMUM_SIDE = 16  # pixels; below that there is no picture to find
 SELECTION_MARGIN = 0.15  # of the selection's longer side, left free around it
 LAYER, SELECTION = "layer", "selection"
 
+Box = tuple[int, int, int, int]  # x, y, width, height in whole layer pixels
+
 
 @dataclasses.dataclass(frozen=True)
 class Region:
@@ -79,12 +81,12 @@ class Region:
 def choose_region(
     layer_size: tuple[int, int],
     model_size: tuple[int, int],
-    selection: np.ndarray | None = None,
+    selected: Box | None = None,
     where: str = LAYER,
 ) -> Region:
     """Choose the rectangle that is handed to the model.
 
-    layer_size, model_size: (height, width).  selection: [H, W] of the layer's size, or None.
+    layer_size, model_size: (height, width).  selected: the box around what is selected on the layer, or None.
     where: "layer" takes the whole layer when it has the model's aspect, else the largest centred rectangle that
     has; "selection" takes the smallest such rectangle around the selection, kept inside the layer.
 
@@ -99,9 +101,17 @@ def choose_region(
         return _centred(height, width, model_size)
     if where != SELECTION:
         raise UserError(f"The region must be 'layer' or 'selection', not {where!r}.")
-    if selection is None or not selection.any():
+    if selected is None:
         raise UserError("Nothing is selected on this layer; select the subject, or choose the whole layer as region.")
-    return _around(selection, model_size)
+    return _around(selected, layer_size, model_size)
+
+
+def box_around(mask: np.ndarray | None) -> Box | None:
+    """The smallest box around all of `mask` [H, W] that is not zero; None when there is nothing."""
+    if mask is None or not mask.any():
+        return None
+    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+    return int(columns[0]), int(rows[0]), int(columns[-1] - columns[0] + 1), int(rows[-1] - rows[0] + 1)
 
 
 def _centred(height: int, width: int, model_size: tuple[int, int]) -> Region:
@@ -112,19 +122,17 @@ def _centred(height: int, width: int, model_size: tuple[int, int]) -> Region:
     return Region((width - box_width) // 2, (height - box_height) // 2, box_width, box_height, model_size)
 
 
-def _around(selection: np.ndarray, model_size: tuple[int, int]) -> Region:
-    height, width = selection.shape
+def _around(selected: Box, layer_size: tuple[int, int], model_size: tuple[int, int]) -> Region:
+    (left, top, across, down), (height, width) = selected, layer_size
     aspect = model_size[1] / model_size[0]
-    columns, rows = np.flatnonzero(selection.any(axis=0)), np.flatnonzero(selection.any(axis=1))
-    left, right, top, bottom = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
-    margin = SELECTION_MARGIN * max(right - left, bottom - top)
-    wanted_height = max(bottom - top + 2 * margin, (right - left + 2 * margin) / aspect, MINIMUM_SIDE)
+    margin = SELECTION_MARGIN * max(across, down)
+    wanted_height = max(down + 2 * margin, (across + 2 * margin) / aspect, MINIMUM_SIDE)
     largest_width, largest_height = _largest(height, width, aspect)
     box_height = min(round(wanted_height), largest_height)
     box_width = min(round(box_height * aspect), largest_width)
-    x = round(min(max((left + right - box_width) / 2, 0), width - box_width))
-    y = round(min(max((top + bottom - box_height) / 2, 0), height - box_height))
-    return Region(int(x), int(y), int(box_width), int(box_height), model_size)
+    x = round(min(max(left + (across - box_width) / 2, 0), width - box_width))
+    y = round(min(max(top + (down - box_height) / 2, 0), height - box_height))
+    return Region(x, y, box_width, box_height, model_size)
 
 
 def _largest(height: int, width: int, aspect: float) -> tuple[int, int]:

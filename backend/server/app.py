@@ -1,6 +1,6 @@
 """The server's endpoints: a Gradio app without a page worth seeing, behind the check of token and Host.
 
-/health, /drag and /stop are called by their names (gradio_client, or plain HTTP for /health and /stop).
+/health, /region, /drag and /stop are called by their names (gradio_client, or plain HTTP for all but /drag).
 """
 
 from __future__ import annotations
@@ -58,6 +58,9 @@ def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:
     def health() -> dict[str, Any]:
         return _answer("looking after the backend", workshop.health)
 
+    def region(layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
+        return _answer("choosing the region", lambda: workshop.region(layer_size, selected, options))
+
     def end() -> dict[str, Any]:
         stop()
         return {}
@@ -85,8 +88,13 @@ def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:
         results = [gr.File(visible=False) for _ in range(3)]
         button = gr.Button(visible=False)
         # Off the queue: they must answer while a job runs, and to a client that speaks plain HTTP.
-        for function, name in ((health, "health"), (end, "stop")):
-            button.click(function, None, answer, api_name=name, queue=False, api_visibility="undocumented")
+        places = [gr.JSON(visible=False) for _ in range(2)]
+        for function, inputs, name in (
+            (health, [], "health"),
+            (region, [*places, options], "region"),
+            (end, [], "stop"),
+        ):
+            button.click(function, inputs, answer, api_name=name, queue=False, api_visibility="undocumented")
         button.click(
             drag,
             [image, mask, drags, options, edit, protocol],
@@ -116,6 +124,8 @@ def _stream(workshop: Workshop, job: Request) -> Iterator[Answer]:
 def _answer(doing: str, function: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         return function()
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from None
     except Exception:
         raise gr.Error(log.unexpected(doing), print_exception=False) from None
 

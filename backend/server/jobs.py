@@ -22,7 +22,7 @@ from backend import __version__, pictures
 from backend.editing.edit_state import EditState
 from backend.editing.editor import DragStep, Editor, EditResult, InversionProgress
 from backend.editing.points import Drag, check_drags
-from backend.editing.region import Region, choose_region
+from backend.editing.region import Region, box_around, choose_region
 from backend.editing.settings import with_changes
 from backend.errors import UserError
 from backend.models import device, models
@@ -211,6 +211,18 @@ class Workshop:
             "models": [{"name": name, "height": size[0], "width": size[1]} for name, size in models.sizes().items()],
         }
 
+    def region(self, layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
+        """The box of the layer that a drag with these options would show to the model; None when it is not known yet.
+
+        layer_size: [width, height]; selected: the box around what is selected, or None. Raises UserError.
+        """
+        place, chosen = wire.read_place(layer_size, selected), wire.read_options(options)
+        model_size = models.sizes().get(chosen.model)
+        if model_size is None:  # a file that was not opened yet
+            return {"region": None}
+        region = choose_region(place.layer_size[::-1], model_size, place.selected, chosen.region)
+        return {"region": [region.x, region.y, region.width, region.height]}
+
     def free(self) -> None:
         """Give back the memory of the model, unless a job is using it."""
         if self._editor is None or not self._turn.acquire(blocking=False):
@@ -262,7 +274,8 @@ class _Pace:
 def _region(job: Job, editor: Editor) -> Region:
     if job.edit is not None:
         return job.edit.region
-    return choose_region(job.image.shape[:2], editor.generator.image_size, job.mask, job.options.region)
+    size = job.image.shape[:2]
+    return choose_region(size, editor.generator.image_size, box_around(job.mask), job.options.region)
 
 
 def _inverting(step: InversionProgress, box: tuple[int, int, int, int], preview: bool) -> Update:

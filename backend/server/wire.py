@@ -27,6 +27,7 @@ Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0)]
 NotNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
 Steps = Annotated[int, Field(strict=True, ge=0, le=MOST_STEPS)]
 Count = Annotated[int, Field(strict=True, ge=1)]
+Whole = Annotated[int, Field(strict=True, ge=0)]
 WirePoint = tuple[Coordinate, Coordinate]
 
 
@@ -40,6 +41,13 @@ class WireDrag(_Incoming):
     handle: WirePoint
     target: WirePoint
     via: Annotated[list[WirePoint], Field(max_length=MOST_DRAGS)] = []
+
+
+class Place(_Incoming):
+    """A layer's size (width, height), and the box (x, y, width, height) around what is selected on it, or None."""
+
+    layer_size: tuple[Count, Count]
+    selected: tuple[Whole, Whole, Count, Count] | None
 
 
 class Options(_Incoming):
@@ -125,6 +133,14 @@ def read_options(value: object) -> Options:
     """Turn the request's options (JSON) into a record; raises UserError."""
     try:
         return Options.model_validate({} if value is None else value)
+    except ValidationError as error:
+        raise UserError(_sentence(error, "option")) from None
+
+
+def read_place(layer_size: object, selected: object) -> Place:
+    """Check a layer's size and the box around its selection; raises UserError."""
+    try:
+        return Place.model_validate({"layer_size": layer_size, "selected": selected})
     except ValidationError as error:
         raise UserError(_sentence(error, "option")) from None
 

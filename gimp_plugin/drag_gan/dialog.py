@@ -6,45 +6,105 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
+from drags import describe  # noqa: E402
 from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
+from problems import Problem  # noqa: E402
+from progress import to_pixbuf  # noqa: E402
+from sketch import Box, Sketch  # noqa: E402
 
 TITLE = "Drag Along Paths"
 ADVANCED = ("latent-space", "mask-weight", "inversion-steps")
 
 
-def ask(
-    procedure: Gimp.Procedure,
-    config: Gimp.ProcedureConfig,
-    found: str,
-    fetch_models: Callable[[], Sequence[str]],
-) -> bool:
-    """Show the dialog and store the artist's choices in `config`; False when it was cancelled.
+class Asking(NamedTuple):
+    """What the dialog asks the backend. The first two may take their time (it starts) and run in other threads."""
 
-    `found` is the sentence about drags and selection; `fetch_models` gives the names of the models, may take
-    its time (it starts the backend while the artist looks at the dialog) and runs in another thread.
-    """
+    models: Callable[[], Sequence[str]]
+    region: Callable[[Mapping[str, object]], Box | None]  # with these options of the wire
+    options: Callable[[Gimp.ProcedureConfig], Mapping[str, object]]  # those that the dialog shows now
+
+
+def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, sketch: Sketch, backend: Asking) -> bool:
+    """Show the dialog and store the artist's choices in `config`; False when it was cancelled."""
     dialog = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
     dialog.set_ok_label("_Drag")
     _hide_help(dialog)
-    dialog.get_label("found", found, False, False)
+    preview = _Preview(config, sketch, backend)
+    dialog.get_content_area().pack_start(preview.image, False, False, 0)
+    found = dialog.get_label("found", preview.found, False, False)
+    preview.tell = found.set_text
     dialog.fill(["found"])
+    if sketch.has_choice:
+        dialog.fill(["anchors"])
     models = _add_model_row(dialog, config)
     dialog.fill_box("advanced-box", list(ADVANCED))
     title = dialog.get_label("advanced-title", "Advanced", False, False)
     title.set_text_with_mnemonic("_Advanced")
     title.set_mnemonic_widget(dialog.fill_expander("advanced", "advanced-title", False, "advanced-box"))
     dialog.fill(["region", "steps", "advanced"])
-    _fetch(fetch_models, models)
+    _fetch(backend.models, models)
+    preview.follow()
     accepted = dialog.run()
+    preview.leave()
     dialog.destroy()
     return bool(accepted)
+
+
+class _Preview:
+    """The layer with the drags as the options have them; `found` says in words what is drawn."""
+
+    def __init__(self, config: Gimp.ProcedureConfig, sketch: Sketch, backend: Asking) -> None:
+        self.image = Gtk.Image()
+        self.found = ""
+        self.tell: Callable[[str], None] = lambda text: None
+        self._config, self._sketch, self._backend = config, sketch, backend
+        self._ground = sketch.tinted()
+        self._region: Box | None = None
+        self._asked = 0  # answers to questions asked before the last one are stale
+        self._handlers: list[int] = []
+        self._show()
+        self.image.show()
+
+    def follow(self) -> None:
+        """Draw anew whenever an option changes that can be seen."""
+        for name, react in (("anchors", self._show), ("region", self._ask), ("model", self._ask)):
+            self._handlers.append(self._config.connect(f"notify::{name}", lambda *_, react=react: react()))
+        self._ask()
+
+    def leave(self) -> None:
+        """The dialog closes: forget what is still asked."""
+        self._asked += 1
+        for handler in self._handlers:
+            self._config.disconnect(handler)
+
+    def _show(self) -> None:
+        try:
+            drags = self._sketch.drags(self._config.get_property("anchors"))
+            self.found = describe(drags, self._sketch.mask is not None)
+        except Problem as problem:
+            drags, self.found = [], str(problem)
+        self.image.set_from_pixbuf(to_pixbuf(self._sketch.drawn(self._ground, drags, self._region)))
+        self.tell(self.found)
+
+    def _ask(self) -> None:
+        self._asked += 1
+        number, options = self._asked, self._backend.options(self._config)
+
+        def answered(region: Box | None) -> bool:
+            if number == self._asked:
+                self._region = region
+                self._show()
+            return GLib.SOURCE_REMOVE
+
+        threading.Thread(target=lambda: GLib.idle_add(answered, self._backend.region(options)), daemon=True).start()
 
 
 def _hide_help(dialog: GimpUi.ProcedureDialog) -> None:

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
@@ -28,7 +28,9 @@ import canvas  # noqa: E402
 import drags  # noqa: E402
 import job  # noqa: E402
 import paths  # noqa: E402
+import png  # noqa: E402
 import service  # noqa: E402
+import sketch  # noqa: E402
 from gi.repository import Gimp, GLib, GObject  # noqa: E402
 from problems import Cancelled, Problem  # noqa: E402
 
@@ -72,6 +74,11 @@ def add_arguments(procedure: Gimp.Procedure) -> None:
     procedure.add_string_argument(
         "model", "_Model", "The name of a model, or the path of a model file", "critters", flags
     )
+    anchors = Gimp.Choice.new()
+    anchors.add("way-points", 0, "One drag with way-points", "The point passes each anchor on its way to the last one")
+    anchors.add("separate", 1, "Separate drags", "Each two anchors are a drag: from the first to the second")
+    anchors_help = "What a stroke of four, six or more anchors means"
+    procedure.add_choice_argument("anchors", "Many a_nchors", anchors_help, anchors, "way-points", flags)
     region = Gimp.Choice.new()
     region.add("layer", 0, "Whole layer", "Work on as much of the layer as the model can show")
     region.add(
@@ -154,14 +161,16 @@ def drag(
     """From the canvas to the new layer. Raises Problem or Cancelled, and then the image is as it was."""
     canvas.start()
     layer = canvas.require_layer(image, drawables)
-    found = drags.drags_from_strokes(paths.read_strokes(image), canvas.offset_of(layer), canvas.size_of(layer))
+    strokes, offset, size = paths.read_strokes(image), canvas.offset_of(layer), canvas.size_of(layer)
+    drags.drags_from_strokes(strokes, offset, size)  # whoever has to draw anew should see no dialog first
     selection = canvas.read_selection(image, layer)
     backend = service.Backend(service.Installation.read(FOLDER), downloads)
     with_windows = run_mode != Gimp.RunMode.NONINTERACTIVE and open_display()
     if run_mode == Gimp.RunMode.INTERACTIVE:
         if not with_windows:
             raise Problem("There is no screen to show a dialog on; run the filter non-interactively.")
-        ask(procedure, config, drags.describe(found, selection is not None), backend)
+        ask(procedure, config, sketch_of(layer, selection, strokes), backend)
+    found = drags.drags_from_strokes(strokes, offset, size, config.get_property("anchors"))
     if config.get_property("region") == "selection" and selection is None:
         raise Problem(
             "Nothing is selected to work around; select the subject, or choose the whole layer as the region."
@@ -192,7 +201,17 @@ def open_display() -> bool:
     return True
 
 
-def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, found: str, backend: service.Backend) -> None:
+def sketch_of(layer: Gimp.Layer, selection: png.Pixels | None, strokes: Sequence[drags.Stroke]) -> sketch.Sketch:
+    """What the dialog draws."""
+    picture = canvas.read_thumbnail(layer, sketch.LONGEST_SIDE)
+    mask = sketch.shrunk(selection, (picture.width, picture.height)) if selection else None
+    box = sketch.box_around(selection)
+    return sketch.Sketch(picture, mask, strokes, canvas.offset_of(layer), canvas.size_of(layer), box)
+
+
+def ask(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, shown: sketch.Sketch, backend: service.Backend
+) -> None:
     """Show the dialog; the backend starts meanwhile. Raises Cancelled."""
     import dialog
 
@@ -203,7 +222,14 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, found: str, bac
             log.info("while the dialog was open: %s", problem)  # said to the artist when the job meets it
             return []
 
-    if not dialog.ask(procedure, config, found, fetch_models):
+    def fetch_region(options: Mapping[str, object]) -> sketch.Box | None:
+        try:
+            return backend.connect().region(shown.size, shown.selected, options)
+        except Problem as problem:
+            log.info("while the dialog was open: %s", problem)
+            return None
+
+    if not dialog.ask(procedure, config, shown, dialog.Asking(fetch_models, fetch_region, options_from)):
         raise Cancelled
 
 

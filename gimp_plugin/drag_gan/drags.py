@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -147,7 +148,7 @@ def _follow(stroke: Stroke, flatness: float) -> list[Point]:
             f"A path has {len(stroke.anchors)} anchors, and {MOST_WAY_POINTS + 2} are possible; remove some of them."
         )
     way = [stroke.anchors[0]]
-    straight = list(zip(stroke.anchors, stroke.anchors[1:], strict=False))
+    straight = list(itertools.pairwise(stroke.anchors))
     for (start, end), (leaving, coming) in zip(straight, stroke.controls or straight, strict=True):
         way += _curve(start, leaving, coming, end, flatness)
     return way if len(way) <= MOST_WAY_POINTS + 2 else _follow(stroke, 2 * flatness)

@@ -105,10 +105,13 @@ class ProgressWindow:
         """The picture at the window's size with the points on it: the last ones known, whatever the phase."""
         scale = LONGEST_SIDE / max(self._region[2:])
         size = max(1, round(self._region[2] * scale)), max(1, round(self._region[3] * scale))
-        pixbuf = _to_pixbuf(self._picture).scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
+        pixbuf = to_pixbuf(self._picture).scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
         points = markers.to_picture(self._points, self._region, size)
         targets = markers.to_picture(self._targets, self._region, size)
-        return _to_pixbuf(markers.draw(_from_pixbuf(pixbuf), points, targets))
+        ways = [
+            (point,) if point == target else (point, target) for point, target in zip(points, targets, strict=False)
+        ]
+        return to_pixbuf(markers.draw(_from_pixbuf(pixbuf), ways))
 
     def _pulse(self) -> bool:
         if self._pulsing:
@@ -137,7 +140,8 @@ def _build(title: str) -> tuple[Gtk.Dialog, Gtk.Image, Gtk.ProgressBar, Gtk.Labe
     return dialog, image, bar, text
 
 
-def _to_pixbuf(picture: png.Pixels) -> GdkPixbuf.Pixbuf:
+def to_pixbuf(picture: png.Pixels) -> GdkPixbuf.Pixbuf:
+    """An RGB picture as GTK shows it."""
     data, row = GLib.Bytes.new(picture.data), picture.width * 3
     rgb = GdkPixbuf.Colorspace.RGB
     return GdkPixbuf.Pixbuf.new_from_bytes(data, rgb, False, 8, picture.width, picture.height, row)

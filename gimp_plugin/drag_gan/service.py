@@ -102,6 +102,22 @@ class Connection(NamedTuple):
         """Names of the models that the backend offers."""
         return [str(model["name"]) for model in self.health.get("models", [])]
 
+    def region(
+        self, size: tuple[int, int], selected: tuple[int, int, int, int] | None, options: Mapping[str, object]
+    ) -> tuple[int, int, int, int] | None:
+        """The part (x, y, width, height) of a layer of `size` (width, height) that the model would see.
+
+        selected: the box around what is selected. None where the backend cannot tell.
+        """
+        try:
+            box = self.client.predict(list(size), selected and list(selected), dict(options), api_name="/region")[
+                "region"
+            ]
+            return box and (int(box[0]), int(box[1]), int(box[2]), int(box[3]))
+        except Exception as error:  # only a frame on a preview depends on it
+            log.info("region: %r", error)
+            return None
+
     def is_open(self) -> bool:
         """Whether its port still takes connections and keeps them, as that of a hung process does.
 

@@ -23,23 +23,58 @@ def test_a_picture_of_one_pixel_is_written_too():
     assert Image.open(io.BytesIO(png.encode(png.Pixels(1, 1, 3, b"\1\2\3")))).getpixel((0, 0)) == (1, 2, 3)
 
 
-def drawn(points: list[tuple[float, float]], targets: list[tuple[float, float]]) -> np.ndarray:
-    grey = png.Pixels(60, 40, 3, bytes([128]) * (60 * 40 * 3))
-    result = markers.draw(grey, points, targets)
-    return np.frombuffer(result.data, np.uint8).reshape(40, 60, 3)
+GREY = png.Pixels(60, 40, 3, bytes([128]) * (60 * 40 * 3))
+
+
+def seen(picture: png.Pixels) -> np.ndarray:
+    return np.frombuffer(picture.data, np.uint8).reshape(picture.height, picture.width, 3)
 
 
 def test_a_handle_is_red_its_target_blue_and_a_white_line_leads_there():
-    picture = drawn([(10, 20)], [(45, 20)])
+    picture = seen(markers.draw(GREY, [[(10, 20), (45, 20)]]))
     assert tuple(picture[20, 10]) == markers.HANDLE
     assert tuple(picture[20, 45 - markers.RADIUS + 1]) == markers.TARGET
     assert tuple(picture[20, 27]) == markers.LINE
     assert tuple(picture[5, 27]) == (128, 128, 128)
 
 
+def test_the_line_goes_through_the_way_points():
+    picture = seen(markers.draw(GREY, [[(10, 10), (30, 10), (30, 35)]]))
+    assert tuple(picture[10, 20]) == tuple(picture[20, 30]) == markers.LINE
+
+
+def test_a_pin_is_yellow():
+    assert tuple(seen(markers.draw(GREY, [[(10, 20)]]))[20, 10]) == markers.PIN
+
+
+def test_several_drags_are_numbered_and_a_single_one_is_not():
+    one, two = ([(10, 20), (45, 20)], [(10, 30), (45, 30)])
+    dark = [
+        (seen(markers.draw(GREY, ways))[:12, :30] == markers.EDGE).all(axis=2).sum() for ways in ([one], [one, two])
+    ]
+    assert dark[0] == 0
+    assert dark[1] > 30
+
+
 @pytest.mark.parametrize("far", [(-1000, 5), (1e7, -1e7), (59.9, 39.9)])
 def test_points_at_or_beyond_the_edge_do_no_harm(far: tuple[float, float]):
-    assert drawn([far], [(5, 5)]).shape == (40, 60, 3)
+    assert seen(markers.draw(GREY, [[far, (5, 5)], [(5, 5), far], [far]])).shape == (40, 60, 3)
+
+
+def test_the_regions_frame_lies_just_inside_its_box():
+    picture = seen(markers.frame(GREY, (5, 6, 20, 10)))
+    changed = (picture != 128).any(axis=2)
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    assert (columns[0], rows[0], columns[-1], rows[-1]) == (5, 6, 24, 15)
+    assert not changed[8:14, 8:22].any()
+
+
+def test_what_is_not_selected_is_reddish():
+    half = np.zeros((40, 60), np.uint8)
+    half[:, 30:] = 255
+    picture = seen(markers.tint(GREY, png.Pixels(60, 40, 1, half.tobytes()))).astype(int)
+    assert (picture[:, 30:] == 128).all()
+    assert (picture[:, :30, 0] > picture[:, :30, 1] + 30).all()
 
 
 def test_layer_pixels_are_found_in_a_preview_of_a_part_of_the_layer():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backend.editing.points import Drag
-from backend.editing.region import Region, choose_region
+from backend.editing.region import Region, box_around, choose_region
 from backend.errors import UserError
 
 SQUARE = (128, 128)
@@ -26,7 +26,7 @@ def test_of_any_other_layer_the_largest_centred_rectangle_is_taken() -> None:
 def test_the_region_around_a_selection_holds_it_and_stays_inside_the_layer() -> None:
     selection = np.zeros((400, 600), np.uint8)
     selection[0:50, 500:600] = 255
-    region = choose_region((400, 600), SQUARE, selection, "selection")
+    region = choose_region((400, 600), SQUARE, box_around(selection), "selection")
     assert region.crop(selection).sum() == selection.sum()
     assert region.width == region.height < 200
     assert (region.x + region.width, region.y) == (600, 0)
@@ -35,7 +35,7 @@ def test_the_region_around_a_selection_holds_it_and_stays_inside_the_layer() -> 
 def test_without_a_selection_there_is_no_region_around_it() -> None:
     for selection in (None, np.zeros((64, 64), np.uint8)):
         with pytest.raises(UserError, match="Nothing is selected"):
-            choose_region((64, 64), SQUARE, selection, "selection")
+            choose_region((64, 64), SQUARE, box_around(selection), "selection")
 
 
 @pytest.mark.parametrize("size", [(3, 3), (15, 400), (1, 1)])

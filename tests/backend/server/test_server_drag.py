@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gradio_client.exceptions import AppError
 from PIL import Image
 
 from backend.editing.edit_state import EditState
@@ -28,6 +29,26 @@ def test_health_says_what_is_there(backend: Backend) -> None:
     assert health["device"] in ("cpu", "cuda", "mps")
     assert health["busy"] is False
     assert health["models"][0] == {"name": "critters", "height": 256, "width": 256}
+
+
+@pytest.mark.parametrize(
+    ("selected", "options", "region"),
+    [
+        (None, {}, [50, 0, 300, 300]),
+        ([100, 100, 20, 20], {"region": "selection"}, [97, 97, 26, 26]),
+        (None, {"model": "a file that was not opened yet.pkl"}, None),
+    ],
+)
+def test_a_client_can_ask_which_part_of_a_layer_the_model_would_see(
+    backend: Backend, selected: Any, options: dict[str, Any], region: Any
+) -> None:
+    answer = backend.client().predict([400, 300], selected, options, api_name="/region")
+    assert answer == {"region": region}
+
+
+def test_a_region_around_nothing_is_refused_with_the_same_sentence_as_its_drag(backend: Backend) -> None:
+    with pytest.raises(AppError, match="Nothing is selected on this layer"):
+        backend.client().predict([400, 300], None, {"region": "selection"}, api_name="/region")
 
 
 def test_phases_come_in_their_order(outputs: list[tuple[Any, ...]]) -> None:
