@@ -1,4 +1,4 @@
-"""The backend's command line: `python -m backend drag|sample|invert|serve|status|stop`."""
+"""The backend's command line: `python -m backend drag|sample|invert|models|serve|status|stop`."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         # Imported here so that Ctrl+C during the seconds this takes ends as quietly as later.
         from backend import commands
+        from backend.models import commands as model_commands
         from backend.server import commands as server_commands
 
         parser = _Parser(prog="python -m backend", description=(__doc__ or "").splitlines()[0])
         subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
         commands.add_commands(subparsers)
+        model_commands.add_commands(subparsers)
         server_commands.add_commands(subparsers)
         options = parser.parse_args(arguments)
         return int(options.run(options))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors
@@ -38,22 +39,39 @@ def stored() -> dict[str, Path]:
     return found
 
 
+@dataclass(frozen=True)
+class Offered:
+    """A model that can be chosen; `size` is (height, width) of its pictures, None where its file is damaged."""
+
+    name: str
+    path: Path
+    size: tuple[int, int] | None
+    licence: str = "unknown"
+    source: str = "unknown"
+
+
+def offered() -> list[Offered]:
+    """Each of available(), described without loading it."""
+    return [_described(name, path) for name, path in {EMBEDDED: WEIGHTS, **dict(sorted(stored().items()))}.items()]
+
+
 def sizes() -> dict[str, tuple[int, int]]:
     """(height, width) of each of available(), read without loading the model; damaged files are left out."""
-    known = {entry["name"]: (entry["height"], entry["width"]) for entry in catalogue.entries()}
-    read = {name: known.get(name) or _size(path) for name, path in {EMBEDDED: WEIGHTS, **stored()}.items()}
-    return {name: size for name, size in read.items() if size is not None}
+    return {model.name: model.size for model in offered() if model.size is not None}
 
 
-def _size(path: Path) -> tuple[int, int] | None:
+def _described(name: str, path: Path) -> Offered:
+    entry = catalogue.by_name(name)
+    if entry is not None and path.name == entry["file"]:  # a published file, as it was downloaded
+        return Offered(name, path, (entry["height"], entry["width"]), entry["licence"], entry["url"])
     try:
         with safetensors.safe_open(path, "pt") as file:
-            described = json.loads((file.metadata() or {})["architecture"])
-        generator, _ = from_json(described, str(path))
-    except (OSError, ValueError, LookupError, safetensors.SafetensorError):
-        return None
-    scale = 2 ** (len(generator.blocks) - 1)
-    return generator.const_size[0] * scale, generator.const_size[1] * scale
+            header = file.metadata() or {}
+        generator, _ = from_json(json.loads(header["architecture"]), str(path))
+    except (OSError, ValueError, LookupError, RecursionError, safetensors.SafetensorError):
+        return Offered(name, path, None)
+    height, width = (side << (len(generator.blocks) - 1) for side in generator.const_size)
+    return Offered(name, path, (height, width), header.get("licence", "unknown"), header.get("source", "unknown"))
 
 
 def open_model(name_or_path: str | Path, device: str | torch.device = "cpu") -> LoadedModel:

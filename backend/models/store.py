@@ -1,0 +1,82 @@
+"""The store: the models folder, filled and emptied; what is in it the backend offers by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import stylegan2
+from backend import paths
+from backend.editing.preset import preset_for
+from backend.errors import UserError
+from backend.models import catalogue, models
+
+# What every system takes as the name of a file, and nobody takes for a path or an option.
+PLAIN_NAME = re.compile(r"[^\W_][\w .+-]{0,62}[\w+-]|[^\W_]")
+DEVICE_NAME = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows' own
+
+
+def add(file: Path, name: str) -> Path:
+    """Import the model in `file`, of any kind that can be read, as `name`; returns the store's file.
+
+    It is read and checked as a whole first and appears whole or not at all. What is known of a published file (its
+    licence, source and preset) goes with it.
+
+    Raises UserError when the name is none or in use, or when the file is no model.
+    """
+    _check_new(name)
+    path = file.expanduser()
+    if not path.is_file():
+        raise UserError(f"The model file {path} does not exist; check its path.")
+    target = paths.models_folder() / f"{name}.safetensors"
+    try:
+        model = stylegan2.load(path)
+        model.metadata = dataclasses.replace(_as_published(model), name=name)
+        preset_for(model)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        stylegan2.save(model, target)
+    except stylegan2.ModelError as error:
+        raise UserError(str(error)) from error
+    except OSError as error:
+        raise UserError(f"The models folder {target.parent} cannot be made ({error.strerror}); mend that.") from error
+    return target
+
+
+def remove(name: str) -> Path:
+    """Delete the model `name` from the store; returns the file that is gone.
+
+    Raises UserError for the embedded model and for what is not in the store.
+    """
+    if name == models.EMBEDDED:
+        raise UserError(f'The model "{name}" is a part of this program and stays.')
+    path = models.stored().get(name)
+    if path is None:
+        there = ", ".join(sorted(models.stored())) or "no model yet"
+        raise UserError(f'There is no model called "{name}" in {paths.models_folder()}; in it is: {there}.')
+    try:
+        path.unlink()
+    except OSError as error:
+        raise UserError(f"{path} cannot be deleted ({error.strerror}); end what uses it and try again.") from error
+    return path
+
+
+def _check_new(name: str) -> None:
+    if not PLAIN_NAME.fullmatch(name) or DEVICE_NAME.fullmatch(name) or name.lower().endswith(models.FILE_ENDINGS):
+        raise UserError(
+            f"{name!r} cannot be the name of a model; take up to 64 letters, digits, spaces and - _ + . "
+            "that begin with a letter or digit, without the file's ending."
+        )
+    taken = {other.casefold() for other in models.available()}  # some systems see no difference of case
+    if name.casefold() in taken:
+        raise UserError(f'There is a model called "{name}" already; take another name, or remove that one first.')
+
+
+def _as_published(model: stylegan2.Model) -> stylegan2.Metadata:
+    """The metadata with what the catalogue knows, for our own file has another checksum than the published one."""
+    entry = catalogue.by_sha256(model.sha256)
+    if entry is None:
+        return model.metadata
+    source = f"{entry['url']}, sha256 {model.sha256}"
+    preset = {**entry["preset"], **model.metadata.preset}
+    return dataclasses.replace(model.metadata, licence=entry["licence"], source=source, preset=preset)

@@ -1,0 +1,205 @@
+"""`python -m backend models list|add|remove`: what the store takes, what it refuses, what it shows."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+
+import stylegan2
+from backend import paths
+from backend.__main__ import main
+from backend.models import available, catalogue, models, open_model
+from stylegan2.critters import WEIGHTS
+
+CHECKPOINTS = Path(__file__).parents[2] / "data" / "checkpoints"
+SQUARE = CHECKPOINTS / "official_square.pkl"
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A models folder that does not exist yet."""
+    monkeypatch.setenv("DRAGGAN_HOME", str(tmp_path / "Jörg Müller"))
+    return paths.models_folder()
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
+    """Exit code and what was said: the lines of the output, or the one sentence of a refusal."""
+    code = main(["models", *map(str, arguments)])
+    said = capsys.readouterr()
+    if code:
+        assert code == 2
+        assert said.out == ""
+        assert said.err.endswith(".\n")
+        assert said.err.count("\n") == 1
+    return code, said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("file", "size"), [("official_square.pkl", (32, 32)), ("official_nonsquare.pkl", (32, 16)), ("", (256, 256))]
+)
+def test_a_model_of_every_kind_is_added_as_a_file_of_ours(
+    store: Path, capsys: pytest.CaptureFixture[str], file: str, size: tuple[int, int]
+) -> None:
+    source = CHECKPOINTS / file if file else WEIGHTS
+    assert run(capsys, "add", source, "--name", "Müllers Löwen 2.0")[0] == 0
+    assert [entry.name for entry in store.iterdir()] == ["Müllers Löwen 2.0.safetensors"]
+    assert available() == ["critters", "Müllers Löwen 2.0"]
+    assert models.sizes()["Müllers Löwen 2.0"] == size
+    loaded = open_model("Müllers Löwen 2.0")
+    assert loaded.name == loaded.model.metadata.name == "Müllers Löwen 2.0"
+    assert loaded.model.generator.image_size == size
+
+
+def test_what_was_added_makes_the_same_pictures(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "add", SQUARE, "--name", "squares")
+    before, after = stylegan2.load(SQUARE), open_model("squares").model
+    assert all(
+        bool((tensor == after.generator.state_dict()[name]).all())
+        for name, tensor in before.generator.state_dict().items()
+    )
+    assert after.discriminator is not None
+
+
+def test_the_list_tells_name_size_licence_source_and_file(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "add", CHECKPOINTS / "official_nonsquare.pkl", "--name", "upright")
+    (store / "broken.safetensors").write_bytes(b"broken")
+    lines = run(capsys, "list")[1].splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["critters", "broken", "upright"]
+    assert lines[0].split("  ")[1:3] == ["256 x 256", "CC0-1.0"]
+    assert lines[0].endswith(str(WEIGHTS))
+    assert lines[1].split("  ")[1] == "damaged"
+    assert lines[2].split("  ")[1:3] == ["16 x 32", "unknown"]
+    assert "official_nonsquare.pkl, sha256 " in lines[2]
+    assert lines[2].endswith(str(store / "upright.safetensors"))
+
+
+def test_a_published_file_that_was_downloaded_is_listed_with_its_licence(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.mkdir(parents=True)
+    shutil.copy(WEIGHTS, store / "lions_512_pytorch.pkl")
+    line = run(capsys, "list")[1].splitlines()[1]
+    assert line.startswith("lions-512  512 x 512  CC-BY-4.0  https://")
+
+
+def test_what_a_file_says_of_itself_cannot_steer_the_terminal(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = stylegan2.load(SQUARE)
+    model.metadata = dataclasses.replace(model.metadata, licence="free\x1b[2J\nfor all")
+    store.mkdir(parents=True)
+    stylegan2.save(model, store / "loud.safetensors")
+    lines = run(capsys, "list")[1].splitlines()
+    assert len(lines) == 2
+    assert "free?[2J?for all" in lines[1]
+
+
+def test_what_is_known_of_a_published_file_goes_with_it(
+    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256 = stylegan2.load(SQUARE).sha256
+    entry = {"name": "known", "file": "known.pkl", "sha256": sha256, "url": "https://known", "licence": "CC-BY-4.0"}
+    monkeypatch.setattr(catalogue, "entries", lambda: ({**entry, "preset": {"step_size": 0.125}},))
+    run(capsys, "add", SQUARE, "--name", "mine")
+    loaded = open_model("mine")
+    assert loaded.preset.drag.step_size == 0.125
+    assert loaded.model.metadata.licence == "CC-BY-4.0"
+    assert loaded.model.metadata.source == f"https://known, sha256 {sha256}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        ".hidden",
+        "a/b",
+        "a\\b",
+        "../up",
+        "-x",
+        "a.pkl",
+        "a.SAFETENSORS",
+        "nul",
+        "COM1",
+        "a\nb",
+        "a.",
+        "a ",
+    ],
+)
+def test_a_name_that_is_no_plain_file_name_is_refused(
+    store: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    code, said = run(capsys, "add", SQUARE, f"--name={name}")
+    assert code == 2
+    assert "cannot be the name of a model; take up to 64 letters" in said
+    assert not store.exists()
+
+
+@pytest.mark.parametrize("name", ["lions", "Lions", "critters", "CRITTERS"])
+def test_a_name_in_use_is_refused_and_nothing_replaced(
+    store: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    run(capsys, "add", WEIGHTS, "--name", "lions")
+    before = (store / "lions.safetensors").read_bytes()
+    code, said = run(capsys, "add", SQUARE, "--name", name)
+    assert code == 2
+    assert f'There is a model called "{name}" already' in said
+    assert [entry.name for entry in store.iterdir()] == ["lions.safetensors"]
+    assert (store / "lions.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"Dear diary", b"\x80\x02}q\x00.", None])
+def test_a_file_that_is_no_model_is_refused_and_leaves_nothing(
+    store: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "diary.pkl"
+    if content is not None:
+        file.write_bytes(content)
+    code, said = run(capsys, "add", file, "--name", "diary")
+    assert code == 2
+    assert str(file) in said
+    assert not store.exists()
+
+
+def test_a_store_that_cannot_be_made_is_named(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store.parent.write_text("a file where the folder should be")
+    code, said = run(capsys, "add", SQUARE, "--name", "squares")
+    assert code == 2
+    assert str(store) in said
+
+
+def test_a_model_without_a_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--name" in run(capsys, "add", SQUARE)[1]
+
+
+def test_a_removed_model_is_gone_and_the_others_stay(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("bears", "lions"):
+        run(capsys, "add", SQUARE, "--name", name)
+    assert run(capsys, "remove", "bears")[0] == 0
+    assert available() == ["critters", "lions"]
+
+
+def test_the_embedded_model_is_not_removed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "is a part of this program and stays" in run(capsys, "remove", "critters")[1]
+    assert WEIGHTS.is_file()
+
+
+@pytest.mark.parametrize("name", ["unicorns", "../../precious", "precious.safetensors"])
+def test_only_what_is_in_the_store_is_removed(
+    store: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    run(capsys, "add", SQUARE, "--name", "bears")
+    for folder in (tmp_path, store.parent, store):
+        (folder / "precious.txt").write_text("")
+    shutil.copy(WEIGHTS, tmp_path / "precious.safetensors")
+    code, said = run(capsys, "remove", name)
+    assert code == 2
+    assert "in it is: bears" in said
+    assert (tmp_path / "precious.safetensors").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["add"], ["remove"], ["rename"]])
+def test_half_a_command_is_refused(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert "--help` tells what can be given." in run(capsys, *arguments)[1]
