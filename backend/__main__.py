@@ -1,4 +1,4 @@
-"""The backend's command line: `python -m backend drag|sample|invert|models|serve|status|stop`."""
+"""The backend's command line: `python -m backend drag|sample|invert|models|doctor|serve|status|stop`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run one command.
 
-    Returns the exit code: 0 done, 1 nothing runs (`status`, `stop`), 2 an error, 130 stopped by Ctrl+C.
+    Returns the exit code: 0 done, 1 nothing runs (`status`, `stop`) or not all is well (`doctor`), 2 an error,
+    130 stopped by Ctrl+C.
     """
     try:
         # Imported here so that Ctrl+C during the seconds this takes ends as quietly as later.
         from backend import commands
+        from backend.doctor import commands as doctor_commands
         from backend.models import commands as model_commands
         from backend.server import commands as server_commands
 
@@ -34,11 +36,15 @@ def main(arguments: list[str] | None = None) -> int:
         subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
         commands.add_commands(subparsers)
         model_commands.add_commands(subparsers)
+        doctor_commands.add_commands(subparsers)
         server_commands.add_commands(subparsers)
         options = parser.parse_args(arguments)
         return int(options.run(options))
     except UserError as error:
         print(error, file=sys.stderr)
+        return FAILED
+    except ImportError as error:
+        print(f"The environment is incomplete ({error}); run install.py again.", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("Stopped; nothing was written.", file=sys.stderr)

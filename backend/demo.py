@@ -7,7 +7,6 @@ GIMP itself where `--gimp` names its console program.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import shutil
@@ -15,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,13 +24,10 @@ from PIL import Image
 from backend import __version__, paths
 from backend.demo_pictures import arrows_on, laid_over, strip
 from backend.errors import UserError
-from backend.server import PROTOCOL, life
-from backend.server.access import TOKEN_HEADER
+from backend.server import PROTOCOL, life, visit
 from stylegan2.critters.examples import EXAMPLES, Example
 
-START_SECONDS = 180.0
 GIMP_SECONDS = 300.0
-BACKEND = (sys.executable, "-u", "-m", "backend")
 
 # Run by GIMP's own Python; the words in capitals are replaced by literals.
 GIMP_SCRIPT = """
@@ -89,13 +84,13 @@ def main(arguments: list[str] | None = None) -> int:
         print("Stopped.", file=sys.stderr)
         return 130
     finally:
-        stop_backend()
+        visit.stop()
     return 0
 
 
 def show(folder: Path, gimp: str | None, profile: Path | None) -> None:
     """Do everything and tell of it."""
-    stop_backend()  # one of an interrupted demo may be of older code
+    visit.stop()  # one of an interrupted demo may be of older code
     before = [Image.fromarray(example.picture()) for example in EXAMPLES]
     marked = [arrows_on(picture, e.drags, e.pins, e.mask()) for picture, e in zip(before, EXAMPLES, strict=True)]
     before[0].save(folder / "before.png")
@@ -105,7 +100,11 @@ def show(folder: Path, gimp: str | None, profile: Path | None) -> None:
         print("\nOnce more through the service, for the edit and the numbers; it still knows the first picture.")
     outcomes: list[Outcome] = []
     reports: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as work, connection(Path(work)) as client:
+    ready = life.running()
+    if not ready:
+        print("Starting the backend...", flush=True)
+        ready = visit.started()
+    with tempfile.TemporaryDirectory() as work, visit.connected(ready, Path(work)) as client:
         for example, picture in zip(EXAMPLES, before, strict=True):
             outcome = drag(client, example, picture, Path(work))
             outcomes.append(outcome)
@@ -196,45 +195,6 @@ def tell(example: Example, outcome: Outcome) -> dict[str, Any]:
             "shown": round(shown, 4), "share_of_the_way": round(share, 3),
         },
     }  # fmt: skip
-
-
-@contextlib.contextmanager
-def connection(downloads: Path) -> Iterator[Client]:
-    """A client of the running backend, or of one started for this; downloads go to a folder."""
-    ready = life.running() or started_backend()
-    tempfile.tempdir = str(downloads)  # gradio_client leaves an empty folder there for every file it fetches
-    try:
-        yield Client(
-            ready["url"],
-            headers={TOKEN_HEADER: ready["token"]},
-            httpx_kwargs={"trust_env": False, "timeout": 60.0},
-            download_files=str(downloads),
-            analytics_enabled=False,
-            verbose=False,
-        )
-    finally:
-        tempfile.tempdir = None
-
-
-def started_backend() -> dict[str, Any]:
-    """Start a backend; returns its ready file's content once it answers."""
-    print("Starting the backend...", flush=True)
-    paths.log_file().parent.mkdir(parents=True, exist_ok=True)
-    with open(paths.log_file(), "ab") as log:
-        process = subprocess.Popen(
-            [*BACKEND, "serve"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=paths.data_folder()
-        )
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        if ready := life.running():
-            return ready
-        time.sleep(0.2)
-    raise UserError(f"The backend did not start; its log is {paths.log_file()}.")
-
-
-def stop_backend() -> None:
-    """End this demo's backend, if there is one."""
-    subprocess.run([*BACKEND, "stop"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
 
 
 def drag_in_gimp(example: Example, folder: Path, gimp: str, profile: Path) -> dict[str, Any]:

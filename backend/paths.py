@@ -27,6 +27,11 @@ def models_folder() -> Path:
     return data_folder() / "models"
 
 
+def installation_file() -> Path:
+    """What install.py wrote down: where it looked for GIMP, and the program it found; absent in a mere clone."""
+    return data_folder() / "installation.json"
+
+
 def ready_file() -> Path:
     """The JSON file that says where the running backend listens; absent while none runs."""
     return data_folder() / "backend.json"
