@@ -1,31 +1,41 @@
 """Set DragGAN for GIMP up: `python3 install.py` installs it, `... demo` shows it, `... test` runs all tests.
 
-Standard library only. Safe to run again: what is there is kept, what is half done is finished.
+`python3 install.py --uninstall` takes it off again. Standard library only. Safe to run again: what is there is kept,
+what is half done is finished.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
+from backend.setup import removal
+from backend.setup.environment import (
+    Environment,
+    InstallError,
+    check_python,
+    create,
+    fingerprints,
+    has_nvidia,
+    link_program,
+    pip,
+    program_environment,
+    run_quietly,
+    say,
+    torch_index,
+    write_by_rename,
+)
+from backend.setup.removal import data_folder
 from gimp_plugin import placement
 from gimp_plugin.placement import PlacementError
 
 ROOT = Path(__file__).resolve().parent
-OLDEST_PYTHON = (3, 10)
-TORCH_HOST = "https://download.pytorch.org/whl"
-TORCH_CUDA = "cu130"  # the CUDA version that the torch of backend/requirements.txt is built for
-HOST_PATIENCE = 4.0  # seconds
 PROGRAM_PARTS = ("backend", "stylegan2", "LICENSE")
 BACKEND_REQUIREMENTS = ROOT / "backend" / "requirements.txt"
 TEST_REQUIREMENTS = ROOT / "tests" / "requirements.txt"
@@ -37,28 +47,6 @@ VENDOR_OPTIONS = (  # one and the same folder on every system; vendor.lock says 
 )
 
 
-class InstallError(Exception):
-    """Something the user can put right; the text is one sentence that says how."""
-
-
-class Environment(NamedTuple):
-    """A Python of our own: its folder, what is installed in it, and where its `-m backend` comes from."""
-
-    folder: Path
-    requirements: tuple[Path, ...]
-    program: Path
-
-    @property
-    def python(self) -> Path:
-        """The program file of this Python."""
-        return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-    @property
-    def vendor(self) -> Path:
-        """The plug-in's own packages, kept here to be copied beside each plug-in."""
-        return self.folder / "gimp-vendor"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
@@ -67,11 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             reconfigure(errors="replace")  # a Windows console may lack characters of a path
     parser = argparse.ArgumentParser(prog="install.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("command", nargs="?", choices=("install", "demo", "test"), default="install")
+    parser.add_argument("--uninstall", action="store_true", help="take it off again; the models you added can stay")
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command != "test":
         parser.error(f"unknown argument {rest[0]}")
+    if options.uninstall and options.command != "install":
+        parser.error(f"--uninstall stands alone, without {options.command}")
     try:
         check_python(sys.version_info[:2])
+        if options.uninstall:
+            return uninstall()
         if options.command == "test":
             return test(rest)
         return demo() if options.command == "demo" else install()
@@ -84,24 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
-def check_python(version: tuple[int, ...]) -> None:
-    """Refuse a Python that is too old for the packages."""
-    if version < OLDEST_PYTHON:
-        wanted, found = (".".join(map(str, pair)) for pair in (OLDEST_PYTHON, version))
-        raise InstallError(f"Python {wanted} or newer is needed, and this is {found}; run install.py with a newer one.")
-
-
-def say(text: str) -> None:
-    """Print at once, so that the order is right when other programs print too."""
-    print(text, flush=True)
-
-
 def complain(sentence: str) -> None:
     """Say why it did not work, where errors belong."""
     print(sentence, file=sys.stderr, flush=True)
 
 
-# ------------------------------------------------------------------ the three commands
+# ------------------------------------------------------------------ the commands
 
 
 def install() -> int:
@@ -118,6 +99,8 @@ def install() -> int:
     settings = backend_settings(program)
     for profile in found:
         say(f"The plug-in is in {placement.install_plugin(profile / 'plug-ins', program.vendor, settings)}.")
+    looked = {"profile_roots": [str(root) for root in placement.profile_roots()], "console": console}
+    write_by_rename(data / "installation.json", json.dumps(looked, indent=1))  # for `python -m backend doctor`
     check_registration(console)
     for line in next_steps(found, program):
         say(line)
@@ -143,7 +126,9 @@ def check_registration(console: str | None) -> None:
         return
     say("Starting GIMP once without a window to see that it finds the plug-in...")
     if not placement.is_registered(console):
-        raise InstallError(f"{console} does not list the plug-in; Troubleshooting in README.md says what to look at.")
+        raise InstallError(
+            f'{console} does not list the plug-in; README.md says under "When something does not work" what to look at.'
+        )
 
 
 def next_steps(found: Sequence[Path], program: Environment) -> list[str]:
@@ -159,6 +144,37 @@ def next_steps(found: Sequence[Path], program: Environment) -> list[str]:
             f'yourself before you use the filter, with "{program.python}" -m backend serve'
         )
     return lines
+
+
+def uninstall() -> int:
+    """Stop the backend and delete everything that is not the user's; asks about the models where it can."""
+    data = data_folder()
+    python = Environment(data / "environment", (), data / "program").python
+    if python.exists():
+        stop = [str(python), "-m", "backend", "stop"]
+        if subprocess.call(stop, env=program_environment(), stdout=subprocess.DEVNULL) == 2:
+            raise InstallError("The backend still runs, as is said above; end it and run this again.")
+    added = removal.models(data)
+    with_models = bool(added) and asked_to_delete(added)
+    profiles = placement.profiles(placement.profile_roots())
+    gone = removal.remove(profiles, data, removal.log_folder(), added if with_models else [])
+    for path in gone:
+        say(f"Deleted {path}")
+    if added and not with_models:
+        say(f"The {len(added)} models you added stay in {data / 'models'}.")
+    say(
+        "DragGAN for GIMP is off this computer." if gone else "DragGAN for GIMP was not installed; nothing was deleted."
+    )
+    return 0
+
+
+def asked_to_delete(models: Sequence[Path]) -> bool:
+    """Whether the user, at a terminal, says yes; no is the answer of whoever is not there."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        return False
+    for path in models:
+        say(f"  {path}")
+    return input(f"Delete the {len(models)} models you added, too? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def demo() -> int:
@@ -210,18 +226,6 @@ def clone_environment(*more: Path) -> Environment:
     return Environment(ROOT / ".venv", (BACKEND_REQUIREMENTS, *more), ROOT)
 
 
-def data_folder(system: str = sys.platform, environ: Mapping[str, str] = os.environ, home: Path | None = None) -> Path:
-    """The user's folder for this program, as backend/paths.py finds it with a library."""
-    home = home or Path.home()
-    if environ.get("DRAGGAN_HOME"):
-        return Path(environ["DRAGGAN_HOME"]).expanduser().absolute()
-    if system == "win32":
-        return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "draggan-gimp"
-    if system == "darwin":
-        return home / "Library" / "Application Support" / "draggan-gimp"
-    return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "draggan-gimp"
-
-
 def set_up(environment: Environment) -> None:
     """Make the environment, finish or renew it; returns at once when it is what the requirement files say."""
     nvidia = has_nvidia()
@@ -241,73 +245,6 @@ def set_up(environment: Environment) -> None:
     write_by_rename(stamp, "\n".join(sorted(wanted)))
 
 
-def fingerprints(files: Sequence[Path], nvidia: bool) -> set[str]:
-    """One per file; it changes whenever other packages would have to be installed for that file."""
-    card = b"nvidia" if nvidia else b"no nvidia"
-    return {hashlib.sha256(card + path.name.encode() + path.read_bytes()).hexdigest() for path in files}
-
-
-def create(folder: Path) -> None:
-    """Make an environment with pip in it, by whichever of the usual tools is there."""
-    for maker in environment_makers():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        if subprocess.call([*maker, str(folder)], env=program_environment()) == 0:
-            return
-    raise InstallError(
-        "This Python cannot make an environment: install its venv part (on Debian and Ubuntu with "
-        '"sudo apt install python3-venv") or uv, and run this again.'
-    )
-
-
-def environment_makers() -> list[list[str]]:
-    """Commands that make an environment in the folder named last; Debian's Python may lack the first."""
-    makers: list[list[str]] = []
-    if importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip"):
-        makers.append([sys.executable, "-m", "venv"])
-    if uv := shutil.which("uv"):
-        makers.append([uv, "venv", "--quiet", "--seed", "--python", sys.executable])
-    if virtualenv := shutil.which("virtualenv"):
-        makers.append([virtualenv, "--quiet", "--python", sys.executable])
-    return makers
-
-
-def pip(environment: Environment, *arguments: str) -> None:
-    """Install with the environment's pip, which follows the user's own pip settings."""
-    quiet = [] if sys.stdout is not None and sys.stdout.isatty() else ["-qq"]
-    command = [
-        str(environment.python),
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "install",
-        "--no-input",
-        *quiet,
-    ]
-    environ = {**program_environment(), "PIP_USER": "0"}  # a user's default that no environment can follow
-    if subprocess.call([*command, *arguments], env=environ) != 0:
-        raise InstallError("pip could not install the packages and says why above; mend that and run this again.")
-
-
-def torch_index(nvidia: bool, system: str = sys.platform, host: str = TORCH_HOST) -> str | None:
-    """PyTorch's own package index, where pip's default one has a larger build than needed or no CUDA."""
-    if system == "darwin" or (nvidia and system != "win32"):
-        return None
-    index = f"{host}/{TORCH_CUDA if nvidia else 'cpu'}"
-    try:
-        urllib.request.urlopen(f"{index}/torch/", timeout=HOST_PATIENCE).close()
-    except OSError:
-        say(f"{host} does not answer, so pip takes PyTorch from its default index; that build may be larger.")
-        return None
-    return index
-
-
-def has_nvidia() -> bool:
-    """Whether there is an NVIDIA card with a working driver."""
-    tool = shutil.which("nvidia-smi")
-    return tool is not None and (run_quietly([tool, "-L"]) or "").startswith("GPU")
-
-
 def fetch_vendor(environment: Environment) -> None:
     """Fetch the plug-in's packages for the oldest Python that a GIMP brings; they fit every newer one."""
     staging = environment.folder / "gimp-vendor.new"
@@ -317,16 +254,6 @@ def fetch_vendor(environment: Environment) -> None:
         compiled.unlink()  # only speeds PyYAML up, and fits one system and one version of Python alone
     shutil.rmtree(staging / "bin", ignore_errors=True)
     placement.swap(staging, environment.vendor)
-
-
-def link_program(environment: Environment) -> None:
-    """Let `-m backend` work from any folder; a relative line is plain ASCII whatever the user's name is."""
-    question = "import json, sysconfig; print(json.dumps(sysconfig.get_path('purelib')))"
-    answer = run_quietly([str(environment.python), "-c", question])
-    if answer is None:
-        raise InstallError(f"{environment.python} does not start; delete {environment.folder} and run this again.")
-    packages = Path(json.loads(answer))
-    write_by_rename(packages / "draggan.pth", os.path.relpath(environment.program, packages) + "\n")
 
 
 # ------------------------------------------------------------------ the program and its settings
@@ -360,28 +287,6 @@ def backend_settings(program: Environment, environ: Mapping[str, str] | None = N
         "directory": str(program.program),
         **json.loads(answer),
     }
-
-
-def write_by_rename(path: Path, text: str) -> None:
-    """Write a small file so that it is there whole or not at all."""
-    staging = path.with_name(path.name + ".new")
-    staging.write_text(text, encoding="utf-8")
-    staging.replace(path)
-
-
-def program_environment() -> dict[str, str]:
-    """The user's environment without what would lead our own Python to other packages."""
-    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-
-
-def run_quietly(command: Sequence[str], environ: Mapping[str, str] | None = None) -> str | None:
-    """What a program prints, or None when it is not there, fails or takes longer than a minute."""
-    environ = program_environment() if environ is None else environ
-    try:
-        done = subprocess.run(command, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
 
 
 if __name__ == "__main__":

@@ -71,6 +71,19 @@ def test_the_plug_in_uses_nothing_of_the_backend_but_the_wire():
     assert offenders("gimp_plugin", ("backend", "stylegan2", "torch", "numpy", "PIL", "gradio")) == []
 
 
+def test_installing_needs_nothing_but_python():
+    """Whoever runs install.py has none of our packages yet."""
+    own = ("backend.setup", "gimp_plugin.placement")
+    files = [ROOT / "install.py", ROOT / "gimp_plugin/placement.py", ROOT / "backend/__init__.py"]
+    modules = {
+        name
+        for file in (*files, *(ROOT / "backend" / "setup").glob("*.py"))
+        for name in imported(file)
+        if name.partition(".")[0] not in sys.stdlib_module_names
+    }
+    assert [name for name in modules - {"gimp_plugin"} if not name.startswith(own)] == []
+
+
 @pytest.mark.parametrize("module", PURE_PLUGIN_MODULES)
 def test_the_plug_ins_logic_without_pixels_runs_without_gimp(module: str):
     assert (ROOT / "gimp_plugin" / "drag_gan" / module).is_file()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import http.server
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,8 @@ import platformdirs
 import pytest
 
 import install
+from backend import paths
+from backend.setup import environment, removal
 from gimp_plugin import placement
 
 HOME_NAME = "Jörg Müller"
@@ -179,6 +183,23 @@ class TestDataFolder:
     def test_a_folder_of_ones_own_can_be_named(self, home: Path):
         assert install.data_folder(environ={"DRAGGAN_HOME": str(home)}) == home
 
+    def test_the_logs_are_where_the_backend_writes_them(self, home: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.delenv("DRAGGAN_HOME", raising=False)
+        assert removal.log_folder() == paths.log_file().parent
+        mac, windows = removal.log_folder("darwin", {}, home), removal.log_folder("win32", {}, home)
+        assert mac == home / "Library" / "Logs" / "draggan-gimp"
+        assert windows == home / "AppData" / "Local" / "draggan-gimp" / "Logs"
+        monkeypatch.setenv("DRAGGAN_HOME", str(home))
+        assert removal.log_folder() == paths.log_file().parent
+
+    def test_every_file_that_the_backend_keeps_is_known_to_the_removal(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setenv("DRAGGAN_HOME", str(home))
+        kept = {paths.ready_file(), paths.lock_file(), paths.work_folder(), paths.installation_file()}
+        assert {path.name for path in kept} <= set(removal.DATA)
+        assert paths.log_file().name in removal.LOGS
+
 
 class TestTorchBuild:
     """A loopback server stands in for PyTorch's own package index."""
@@ -187,7 +208,7 @@ class TestTorchBuild:
     def host(self, tmp_path: Path) -> Iterator[str]:
         pages = tmp_path / "host"
         (pages / "cpu" / "torch").mkdir(parents=True)
-        (pages / install.TORCH_CUDA / "torch").mkdir(parents=True)
+        (pages / environment.TORCH_CUDA / "torch").mkdir(parents=True)
         wheel(pages / "cpu" / "torch", "torch", "2.13.0+cpu")
         wheel(pages / "default" / "torch", "torch", "2.13.0")
         handler = functools.partial(Quiet, directory=str(pages))
@@ -202,7 +223,7 @@ class TestTorchBuild:
 
     def test_with_a_card_linux_has_the_right_one_on_the_default_index_and_windows_does_not(self, host: str):
         assert install.torch_index(True, "linux", host) is None
-        assert install.torch_index(True, "win32", host) == f"{host}/{install.TORCH_CUDA}"
+        assert install.torch_index(True, "win32", host) == f"{host}/{environment.TORCH_CUDA}"
 
     def test_macos_has_one_build(self, host: str):
         assert install.torch_index(False, "darwin", host) is None
@@ -235,19 +256,19 @@ class TestEnvironment:
     def test_missing_venv_uv_and_virtualenv_give_the_sentence_that_helps(
         self, home: Path, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(install.importlib.util, "find_spec", lambda name: None)
-        monkeypatch.setattr(install.shutil, "which", lambda name: None)
+        monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: None)
+        monkeypatch.setattr(environment.shutil, "which", lambda name: None)
         with pytest.raises(install.InstallError, match="sudo apt install python3-venv"):
             install.create(home / "environment")
 
     @pytest.mark.parametrize("missing", ["venv", "ensurepip"])
     def test_without_venv_or_ensurepip_uv_is_used_then_virtualenv(self, missing: str, monkeypatch: pytest.MonkeyPatch):
-        find_spec = install.importlib.util.find_spec
+        find_spec = environment.importlib.util.find_spec
         monkeypatch.setattr(
-            install.importlib.util, "find_spec", lambda name: None if name == missing else find_spec(name)
+            environment.importlib.util, "find_spec", lambda name: None if name == missing else find_spec(name)
         )
-        monkeypatch.setattr(install.shutil, "which", lambda name: f"/bin/{name}")
-        assert [maker[0] for maker in install.environment_makers()] == ["/bin/uv", "/bin/virtualenv"]
+        monkeypatch.setattr(environment.shutil, "which", lambda name: f"/bin/{name}")
+        assert [maker[0] for maker in environment.environment_makers()] == ["/bin/uv", "/bin/virtualenv"]
 
     def test_the_second_run_installs_nothing(self, small: install.Environment, monkeypatch: pytest.MonkeyPatch):
         install.set_up(small)
@@ -347,7 +368,7 @@ class TestCommands:
         monkeypatch.setattr(placement, "version_of", lambda console: "3.0.4")
         monkeypatch.setattr(placement, "is_registered", lambda console: False)
         assert install.main([]) == 1
-        assert "Troubleshooting" in capsys.readouterr().err
+        assert "When something does not work" in capsys.readouterr().err
 
     def test_an_unwritable_folder_is_named(
         self, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -364,6 +385,13 @@ class TestCommands:
         assert settings["directory"] == str(install.ROOT)
         assert Path(str(settings["ready_file"])) == Path("/somewhere/backend.json").absolute()
 
+    def test_it_writes_down_for_the_doctor_where_it_looked(self, home: Path, monkeypatch: pytest.MonkeyPatch):
+        as_installed(monkeypatch, home, console=None)
+        (home / "GIMP" / "3.0").mkdir(parents=True)
+        assert install.main([]) == 0
+        written = json.loads((home / "data" / "installation.json").read_text(encoding="utf-8"))
+        assert written == {"profile_roots": [str(home / "GIMP")], "console": None}
+
     def test_output_that_a_narrow_console_cannot_show_does_not_stop_it(self, home: Path):
         code = "import install; install.install = lambda: install.say('J\\xf6rg'); install.main([])"
         environ = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(install.ROOT)}
@@ -371,7 +399,119 @@ class TestCommands:
         assert done.stdout.strip() == "J?rg"
 
 
+class TestUninstall:
+    @pytest.fixture
+    def installed_home(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A user with GIMP 3.0 and 3.2, files of other programs, and DragGAN installed and used."""
+        as_installed(monkeypatch, home, console=None)
+        for version in ("3.0", "3.2"):
+            (home / "GIMP" / version / "plug-ins" / "other").mkdir(parents=True)
+            (home / "GIMP" / version / "plug-in-settings").mkdir()
+            (home / "GIMP" / version / "plug-in-settings" / "file-png-export.last").write_text("")
+        self.before = tree(home)
+        assert install.main([]) == 0
+        monkeypatch.undo()  # from here on the environment is looked for where it would be
+        monkeypatch.setenv("DRAGGAN_HOME", str(home / "data"))
+        monkeypatch.setattr(placement, "profile_roots", lambda: [home / "GIMP"])
+        for name in ("environment/lib/x", "work/picture.png", "backend.json", "backend.lock", "logs/backend.log.1"):
+            (home / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+            (home / "data" / name).write_text("")
+        for name in ("plug-ins/drag_gan.old/half", "plug-in-settings/draggan-drag-along-paths.last"):
+            (home / "GIMP" / "3.0" / name).parent.mkdir(exist_ok=True)
+            (home / "GIMP" / "3.0" / name).write_text("")
+        return home
+
+    def test_it_leaves_the_computer_as_it_was(self, installed_home: Path, capsys: pytest.CaptureFixture[str]):
+        assert install.main(["--uninstall"]) == 0
+        assert tree(installed_home) == self.before
+        said = capsys.readouterr().out
+        assert f"Deleted {installed_home / 'GIMP' / '3.2' / 'plug-ins' / 'drag_gan'}" in said
+        assert said.endswith("DragGAN for GIMP is off this computer.\n")
+
+    @pytest.mark.parametrize(
+        ("terminal", "answer", "kept"),
+        [(False, "y", True), (True, "", True), (True, "n", True), (True, "y", False), (True, "Yes ", False)],
+    )
+    def test_models_of_the_users_own_go_only_when_the_user_says_so(
+        self, installed_home: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool, answer: str, kept: bool
+    ):
+        model = installed_home / "data" / "models" / "lions.safetensors"
+        model.parent.mkdir()
+        model.write_text("")
+        monkeypatch.setattr(sys, "stdin", Terminal(terminal))
+        monkeypatch.setattr("builtins.input", lambda question: answer)
+        assert install.main(["--uninstall"]) == 0
+        own = {"data", "data/models", "data/models/lions.safetensors"} if kept else set()
+        assert tree(installed_home) == self.before | own
+
+    def test_files_of_somebody_else_in_our_folders_stay(self, installed_home: Path):
+        (installed_home / "data" / "notes.txt").write_text("mine")
+        assert install.main(["--uninstall"]) == 0
+        assert tree(installed_home) == self.before | {"data", "data/notes.txt"}
+
+    def test_twice_does_no_harm(self, installed_home: Path, capsys: pytest.CaptureFixture[str]):
+        assert [install.main(["--uninstall"]), install.main(["--uninstall"])] == [0, 0]
+        assert capsys.readouterr().out.endswith("was not installed; nothing was deleted.\n")
+
+    @pytest.mark.skipif(os.name == "nt", reason="the stand-in for the environment's Python is a shell script")
+    def test_a_running_backend_is_stopped_first(self, installed_home: Path, monkeypatch: pytest.MonkeyPatch):
+        link_python(installed_home / "data" / "environment")
+        environ = {**os.environ, "PYTHONPATH": str(install.ROOT)}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "backend", "serve"], env=environ, cwd=installed_home, stdin=subprocess.DEVNULL
+        )
+        try:
+            ready, deadline = installed_home / "data" / "backend.json", time.monotonic() + 120
+            while not (ready.is_file() and ready.read_text()) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert install.main(["--uninstall"]) == 0
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+        assert tree(installed_home) == self.before
+
+    def test_a_backend_that_does_not_end_keeps_everything(
+        self, installed_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ):
+        link_python(installed_home / "data" / "environment")
+        monkeypatch.setattr(install.subprocess, "call", lambda *arguments, **options: 2)
+        everything = tree(installed_home)
+        assert install.main(["--uninstall"]) == 1
+        assert "end it and run this again" in capsys.readouterr().err
+        assert tree(installed_home) == everything
+
+    @pytest.mark.parametrize("command", ["demo", "test"])
+    def test_it_stands_alone(self, command: str, capsys: pytest.CaptureFixture[str]):
+        with pytest.raises(SystemExit):
+            install.main(["--uninstall", command])
+        assert f"--uninstall stands alone, without {command}" in capsys.readouterr().err
+
+
 # ------------------------------------------------------------------ helpers
+
+
+class Terminal(io.StringIO):
+    """A stdin that is a terminal, or is not."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+def tree(folder: Path) -> set[str]:
+    """The names of all files and folders below."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def link_python(folder: Path) -> None:
+    """Make the Python of these tests that of an environment: a starter that hands its arguments on."""
+    python = install.Environment(folder, (), folder).python
+    python.parent.mkdir(parents=True, exist_ok=True)
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{install.ROOT}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
