@@ -161,7 +161,7 @@ def uninstall() -> int:
     for path in gone:
         say(f"Deleted {path}")
     if added and not with_models:
-        say(f"The {len(added)} models you added stay in {data / 'models'}.")
+        say(f"The models you added stay in {data / 'models'}.")
     say(
         "DragGAN for GIMP is off this computer." if gone else "DragGAN for GIMP was not installed; nothing was deleted."
     )
@@ -172,9 +172,10 @@ def asked_to_delete(models: Sequence[Path]) -> bool:
     """Whether the user, at a terminal, says yes; no is the answer of whoever is not there."""
     if sys.stdin is None or not sys.stdin.isatty():
         return False
+    say("You have added:")
     for path in models:
         say(f"  {path}")
-    return input(f"Delete the {len(models)} models you added, too? [y/N] ").strip().lower() in ("y", "yes")
+    return input("Delete that, too? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def demo() -> int:
