@@ -14,6 +14,8 @@ from stylegan2.critters import WEIGHTS, factors, measure, renderer
 from stylegan2.critters.train import train
 from stylegan2.errors import ModelError
 
+RUN = Path("critters-run")
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 = done, 2 = refused with one sentence on stderr."""
@@ -34,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error.args[0], file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"{options.output} cannot be written: {error.strerror or error}.", file=sys.stderr)
+        print(f"{error.filename or 'The file'} cannot be written: {error.strerror or error}.", file=sys.stderr)
         return 2
     return 0
 
@@ -56,8 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     tell.add_argument("--count", type=int, default=64, help="how many (64)")
     training = commands.add_parser("train", help="make the model: render pictures and train on them")
     training.add_argument(
-        "run", type=Path, metavar="RUN", help="folder for the model, the log, samples and pictures (4 GB)"
-    )
+        "run", type=Path, metavar="RUN", nargs="?", default=RUN,
+        help=f"folder for the model, the log, samples and pictures, 4 GB ({RUN})",
+    )  # fmt: skip
     training.add_argument("--minutes", type=float, default=60.0, help="stop after so long (60)")
     training.add_argument("--resume", action="store_true", help="go on with the training in RUN")
     for command in (one, grid, tell):

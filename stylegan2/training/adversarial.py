@@ -64,8 +64,8 @@ class AdversarialTraining:
         """Teach both networks once; returns the losses by the names of COLUMNS (some only now and then).
 
         real `[N, 3, H, W]` in -1..1; ws `[N, num_ws, w_dim]` from the generator's mapping, with its gradient.
-        `learning_rate` of the generator; `weight` of the adversarial loss; `anchor` is a further loss of the generated pictures, where one
-        knows more about them than that they should look real.
+        `learning_rate` of the generator; `weight` of the adversarial loss; `anchor` is a further loss of the
+        generated pictures, where one knows more about them than that they should look real.
         """
         for group in self.generator_optimiser.param_groups:
             group["lr"] = self.settings.learning_rate if learning_rate is None else learning_rate

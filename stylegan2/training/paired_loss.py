@@ -35,7 +35,7 @@ def paired_loss(made: Tensor, wanted: Tensor) -> Tensor:
 
 
 def sharpness_loss(made: Tensor, wanted: Tensor) -> Tensor:
-    """How differently strong the edges of pictures float `[N, 3, H, W]` are, wherever in a window they are; a scalar."""
+    """How differently strong the edges of pictures float `[N, 3, H, W]` are, window by window; a scalar."""
     differences = [(_sharpness(made, dim) - _sharpness(wanted, dim)).abs().mean() for dim in (2, 3)]
     return SHARPNESS * torch.stack(differences).sum()
 

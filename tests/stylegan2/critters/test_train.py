@@ -99,10 +99,20 @@ def test_an_interrupted_training_goes_on_where_it_was(new_folder: Path, monkeypa
     assert after[-1] < min(before)
 
 
-def test_there_is_nothing_to_resume_in_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert main(["train", str(tmp_path / "run"), "--resume"]) == 2
-    assert "no training" in capsys.readouterr().err
-    assert not (tmp_path / "run").exists()
+@pytest.mark.parametrize("folder", ["run", None])
+def test_there_is_nothing_to_resume_in_an_empty_folder(
+    folder: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *filter(None, [folder]), "--resume"]) == 2
+    assert f"no training in {folder or 'critters-run'}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "file").write_text("in the way")
+    assert main(["train", str(tmp_path / "file" / "run")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_pair_is_a_latent_and_the_picture_of_its_factors(pairs: Pairs):
