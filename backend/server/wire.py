@@ -51,10 +51,15 @@ class Place(_Incoming):
 
 
 class Options(_Incoming):
-    """What the artist chose; None leaves it to the model's preset."""
+    """What the artist chose; None leaves it to the model's preset.
+
+    result: "patch" is a layer to lie above the original, to be seen through its mask; "whole" is one to stand in
+    its place, with the mask already applied, which is needed where the original would be seen beside the patch.
+    """
 
     model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] = EMBEDDED
     region: Literal["layer", "selection"] = "layer"
+    result: Literal["patch", "whole"] = "patch"
     latent_space: Literal["W+", "W"] | None = None
     steps: Steps | None = None
     inversion_steps: Steps | None = None
@@ -68,7 +73,7 @@ class Options(_Incoming):
 
     def drag_changes(self) -> dict[str, Any]:
         """The fields of DragSettings that differ from the preset."""
-        changes = self.model_dump(exclude={"model", "region", "steps", "inversion_steps"})
+        changes = self.model_dump(exclude={"model", "region", "result", "steps", "inversion_steps"})
         return {"max_steps": self.steps, **changes}
 
 
