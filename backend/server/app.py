@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -111,14 +112,16 @@ def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:
 
 def _stream(workshop: Workshop, job: Request) -> Iterator[Answer]:
     """The job's updates; whatever goes wrong becomes one sentence for the user."""
+    number = secrets.token_hex(4)  # by which its lines are found in the log
     try:
-        for update, files in workshop.drag(job):
+        for update, files in log.of_job(number, workshop.drag(job)):
             yield (update.model_dump(mode="json"), *files)
     except UserError as error:
-        log.logger.info("Refused: %s", error)
+        with log.belonging_to(number):
+            log.logger.info("Refused: %s", error)
         raise gr.Error(str(error), print_exception=False) from None
     except Exception:
-        raise gr.Error(log.unexpected("dragging"), print_exception=False) from None
+        raise gr.Error(log.unexpected("dragging", number), print_exception=False) from None
 
 
 def _answer(doing: str, function: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -39,13 +39,8 @@ def _minutes(text: str) -> float:
 
 def _serve(arguments: argparse.Namespace) -> int:
     try:
-        log.start()
-    except OSError as error:
-        return _fail(f"The log {paths.log_file()} cannot be written ({error}); make its folder writable.")
-    try:
         life.serve(arguments.idle_minutes)
     except UserError as error:
-        log.logger.info("Not started: %s", error)
         return _fail(str(error))
     except Exception:
         return _fail(log.unexpected("starting the backend"))

@@ -23,6 +23,7 @@ import filelock
 
 from backend import paths
 from backend.errors import UserError
+from backend.server import log
 from backend.server.log import logger
 
 if TYPE_CHECKING:
@@ -71,11 +72,15 @@ def running() -> dict[str, Any] | None:
 def serve(idle_minutes: float = IDLE_MINUTES) -> None:
     """Be the backend until told to stop, or idle for `idle_minutes` (0: never by itself).
 
-    Raises UserError when another backend of this user is running.
+    Raises UserError when another backend of this user is running, or the log cannot be written.
     """
     with sole_instance() as alone:
         if not alone:
             raise UserError(_already_running())
+        try:
+            log.start()
+        except OSError as error:
+            raise UserError(f"The log {paths.log_file()} cannot be written ({error}); mend that.") from error
         paths.ready_file().unlink(missing_ok=True)
         _have_output()
         files = paths.work_folder()

@@ -1,16 +1,27 @@
-"""The backend's log: where what the user should not have to read is written down for whoever helps."""
+"""The backend's log: where what the user should not have to read is written down for whoever helps.
+
+Only the one running backend writes it: two processes that both rotate a file would lose each other's lines. Each line
+tells the job that it belongs to, "-" for none.
+"""
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import logging.handlers
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from backend import paths
 
 LARGEST, KEPT = 1_000_000, 3  # bytes of one file, older files kept
+NO_JOB = "-"
 
 logger = logging.getLogger("backend")
+Step = TypeVar("Step")
+_job: contextvars.ContextVar[str] = contextvars.ContextVar("job", default=NO_JOB)
 
 
 def start() -> Path:
@@ -21,7 +32,8 @@ def start() -> Path:
     path = paths.log_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=LARGEST, backupCount=KEPT, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(process)d job %(job)s %(name)s: %(message)s"))
+    handler.addFilter(_with_job)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
@@ -31,7 +43,43 @@ def start() -> Path:
     return path
 
 
-def unexpected(doing: str) -> str:
+def of_job(job: str, steps: Iterator[Step]) -> Iterator[Step]:
+    """The same steps; what is logged while one is made, and at the end, is told to belong to `job`.
+
+    Set anew for each step, because Gradio makes every step in a context of its own.
+    """
+    try:
+        while True:
+            try:
+                with belonging_to(job):
+                    step = next(steps)
+            except StopIteration:
+                return
+            yield step
+    finally:
+        with belonging_to(job):
+            if isinstance(steps, Generator):
+                steps.close()
+
+
+def unexpected(doing: str, job: str = NO_JOB) -> str:
     """Log the exception being handled; returns the one sentence for the user."""
-    logger.exception("While %s", doing)
-    return f"Something unexpected went wrong while {doing}; what it was is written in {paths.log_file()}."
+    with belonging_to(job):
+        logger.exception("While %s", doing)
+    where = f"{paths.log_file()}, under job {job}" if job != NO_JOB else str(paths.log_file())
+    return f"Something unexpected went wrong while {doing}; what it was is written in {where}."
+
+
+@contextmanager
+def belonging_to(job: str) -> Iterator[None]:
+    """What is logged inside is told to belong to `job`."""
+    before = _job.set(job)
+    try:
+        yield
+    finally:
+        _job.reset(before)
+
+
+def _with_job(record: logging.LogRecord) -> bool:
+    record.job = _job.get()
+    return True
