@@ -1,6 +1,7 @@
 """The server's endpoints: a Gradio app without a page worth seeing, behind the check of token and Host.
 
-/health, /region, /drag and /stop are called by their names (gradio_client, or plain HTTP for all but /drag).
+/health, /region, /drag, /keep and /stop are called by their names (gradio_client, or plain HTTP for those that
+need no session: /health, /region, /stop).
 """
 
 from __future__ import annotations
@@ -76,6 +77,10 @@ def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:
         )  # fmt: skip
         yield from _stream(workshop, job)
 
+    def keep(request: gr.Request) -> dict[str, Any]:
+        workshop.keep(request.session_hash or "")
+        return {}
+
     async def gone(request: gr.Request) -> None:
         session = request.session_hash or ""
         # Gradio alone leaves a waiting job in the queue when its client goes before it listens for updates.
@@ -93,6 +98,7 @@ def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:
         for function, inputs, name in (
             (health, [], "health"),
             (region, [*places, options], "region"),
+            (keep, [], "keep"),
             (end, [], "stop"),
         ):
             button.click(function, inputs, answer, api_name=name, queue=False, api_visibility="undocumented")

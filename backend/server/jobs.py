@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from backend import __version__, pictures
+from backend.editing.compositing import laid_over
 from backend.editing.edit_state import EditState
 from backend.editing.editor import DragStep, Editor, EditResult, InversionProgress
 from backend.editing.points import Drag, check_drags
@@ -72,6 +73,15 @@ class Job:
         return cls(image, mask, EditState.load(request.edit) if request.edit else None, drags, options)
 
 
+@dataclass(eq=False)
+class _Wish:
+    """What the client of a job at work or waiting wants of it."""
+
+    session: str
+    unwanted: threading.Event = field(default_factory=threading.Event)  # end at once, without a result
+    enough: threading.Event = field(default_factory=threading.Event)  # end the drag here, with its result
+
+
 class _Unwanted(Exception):  # noqa: N818 - nothing went wrong
     """The client is gone, or the server is to end."""
 
@@ -82,7 +92,7 @@ class Workshop:
     def __init__(self, files: Path, on: torch.device | None = None) -> None:
         self.files, self.device = files, on or device.best()
         self._turn = threading.Lock()  # held by the job at work
-        self._wanted: dict[threading.Event, str] = {}  # a job's stop flag and its session
+        self._wishes: list[_Wish] = []  # one for each job
         self._editor: tuple[tuple[Any, ...], Editor] | None = None
         self._rested = time.monotonic()
 
@@ -94,8 +104,8 @@ class Workshop:
         """
         job = Job.read(request)
         try:
-            with self._at_work(request.session) as stopped:
-                yield from self._work(job, request.session, stopped)
+            with self._at_work(request.session) as wish:
+                yield from self._work(job, wish)
         except _Unwanted:
             logger.info("Job of session %s: nobody wants it any more", request.session)
         except torch.OutOfMemoryError as error:
@@ -105,8 +115,8 @@ class Workshop:
                 "or choose a smaller model."
             ) from error
 
-    def _work(self, job: Job, session: str, stopped: Callable[[], bool]) -> Iterator[tuple[Update, Files]]:
-        pace = _Pace(stopped)
+    def _work(self, job: Job, wish: _Wish) -> Iterator[tuple[Update, Files]]:
+        pace = _Pace(wish.unwanted.is_set)
         yield Update(phase="load", message=f"Opening the model {job.options.model}."), NO_FILES
         editor = self._open_editor(job.options.model)
         pace.check()
@@ -126,12 +136,17 @@ class Workshop:
         for step, preview in pace.of(editor.drag(job.drags, job.mask, settings)):
             last = _dragging(step, job.drags, box, preview)
             yield last, NO_FILES
+            if wish.enough.is_set():
+                break
         pace.check()
         yield last.model_copy(update={"phase": "compose", "message": "Putting the layer together."}), NO_FILES
         pace.check()
         result = editor.result()
+        if options.result == "whole":
+            whole = laid_over(region.crop(job.image), result.layer, result.mask, (0, 0))
+            result = replace(result, layer=whole)
         done = wire.Result(offset=result.offset, report=result.report)
-        files = self._write(result, session)
+        files = self._write(result, wish.session)
         yield last.model_copy(update={"phase": "done", "message": "Done.", "result": done}), files
 
     def _open_editor(self, name: str) -> Editor:
@@ -152,44 +167,52 @@ class Workshop:
         edit = place / "edit.safetensors"
         result.state.save(edit)
         layer, mask = place / "layer.png", place / "mask.png"
-        return pictures.write(layer, result.layer), pictures.write(mask, result.mask), str(edit)
+        return pictures.write_plain(layer, result.layer), pictures.write_plain(mask, result.mask), str(edit)
 
     def _results(self, session: str) -> Path:
         # A session's name comes from the client: only its letters and digits go into a path.
         return self.files / "results" / ("s" + "".join(filter(str.isalnum, session))[:64])
 
     @contextmanager
-    def _at_work(self, session: str) -> Iterator[Callable[[], bool]]:
-        """Wait for the turn and hold it; yields the question whether the job is no longer wanted."""
-        flag = threading.Event()
-        self._wanted[flag] = session
+    def _at_work(self, session: str) -> Iterator[_Wish]:
+        """Wait for the turn and hold it; yields what the job's client will want of it."""
+        wish = _Wish(session)
+        self._wishes.append(wish)
         try:
             while not self._turn.acquire(timeout=LOOK_EVERY):
-                if flag.is_set():
+                if wish.unwanted.is_set():
                     raise _Unwanted
             started = time.monotonic()
             logger.info("Job of session %s starts", session)
             try:
-                yield flag.is_set
+                yield wish
             finally:
                 self._rested = time.monotonic()
                 logger.info("Job of session %s ends after %.2f s", session, self._rested - started)
                 self._turn.release()
         finally:
-            del self._wanted[flag]
+            self._wishes.remove(wish)
 
     def forget(self, session: str) -> None:
         """The client of `session` is gone: its job ends at its next step, its result files are deleted."""
-        for flag, owner in list(self._wanted.items()):
-            if owner == session:
-                logger.info("The client of session %s is gone", session)
-                flag.set()
+        for wish in self._of(session):
+            logger.info("The client of session %s is gone", session)
+            wish.unwanted.set()
         shutil.rmtree(self._results(session), ignore_errors=True)
+
+    def keep(self, session: str) -> None:
+        """The client of `session` has seen enough: its drag ends at its next step, with what it has become."""
+        for wish in self._of(session):
+            logger.info("The drag of session %s is to end here", session)
+            wish.enough.set()
+
+    def _of(self, session: str) -> list[_Wish]:
+        return [wish for wish in self._wishes if wish.session == session]
 
     def stop_all(self) -> None:
         """Every job ends at its next step."""
-        for flag in list(self._wanted):
-            flag.set()
+        for wish in list(self._wishes):
+            wish.unwanted.set()
 
     @property
     def busy(self) -> bool:

@@ -56,6 +56,25 @@ def test_after_a_cancel_nothing_is_at_work(backend: Backend, picture: Path) -> N
     finishes(backend, picture)
 
 
+def test_a_drag_that_has_gone_far_enough_ends_with_its_result(backend: Backend, picture: Path) -> None:
+    client = backend.client()
+    job = submit(client, picture, ENDLESS_DRAG)
+    until_phase(job, "drag")
+    backend.client().predict(api_name="/keep")  # another client's word is not for this job
+    time.sleep(0.5)
+    assert not job.done()
+    started = time.monotonic()
+    client.predict(api_name="/keep")
+    last, layer, mask, edit = list(updates(job))[-1]
+    assert time.monotonic() - started < AT_ONCE + 2  # the layer is put together, too
+    assert last["phase"] == "done"
+    assert layer
+    assert mask
+    assert edit
+    (point,) = last["result"]["report"]["points"]
+    assert point["why_not"] == "the drag was stopped"
+
+
 @pytest.mark.parametrize(
     ("phase", "options"),
     [
