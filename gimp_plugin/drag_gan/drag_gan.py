@@ -24,15 +24,17 @@ log = logging.getLogger("draggan")
 import gi  # noqa: E402
 
 gi.require_version("Gimp", "3.0")
-import canvas  # noqa: E402
 import drags  # noqa: E402
 import job  # noqa: E402
 import paths  # noqa: E402
 import png  # noqa: E402
+import results  # noqa: E402
 import service  # noqa: E402
 import sketch  # noqa: E402
+import subjects  # noqa: E402
 from gi.repository import Gimp, GLib, GObject  # noqa: E402
-from problems import Cancelled, Problem  # noqa: E402
+from problems import Cancelled, Fault, Problem  # noqa: E402
+from subjects import Subject  # noqa: E402
 
 PROCEDURE = "draggan-drag-along-paths"
 SHORT = "Move what is under a path's first anchor to its last one"
@@ -137,6 +139,8 @@ def run(
     except Cancelled:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     except Problem as problem:
+        if isinstance(problem, Fault):
+            problem.log = problem.log or LOG_FILE
         log.warning("%s", problem)
         return failed(procedure, str(problem))
     except BaseException as error:
@@ -159,33 +163,39 @@ def drag(
     downloads: Path,
 ) -> Gimp.Layer:
     """From the canvas to the new layer. Raises Problem or Cancelled, and then the image is as it was."""
-    canvas.start()
-    layer = canvas.require_layer(image, drawables)
-    strokes, offset, size = paths.read_strokes(image), canvas.offset_of(layer), canvas.size_of(layer)
-    drags.drags_from_strokes(strokes, offset, size)  # whoever has to draw anew should see no dialog first
-    selection = canvas.read_selection(image, layer)
+    subjects.start()
+    subject = Subject.of(image, subjects.require_layer(image, drawables))
+    strokes = paths.read_strokes(image)
+    # whoever has to draw anew should see no dialog first
+    drags.drags_from_strokes(strokes, subject.offset, subject.size)
+    selection = subject.read_selection(image)
     backend = service.Backend(service.Installation.read(FOLDER), downloads)
     with_windows = run_mode != Gimp.RunMode.NONINTERACTIVE and open_display()
     if run_mode == Gimp.RunMode.INTERACTIVE:
         if not with_windows:
             raise Problem("There is no screen to show a dialog on; run the filter non-interactively.")
-        ask(procedure, config, sketch_of(layer, selection, strokes), backend)
-    found = drags.drags_from_strokes(strokes, offset, size, config.get_property("anchors"))
+        ask(procedure, config, sketch_of(subject, selection, strokes), backend)
+    found = drags.drags_from_strokes(strokes, subject.offset, subject.size, config.get_property("anchors"))
     if config.get_property("region") == "selection" and selection is None:
         raise Problem(
             "Nothing is selected to work around; select the subject, or choose the whole layer as the region."
         )
-    wire_drags = [one.to_wire() for one in found]
-    task = job.Task(canvas.read_layer(layer), selection, wire_drags, options_from(config))
+    snapshot, picture = subject.snapshot(), downloads / "layer.png"
+    as_patch = subjects.write_picture(snapshot, picture) and subject.can_be_covered
+    if not as_patch:
+        subject.require_hideable()
+    options = {**options_from(config), "result": "patch" if as_patch else "whole"}
+    task = job.Task(picture, selection, [one.to_wire() for one in found], options)
 
     def work(show: Callable[[job.Update], None], cancelled: service.Asked) -> job.Result:
         return job.work(backend, task, downloads, show, cancelled)
 
-    result = watch(layer, found, work) if with_windows else work(lambda update: None, lambda: False)
-    inserted = canvas.insert_result(image, layer, result.layer, result.mask, result.offset, with_windows)
-    log.info("done: %s", dict(result.report))
-    if result.remarks():
-        Gimp.message("\n".join(result.remarks()))
+    made = watch(subject, found, work) if with_windows else work(lambda update: None, lambda: False)
+    insert = results.insert_patch if as_patch else results.insert_whole
+    inserted = insert(image, subject, snapshot, made, with_windows)
+    log.info("done: %s", dict(made.report))
+    if made.remarks():
+        Gimp.message("\n".join(made.remarks()))
     return inserted
 
 
@@ -201,12 +211,12 @@ def open_display() -> bool:
     return True
 
 
-def sketch_of(layer: Gimp.Layer, selection: png.Pixels | None, strokes: Sequence[drags.Stroke]) -> sketch.Sketch:
+def sketch_of(subject: Subject, selection: png.Pixels | None, strokes: Sequence[drags.Stroke]) -> sketch.Sketch:
     """What the dialog draws."""
-    picture = canvas.read_thumbnail(layer, sketch.LONGEST_SIDE)
+    picture = subject.thumbnail(sketch.LONGEST_SIDE)
     mask = sketch.shrunk(selection, (picture.width, picture.height)) if selection else None
     box = sketch.box_around(selection)
-    return sketch.Sketch(picture, mask, strokes, canvas.offset_of(layer), canvas.size_of(layer), box)
+    return sketch.Sketch(picture, mask, strokes, subject.offset, subject.size, box)
 
 
 def ask(
@@ -233,12 +243,12 @@ def ask(
         raise Cancelled
 
 
-def watch(layer: Gimp.Layer, found: Sequence[drags.Drag], work: Callable[..., job.Result]) -> job.Result:
+def watch(subject: Subject, found: Sequence[drags.Drag], work: Callable[..., job.Result]) -> job.Result:
     """Do the work behind a window that shows it."""
     import progress
 
-    region = (0, 0, *canvas.size_of(layer))
-    window = progress.ProgressWindow("Drag Along Paths", canvas.read_thumbnail(layer, progress.LONGEST_SIDE), region)
+    region = (0, 0, *subject.size)
+    window = progress.ProgressWindow("Drag Along Paths", subject.thumbnail(progress.LONGEST_SIDE), region)
     points, targets = tuple(one.handle for one in found), tuple(one.target for one in found)
     return window.run(work, job.Update("start", 0, 0, "Starting...", points, targets))
 

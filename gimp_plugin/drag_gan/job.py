@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import logs
 import png
-from problems import Cancelled, Problem
+from problems import Cancelled, Fault, Problem
 from service import PROTOCOL, Asked, Backend, Connection
 
 POLL_SECONDS = 0.03
@@ -24,9 +25,9 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class Task:
-    """All that the backend must know; the selection is in layer pixels, white = may move."""
+    """All that the backend must know: the layer as a PNG file; the selection in layer pixels, white = may move."""
 
-    layer: png.Pixels
+    layer: Path
     selection: png.Pixels | None
     drags: Sequence[Mapping[str, object]]
     options: Mapping[str, object]
@@ -128,6 +129,7 @@ def work(
 
     tell("Looking for the backend...")
     connection = backend.connect(cancelled, tell)
+    logs.name_job(connection.client.session_hash)
     if connection.health.get("busy"):
         tell("The backend is busy with another drag; this one comes next...")
     result, phase = None, ""
@@ -164,14 +166,12 @@ def stream(connection: Connection, task: Task, folder: Path, log_file: Path, can
 def _submit(client: Any, task: Task, folder: Path) -> Any:
     from gradio_client import handle_file
 
-    image = folder / "layer.png"
-    image.write_bytes(png.encode(task.layer))
     mask = None
     if task.selection:
         mask = folder / "selection.png"
-        mask.write_bytes(png.encode(task.selection))
+        png.write(mask, *task.selection[:3], [task.selection.data])
     edit = None
-    files = handle_file(str(image)), handle_file(str(mask)) if mask else None
+    files = handle_file(str(task.layer)), handle_file(str(mask)) if mask else None
     return client.submit(*files, list(task.drags), dict(task.options), edit, PROTOCOL, api_name="/drag")
 
 
@@ -180,7 +180,7 @@ def _understand(output: Sequence[Any]) -> Update:
         return Update.from_wire(output)
     except (KeyError, TypeError, ValueError, zlib.error) as error:
         log.exception("update not understood")
-        raise Problem(
+        raise Fault(
             "The backend's answer was not understood; update plug-in and backend by running install.py."
         ) from error
 
@@ -204,24 +204,24 @@ def _raise_failure(job: Any, connection: Connection, log_file: Path) -> None:
         return
     log.error("job: %r", error)
     if isinstance(error, AppError):
-        raise Problem(_app_sentence(str(error), log_file)) from error
+        raise _told(str(error), log_file) from error
     if connection.is_open():
-        raise Problem(
-            f"The backend has stopped answering; end its process, {connection.pid}, and run the filter again; "
-            f"its log is {log_file}."
+        raise Fault(
+            f"The backend has stopped answering; end its process, {connection.pid}, and run the filter again.", log_file
         ) from error
     raise _gone(log_file) from error
 
 
-def _app_sentence(text: str, log_file: Path) -> str:
+def _told(text: str, log_file: Path) -> Problem:
     """The backend's own sentence, or a better one than gradio's about hidden errors and a stopped server."""
     if "verbose error reporting" in text:
-        return f"The backend met an unexpected error; see its log {log_file} and please report it."
-    return str(_gone(log_file)) if "erver stopped" in text else text
+        return Fault("The backend met an unexpected error; please report it.", log_file)
+    return _gone(log_file) if "erver stopped" in text else Problem(text)
 
 
-def _gone(log_file: Path) -> Problem:
-    return Problem(
+def _gone(log_file: Path) -> Fault:
+    return Fault(
         "The backend ended in the middle of the work and the image was left as it was; "
-        f"run the filter again, which starts it anew; its log is {log_file}."
+        "run the filter again, which starts it anew.",
+        log_file,
     )

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from problems import Cancelled, Problem
+from problems import Cancelled, Fault, Problem
 
 PROTOCOL = 1
 TOKEN_HEADER = "X-DragGAN-Token"
@@ -85,9 +85,9 @@ class Installation:
                 version=str(content["version"]),
             )
         except FileNotFoundError:
-            raise Problem(NOT_INSTALLED.format(reason=f"{file} is missing")) from None
+            raise Fault(NOT_INSTALLED.format(reason=f"{file} is missing")) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Problem(NOT_INSTALLED.format(reason=f"{file} cannot be read")) from error
+            raise Fault(NOT_INSTALLED.format(reason=f"{file} cannot be read")) from error
 
 
 class Connection(NamedTuple):
@@ -212,10 +212,10 @@ class Backend:
         except (ValueError, KeyError, TypeError) as error:
             raise _NotThereError(f"damaged ready file: {error!r}") from error
         if protocol != PROTOCOL:
-            raise Problem(OTHER_VERSION)
+            raise Fault(OTHER_VERSION)
         client, health = self._greet(url, token, pid)
         if health.get("protocol") != PROTOCOL:
-            raise Problem(OTHER_VERSION)
+            raise Fault(OTHER_VERSION)
         return Connection(pid, client, health)
 
     def _greet(self, url: str, token: str, pid: int) -> tuple[Any, Mapping[str, Any]]:
@@ -234,9 +234,10 @@ class Backend:
             )
             health = client.predict(api_name="/health")
         except httpx.TimeoutException as error:
-            raise Problem(
-                f"The backend has not answered for {self._silence_seconds:.0f} seconds; end its process, "
-                f"{pid}, and run the filter again; its log is {self.installation.log_file}."
+            raise Fault(
+                f"The backend has not answered for {self._silence_seconds:.0f} seconds; end its process, {pid}, "
+                "and run the filter again.",
+                self.installation.log_file,
             ) from error
         except Exception as error:
             # refused, reset, 401 of another program on that port, not JSON: it is not our backend
@@ -248,7 +249,7 @@ class Backend:
     def _start(self) -> subprocess.Popen[bytes]:
         place = self.installation
         if in_sandbox():
-            raise Problem(
+            raise Fault(
                 "GIMP from Flatpak or Snap cannot start the backend; start it yourself with "
                 f"{shlex.join([place.python, *place.arguments])}, then run the filter again."
             )
@@ -258,7 +259,7 @@ class Backend:
                 process = start_detached([place.python, *place.arguments], place.directory, output)
         except OSError as error:
             log.error("start: %r", error)
-            raise Problem(f"The backend could not be started ({error}); run install.py again.") from error
+            raise Fault(f"The backend could not be started ({error}); run install.py again.") from error
         log.info("started the backend, process %d", process.pid)
         return process
 
@@ -281,21 +282,22 @@ class Backend:
                 if time.monotonic() - ended >= patience:
                     raise self._early_death(process.returncode)
             time.sleep(0.1)
-        raise Problem(
-            f"The backend was not ready after {self._start_seconds:.0f} seconds; run the filter again; "
-            f"its log is {self.installation.log_file}."
+        raise Fault(
+            f"The backend was not ready after {self._start_seconds:.0f} seconds; run the filter again.",
+            self.installation.log_file,
         )
 
-    def _early_death(self, code: int) -> Problem:
+    def _early_death(self, code: int) -> Fault:
         file = self.installation.log_file
         try:
             lines = [line.strip() for line in file.read_text(encoding="utf-8", errors="replace").splitlines()]
         except OSError:
             lines = []
         last = next((line for line in reversed(lines) if line), "nothing")
-        return Problem(
+        return Fault(
             f"The backend ended while it was starting (exit code {code}, last words: {last[:200]}); "
-            f"see {file}, or run install.py again."
+            "run install.py again.",
+            file,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gimp_root
@@ -21,12 +21,30 @@ REQUIRE = "DRAGGAN_REQUIRE_GIMP"
 @pytest.fixture(scope="session")
 def gimp() -> Gimp:
     """The GIMP 3 of this machine, or one of our own, built where there is none."""
+    return _required(gimp_root.locate)
+
+
+def _required(locate: Callable[[], Gimp]) -> Gimp:
     try:
-        return gimp_root.locate()
+        return locate()
     except GimpRootError as error:
         if os.environ.get(REQUIRE) == "1":
             pytest.fail(f"The tests with a real GIMP must run here and cannot: {error}")
         pytest.skip(f"NOT TESTED WITH A REAL GIMP: {error}")
+
+
+@pytest.fixture(scope="session", params=["this GIMP", "the other release"])
+def layers(
+    request: pytest.FixtureRequest, gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Session]:
+    """GIMP 3.0 and GIMP 3.2, one after the other, without windows; the backend's engine is a toy."""
+    chosen = gimp if request.param == "this GIMP" else _required(lambda: gimp_root.locate_other(gimp))
+    home = tmp_path_factory.mktemp("layers") / "a höme"
+    backend = prepare_home(chosen, home, vendor, ["-u", "-m", "tests.gimp.patch_backend", "serve"])
+    session = Session.console(chosen, home)
+    yield session
+    session.close()
+    stop_backend(backend)
 
 
 @pytest.fixture(scope="session")

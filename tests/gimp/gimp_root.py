@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""A real GIMP 3 to test with: the one of this machine, or one in a Debian trixie folder of its own.
+"""The real GIMP 3 to test with: the one of this machine, or one in a Debian folder of its own; and the other release.
 
 Standard library only, because install.py uses it before anything else is installed.
 
-    python3 tests/gimp/gimp_root.py build [FOLDER]           make sure that there is a GIMP 3, say which one
+    python3 tests/gimp/gimp_root.py build                    make sure that both GIMPs are there, say which ones
+    python3 tests/gimp/gimp_root.py build FOLDER             the same for one in this folder
     python3 tests/gimp/gimp_root.py run HOME PROGRAM...      run a program beside it, with HOME as home folder
 
-The folder is made by mmdebstrap: as root, in about a minute, 900 MB. Programs run in it by chroot inside a
+A folder is made by mmdebstrap: as root, in about a minute, 900 MB. Programs run in it by chroot inside a
 private mount namespace: the bind mounts exist for that program and its children alone, so that deleting the
 folder never deletes anything else.
 """
@@ -24,8 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CLONE = Path(__file__).resolve().parents[2]
-DEFAULT_FOLDER = CLONE / ".cache" / "gimp-3.0"
-SUITE = "trixie"  # with GIMP 3.0; "forky" has GIMP 3.2
+DEFAULT_FOLDER, OTHER_FOLDER = CLONE / ".cache" / "gimp-3.0", CLONE / ".cache" / "gimp-3.2"
+SUITE, OTHER_SUITE = "trixie", "forky"  # with GIMP 3.0 and GIMP 3.2
 DEFAULT_MIRROR = "http://deb.debian.org/debian"
 PACKAGES = "gimp,python3-gi,gir1.2-gimp-3.0,xvfb,xdotool,openbox,dbus-x11,fonts-dejavu-core,ca-certificates"
 CONSOLES = ("gimp-console-3.0", "gimp-console-3.2", "gimp-console-3")
@@ -164,6 +165,16 @@ def locate(folder: Path | None = None, build: bool = True, suite: str = SUITE) -
             raise GimpRootError(f"There is no GIMP 3 on this machine and none in {folder}.")
         make_root(folder, suite=suite)
     return _in_folder(folder)
+
+
+def locate_other(gimp: Gimp) -> Gimp:
+    """The GIMP of the other release than that of `gimp`, in .cache of the clone; built first when it is not there.
+
+    Raises GimpRootError.
+    """
+    if gimp.version.startswith("3.0."):
+        return locate(OTHER_FOLDER, suite=OTHER_SUITE)
+    return locate(DEFAULT_FOLDER, suite=SUITE)
 
 
 def installed() -> Gimp | None:
@@ -309,7 +320,7 @@ def _last_lines(text: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    build = commands.add_parser("build", help="make sure that there is a GIMP 3 and say which one")
+    build = commands.add_parser("build", help="make sure that the GIMPs for the tests are there and say which ones")
     build.add_argument("folder", nargs="?", type=Path)
     build.add_argument("--suite", default=SUITE, help="the Debian release to take it from (default: %(default)s)")
     run = commands.add_parser("run", help="run a program beside that GIMP 3")
@@ -318,8 +329,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         if given.command == "build":
-            gimp = locate(given.folder, suite=given.suite)
-            print(f"GIMP {gimp.version}: {gimp.root or 'installed on this machine'}")
+            found = [locate(given.folder, suite=given.suite)]
+            if not given.folder:
+                found.append(locate_other(found[0]))
+            for gimp in found:
+                print(f"GIMP {gimp.version}: {gimp.root or 'installed on this machine'}")
             return 0
         gimp = locate()
         given.home.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Runs inside GIMP (python-fu-eval): does what the tests send over a loopback socket, one message at a time.
+"""Runs inside GIMP, imported by python-fu-eval: does what the tests send over a loopback socket, one by one.
 
 A message is one line of JSON: [function, arguments, named arguments]. The answer is one line, too:
 {"value": ...} or {"error": traceback}.
@@ -22,6 +22,7 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
+import inside_layers  # noqa: E402
 from gi.repository import Gegl, Gimp, Gio  # noqa: E402
 
 PROCEDURE = "draggan-drag-along-paths"
@@ -100,9 +101,15 @@ def convert_indexed(image: int) -> None:
 def wrap_in_group(image: int) -> int:
     """Move the first layer into a new group, which is selected afterwards."""
     layer = the_image(image).get_layers()[0]
+    group = add_group(image)
+    the_image(image).reorder_item(layer, Gimp.Item.get_by_id(group), 0)
+    return group
+
+
+def add_group(image: int) -> int:
+    """An empty group, which is selected afterwards."""
     group = Gimp.GroupLayer.new(the_image(image), "Group")
     the_image(image).insert_layer(group, None, 0)
-    the_image(image).reorder_item(layer, group, 0)
     the_image(image).set_selected_layers([group])
     return group.get_id()
 
@@ -179,7 +186,9 @@ def _layer(layer: Gimp.Layer) -> dict[str, Any]:
         "name": layer.get_name(),
         "offset": list(layer.get_offsets()[1:]),
         "size": [layer.get_width(), layer.get_height()],
-        "pixels": _fingerprint(layer),
+        # a group's buffer kills who reads it when a filter in it reaches beyond its layer; its children are told below
+        "pixels": None if layer.is_group() else _fingerprint(layer),
+        "visible": layer.get_visible(),
         "mask": _fingerprint(mask) if mask else None,
         "children": [_layer(child) for child in layer.get_children()] if layer.is_group() else [],
     }
@@ -195,8 +204,8 @@ def _fingerprint(drawable: Gimp.Drawable) -> str:
     return hashlib.sha256(drawable.get_buffer().get(area, 1.0, None, Gegl.AbyssPolicy.NONE)).hexdigest()
 
 
-def pixels(item: int, pixel_format: str) -> list[Any]:
-    """[width, height, base64] of a layer's or mask's pixels."""
+def pixels(item: int, pixel_format: str | None) -> list[Any]:
+    """[width, height, base64] of a layer's or mask's pixels; without a format, in its own."""
     drawable = Gimp.Item.get_by_id(item)
     return _pixels(drawable, pixel_format)
 
@@ -209,15 +218,15 @@ def selection_pixels(image: int) -> list[Any]:
     return _pixels(the_image(image).get_selection(), "Y u8")
 
 
-def visible_pixels(image: int) -> list[Any]:
-    """What the artist sees, without showing the image: [width, height, base64 of RGBA]."""
+def visible_pixels(image: int, pixel_format: str | None = "R'G'B'A u8") -> list[Any]:
+    """What the artist sees, without showing the image: [width, height, base64 of the pixels]."""
     seen = Gimp.Layer.new_from_visible(the_image(image), the_image(image), "seen")
-    answer = _pixels(seen, "R'G'B'A u8")
+    answer = _pixels(seen, pixel_format)
     seen.delete()
     return answer
 
 
-def _pixels(drawable: Gimp.Drawable, pixel_format: str) -> list[Any]:
+def _pixels(drawable: Gimp.Drawable, pixel_format: str | None) -> list[Any]:
     size = drawable.get_width(), drawable.get_height()
     area = Gegl.Rectangle.new(0, 0, *size)
     data = drawable.get_buffer().get(area, 1.0, pixel_format, Gegl.AbyssPolicy.NONE)
@@ -231,11 +240,9 @@ def serve() -> None:
     for line in connection.makefile("r", encoding="utf-8"):
         name, positional, named = json.loads(line)
         try:
-            answer = {"value": globals()[name](*positional, **named)}
+            function = globals().get(name) or getattr(inside_layers, name)
+            answer = {"value": function(*positional, **named)}
         except Exception:
             answer = {"error": traceback.format_exc()}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
-
-
-serve()

@@ -96,11 +96,12 @@ class Session:
         batch = [
             "--batch-interpreter=python-fu-eval",
             "-b",
-            f"exec(open({str(INSIDE)!r}, encoding='utf-8').read())",
+            f"import sys; sys.path.insert(0, {str(INSIDE.parent)!r}); import inside; inside.serve()",
         ]
         variables = {
             "DRAGGAN_TEST_PORT": str(listener.getsockname()[1]),
             "DRAGGAN_HOME": str(home / "backend"),
+            "PYTHONDONTWRITEBYTECODE": "1",  # GIMP's Python is another one than ours
             "OMP_NUM_THREADS": "1",  # beside GIMP, a second thread waits more than it works
             **(env or {}),
         }
@@ -158,6 +159,19 @@ def to_array(pixels: list[Any]) -> np.ndarray:
     """What inside.pixels returned, as uint8 [height, width, channels]."""
     width, height, data = pixels
     return np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, -1)
+
+
+def to_floats(pixels: list[Any]) -> np.ndarray:
+    """What inside.pixels returned for a float format, as float32 [height, width, channels]."""
+    width, height, data = pixels
+    return np.frombuffer(base64.b64decode(data), np.float32).reshape(height, width, -1)
+
+
+def plugin_log(home: Path) -> str:
+    """What all plug-ins of this home have logged, in the order in which they started."""
+    return "".join(
+        file.read_text(encoding="utf-8") for file in sorted((home / "backend" / "logs").glob("plugin-*.log"))
+    )
 
 
 def plugin_process(session: Session) -> int:

@@ -37,16 +37,15 @@ def moment(request: pytest.FixtureRequest, console: Session, image: int, head: E
     shutil.copyfile(WEIGHTS, model)
     console.call(image, "clean_all")
     state = console.state(image)
-    log = home / "backend" / "logs" / "plugin.log"
-    seen = len(log.read_text())
     console.send("drag", image, model=str(model), **LONG[name])
     process = plugin_process(console)
-    wait_for(lambda: f"{process} INFO draggan.job: phase {name}\n" in log.read_text()[seen:], f"the phase {name}")
-    return {"name": name, "image": image, "state": state, "process": process, "log": log, "seen": seen}
+    log = wait_for(lambda: next((home / "backend" / "logs").glob(f"plugin-*-{process}.log"), None), "the log")
+    wait_for(lambda: f"draggan.job: phase {name}\n" in log.read_text(), f"the phase {name}")
+    return {"name": name, "image": image, "state": state, "process": process, "log": log}
 
 
 def last_phase(moment: dict[str, Any]) -> str:
-    return moment["log"].read_text()[moment["seen"] :].rpartition("draggan.job: phase ")[2].splitlines()[0]
+    return moment["log"].read_text().rpartition("draggan.job: phase ")[2].splitlines()[0]
 
 
 def kill(process: int) -> float:

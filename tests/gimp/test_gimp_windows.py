@@ -21,7 +21,7 @@ import pytest
 from desktop import GIMP_TITLE, Desktop, find_on_screen, likeness
 from gimp_root import Gimp
 from PIL import Image
-from session import Session, prepare_home, stop_backend, to_array, wait_for
+from session import Session, plugin_log, prepare_home, stop_backend, to_array, wait_for
 
 from stylegan2.critters.examples import Example
 
@@ -47,8 +47,8 @@ class Story:
 
     @property
     def log(self) -> str:
-        """The plug-in's log."""
-        return (self.session.home / "backend" / "logs" / "plugin.log").read_text()
+        """What the plug-ins have logged."""
+        return plugin_log(self.session.home)
 
     @property
     def phase(self) -> str:

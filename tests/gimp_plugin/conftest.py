@@ -72,8 +72,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     place.kill()
 
 
-def task(model: str = "critters", selection: png.Pixels | None = None) -> job.Task:
-    layer = png.Pixels(40, 30, 4, bytes(range(240)) * 20)
+def task(folder: Path, model: str = "critters", selection: png.Pixels | None = None) -> job.Task:
+    layer = folder / "layer.png"
+    png.write(layer, 40, 30, 4, [bytes(range(240)) * 20])
     return job.Task(layer, selection, [{"handle": [1, 2], "target": [30, 20], "via": []}], {"model": model})
 
 
@@ -82,18 +83,21 @@ def work(tmp_path: Path) -> Callable[..., tuple[job.Result, list[job.Update]]]:
     """Do a job to its end; returns its result and all updates."""
 
     def do(
-        place: Place, model: str = "critters", cancel_at: int = -1, **more: Any
+        place: Place, model: str = "critters", cancel_at: int = -1, keep_at: int = -1, **more: Any
     ) -> tuple[job.Result, list[job.Update]]:
         updates: list[job.Update] = []
-        cancelled = threading.Event()
+        cancelled, enough = threading.Event(), threading.Event()
 
         def show(update: job.Update) -> None:
             updates.append(update)
             if update.phase == "drag" and update.step == cancel_at:
                 cancelled.set()
+            if update.phase == "drag" and update.step == keep_at:
+                enough.set()
 
         backend = place.backend(**{name: more.pop(name) for name in ("silence_seconds",) if name in more})
-        return job.work(backend, task(model, **more), place.downloads, show, cancelled.is_set), updates
+        asked = cancelled.is_set, enough.is_set
+        return job.work(backend, task(tmp_path, model, **more), place.downloads, show, *asked), updates
 
     return do
 

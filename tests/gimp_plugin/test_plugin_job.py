@@ -40,7 +40,8 @@ import job, png, service
 place = Path(sys.argv[1])
 installation = service.Installation("", (), "", place / "ready.json", place / "log", "")
 backend = service.Backend(installation, place / "downloads")
-layer = png.Pixels(40, 30, 3, bytes(3600))
+layer = place / "downloads" / "layer.png"
+png.write(layer, 40, 30, 3, [bytes(3600)])
 drags = [{"handle": [1, 2], "target": [30, 20], "via": []}]
 job.work(backend, job.Task(layer, None, drags, {"model": "critters"}), place / "downloads", lambda update: None)
 print("done")
@@ -87,7 +88,7 @@ def test_the_backends_own_sentence_reaches_the_artist(running: Place, work: Work
 
 
 def test_an_unexpected_error_of_the_backend_names_its_log(running: Place, work: Work):
-    with pytest.raises(Problem, match="unexpected error; see its log"):
+    with pytest.raises(Problem, match=r"unexpected error; please report it; the log is .*backend\.log\.$"):
         work(running, "bug")
 
 
@@ -106,10 +107,15 @@ def test_cancelling_ends_the_job_in_the_backend_too(running: Place, work: Work):
     assert running.jobs[-1]["step"] < 10
 
 
+def test_a_drag_that_has_gone_far_enough_ends_with_its_result(running: Place, work: Work):
+    result, updates = work(running, "slow", keep_at=3)
+    assert result.layer.exists()
+    assert max(update.step for update in updates if update.phase == "drag") < 50
+
+
 def test_a_backend_that_dies_in_the_middle_is_said_to_and_the_next_run_starts_it_anew(place: Place, work: Work):
-    with pytest.raises(
-        Problem, match="ended in the middle of the work and the image was left as it was; run the filter"
-    ):
+    left = r"ended in the middle of the work and the image was left as it was; run the filter .*; the log is .*\.log\.$"
+    with pytest.raises(Problem, match=left):
         work(place, "dies")
     result, _ = work(place)
     assert result.layer.exists()

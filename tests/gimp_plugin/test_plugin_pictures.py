@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+from pathlib import Path
 
 import markers
 import numpy as np
@@ -12,15 +12,16 @@ from PIL import Image
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])
-def test_another_program_reads_the_same_pixels_back(channels: int, mode: str):
-    pixels = np.random.default_rng(channels).integers(0, 256, (13, 17, channels), dtype=np.uint8)
-    read = Image.open(io.BytesIO(png.encode(png.Pixels(17, 13, channels, pixels.tobytes()))))
-    assert (read.mode, read.size) == (mode, (17, 13))
-    assert np.array_equal(np.asarray(read).reshape(13, 17, channels), pixels)
-
-
-def test_a_picture_of_one_pixel_is_written_too():
-    assert Image.open(io.BytesIO(png.encode(png.Pixels(1, 1, 3, b"\1\2\3")))).getpixel((0, 0)) == (1, 2, 3)
+@pytest.mark.parametrize(("width", "height", "rows"), [(17, 13, 13), (17, 13, 5), (1, 1, 1)])
+def test_another_program_reads_the_same_pixels_back(
+    tmp_path: Path, channels: int, mode: str, width: int, height: int, rows: int
+):
+    pixels = np.random.default_rng(channels).integers(0, 256, (height, width, channels), dtype=np.uint8)
+    strips = [pixels[top : top + rows].tobytes() for top in range(0, height, rows)]
+    png.write(tmp_path / "picture.png", width, height, channels, strips)
+    with Image.open(tmp_path / "picture.png") as read:
+        assert (read.mode, read.size) == (mode, (width, height))
+        assert np.array_equal(np.asarray(read).reshape(height, width, channels), pixels)
 
 
 GREY = png.Pixels(60, 40, 3, bytes([128]) * (60 * 40 * 3))

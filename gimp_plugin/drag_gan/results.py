@@ -1,0 +1,211 @@
+"""The new layer with the result: a patch above the layer that was dragged on, or a whole layer in its place.
+
+The backend works with 8 bits, the layer may have more. So what is written is the layer's own value, in 16 bits, plus
+the change: what came back less what was sent. Where nothing changed, that is the layer's own value.
+"""
+
+# pyright: reportMissingImports=false
+# (gi comes with GIMP and brings no types)
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+gi.require_version("Gegl", "0.4")
+import job  # noqa: E402
+from gi.repository import Gegl, Gimp, Gio  # noqa: E402
+from problems import Fault, Problem  # noqa: E402
+from subjects import FINE_SRGB, LOST, MASK, NONE, SRGB, Subject, size_of, strips  # noqa: E402
+
+FINE_BYTES = 8  # of one pixel
+GREY_FILE = "Y' u8"  # a grey PNG's numbers as they stand in the file
+TYPES = {Gimp.ImageBaseType.RGB: Gimp.ImageType.RGBA_IMAGE, Gimp.ImageBaseType.GRAY: Gimp.ImageType.GRAYA_IMAGE}
+Box = tuple[int, int, int, int]  # x, y, width, height
+
+
+def insert_patch(image: Gimp.Image, subject: Subject, sent: Gegl.Buffer, made: job.Result, seen: bool) -> Gimp.Layer:
+    """Insert above the subject what was edited of it, with the changed area as its layer mask, in one undo step.
+
+    `sent` is the snapshot that `made` was made from; `seen` tells whether an artist looks on, who wants to see the
+    path further on.
+    Raises Problem when the image or the layer went away meanwhile, Fault when the files cannot be read.
+    """
+    with _opened(image, subject, made) as (edited, mask, box):
+        result = _new_layer(image, subject, box)
+        layer_mask = result.create_mask(Gimp.AddMaskType.BLACK)
+        result.add_mask(layer_mask)
+        pixels, shown = result.get_buffer(), layer_mask.get_buffer()
+        for rows, values, changed in _strips(sent, edited, mask, box):
+            pixels.set(rows, FINE_SRGB, values)
+            shown.set(rows, MASK, changed)
+    _complete(result, pixels)
+    _complete(layer_mask, shown)
+    return _insert(image, subject, result, seen)
+
+
+def insert_whole(image: Gimp.Image, subject: Subject, sent: Gegl.Buffer, made: job.Result, seen: bool) -> Gimp.Layer:
+    """Insert a copy of the subject with the change in it, and hide the subject, in one undo step.
+
+    It takes over opacity, mode and layer mask. Pixels where the changed area is 0 are the subject's own, bit for
+    bit. Takes and raises what insert_patch does; the layer of `made` has its mask already applied.
+    """
+    with _opened(image, subject, made) as (edited, mask, box):
+        result = _new_layer(image, subject, (0, 0, *subject.size))
+        pixels = result.get_buffer()
+        subject.native.copy(subject.area, NONE, pixels, subject.area)
+        for rows, values, changed in _strips(sent, edited, mask, box):
+            for x, y, width in _runs(changed, rows.width):
+                start = FINE_BYTES * (y * rows.width + x)
+                run = Gegl.Rectangle.new(box[0] + x, box[1] + rows.y + y, width, 1)
+                pixels.set(run, FINE_SRGB, values[start : start + FINE_BYTES * width])
+    _complete(result, pixels)
+    _take_over(subject.layer, result)
+    return _insert(image, subject, result, seen, instead=True)
+
+
+@contextmanager
+def _opened(image: Gimp.Image, subject: Subject, made: job.Result) -> Iterator[tuple[Gegl.Buffer, Gegl.Buffer, Box]]:
+    """The pixels of the backend's layer and mask, and their box of the subject."""
+    if not (image.is_valid() and subject.layer.is_valid()):
+        raise Problem(LOST)
+    with _loaded(made.layer) as edited, _loaded(made.mask) as changed:
+        size = size_of(edited)
+        if size_of(changed) != size:
+            raise Fault("The backend's layer and mask differ in size; update both by running install.py.")
+        yield edited.get_buffer(), changed.get_buffer(), (*made.offset, *size)
+
+
+@contextmanager
+def _loaded(file: Path) -> Iterator[Gimp.Layer]:
+    """A picture file, decoded by GIMP itself."""
+    image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(str(file)))
+    if image is None:
+        raise Fault(f"GIMP could not read the backend's file {file}; run the filter again.")
+    try:
+        yield image.get_layers()[0]
+    finally:
+        image.delete()
+
+
+def _new_layer(image: Gimp.Image, subject: Subject, box: Box) -> Gimp.Layer:
+    """A layer for this box of the subject, not yet in the image: nothing is undoable before."""
+    x, y, width, height = box
+    name = f"{subject.layer.get_name()} (dragged)"
+    kind = TYPES[image.get_base_type()]
+    layer = Gimp.Layer.new(image, name, width, height, kind, 100, Gimp.LayerMode.NORMAL)
+    layer.set_offsets(subject.offset[0] + x, subject.offset[1] + y)
+    return layer
+
+
+def _strips(
+    sent: Gegl.Buffer, edited: Gegl.Buffer, mask: Gegl.Buffer, box: Box
+) -> Iterator[tuple[Gegl.Rectangle, bytes, bytes]]:
+    """Some rows of the box at a time: where they are in it, their new values as FINE_SRGB, and the mask's values."""
+    x, y, width, height = box
+    area, place = Gegl.Rectangle.new(0, 0, width, height), Gegl.Rectangle.new(x, y, width, height)
+    old, fine = strips(sent, place, SRGB), strips(sent, place, FINE_SRGB)
+    top = 0
+    for before, values, after, changed in zip(
+        old, fine, strips(edited, area, SRGB), strips(mask, area, GREY_FILE), strict=True
+    ):
+        rows = Gegl.Rectangle.new(0, top, width, len(changed) // width)
+        yield rows, values if after == before else _sum(values, after, before, rows), changed
+        top += rows.height
+
+
+def _sum(values: bytes, after: bytes, before: bytes, rows: Gegl.Rectangle) -> bytes:
+    """`values` (16 bits each) plus the difference of `after` and `before` (8 bits each), kept within the 16 bits.
+
+    Numbers are given to GEGL as grey pixels: of colours it would add the light, not the numbers, and leave alpha out.
+    """
+    area = Gegl.Rectangle.new(0, 0, 4 * rows.width, rows.height)
+    graph, total = Gegl.Node(), Gegl.Buffer.new("Y u16", 0, 0, area.width, area.height)
+    fine, new, old = (
+        _node(graph, "gegl:buffer-source", buffer=_buffer(name, area, data))
+        for name, data in (("Y u16", values), ("Y u8", after), ("Y u8", before))
+    )
+    change, both = _node(graph, "gegl:subtract"), _node(graph, "gegl:add")
+    sink = _node(graph, "gegl:write-buffer", buffer=total)
+    for source, pad, target in ((new, "input", change), (old, "aux", change), (fine, "input", both)):
+        source.connect_to("output", target, pad)
+    change.connect_to("output", both, "aux")
+    both.connect_to("output", sink, "input")
+    sink.process()
+    return bytes(total.get(area, 1.0, "Y u16", NONE))
+
+
+def _buffer(pixel_format: str, area: Gegl.Rectangle, data: bytes) -> Gegl.Buffer:
+    buffer = Gegl.Buffer.new(pixel_format, 0, 0, area.width, area.height)
+    buffer.set(area, pixel_format, data)
+    return buffer
+
+
+def _node(graph: Gegl.Node, operation: str, **properties: object) -> Gegl.Node:
+    node = graph.create_child(operation)
+    for name, value in properties.items():
+        node.set_property(name, value)
+    return node
+
+
+def _runs(mask: bytes, width: int) -> Iterator[tuple[int, int, int]]:
+    """(x, y, width) of every stretch of a row where the mask is not 0."""
+    for y in range(len(mask) // width):
+        for run in re.finditer(rb"[^\0]+", mask[y * width : (y + 1) * width]):
+            yield run.start(), y, run.end() - run.start()
+
+
+def _complete(drawable: Gimp.Drawable, written: Gegl.Buffer) -> None:
+    """Hand over what was written. Each get_buffer() is a buffer of its own: flushing another one does nothing."""
+    written.flush()
+    drawable.update(0, 0, drawable.get_width(), drawable.get_height())
+
+
+def _take_over(source: Gimp.Layer, result: Gimp.Layer) -> None:
+    """Make the result look like its source: opacity, mode and layer mask."""
+    result.set_opacity(source.get_opacity())
+    if source.get_mode() != Gimp.LayerMode.PASS_THROUGH:  # which only groups can have
+        result.set_mode(source.get_mode())
+        result.set_blend_space(source.get_blend_space())
+        result.set_composite_space(source.get_composite_space())
+        result.set_composite_mode(source.get_composite_mode())
+    mask = source.get_mask()
+    if mask is None:
+        return
+    twin = result.create_mask(Gimp.AddMaskType.WHITE)
+    result.add_mask(twin)
+    (source_x, source_y), (x, y) = source.get_offsets()[1:], result.get_offsets()[1:]
+    whole = Gegl.Rectangle.new(0, 0, mask.get_width(), mask.get_height())
+    place = Gegl.Rectangle.new(source_x - x, source_y - y, whole.width, whole.height)
+    values = twin.get_buffer()
+    mask.get_buffer().copy(whole, NONE, values, place)
+    _complete(twin, values)
+    result.set_apply_mask(source.get_apply_mask())
+
+
+def _insert(image: Gimp.Image, subject: Subject, result: Gimp.Layer, seen: bool, instead: bool = False) -> Gimp.Layer:
+    source, selected = subject.layer, image.get_selected_layers()
+    image.undo_group_start()
+    try:
+        image.insert_layer(result, source.get_parent(), image.get_item_position(source))
+        if instead:
+            source.set_visible(False)
+        image.set_selected_layers(selected)
+        if seen:
+            _keep_overlay(image)
+    finally:
+        image.undo_group_end()
+    Gimp.displays_flush()
+    return result
+
+
+def _keep_overlay(image: Gimp.Image) -> None:
+    """GIMP 3.2's Paths tool drops its drawing when a layer is inserted; a visible path can be picked up."""
+    if (Gimp.MAJOR_VERSION, Gimp.MINOR_VERSION) >= (3, 2):
+        for path in image.get_selected_paths():
+            path.set_visible(True)

@@ -1,0 +1,187 @@
+"""The layer that is dragged on: which kinds are taken, and its pixels as the artist sees them.
+
+A buffer knows nothing of its layer's filters, and that of a group cannot be trusted: with a filter that reaches
+beyond its layer in it, reading it kills the plug-in (GIMP 3.0.4 and 3.2.6). Both are read from a merged copy.
+"""
+
+# pyright: reportMissingImports=false
+# (gi comes with GIMP and brings no types)
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+gi.require_version("Gegl", "0.4")
+import png  # noqa: E402
+from gi.repository import Gegl, Gimp  # noqa: E402
+from problems import Problem  # noqa: E402
+
+SRGB = "R'G'B'A u8"  # what the backend works in, whatever the image's precision and profile are
+FINE_SRGB = "R'G'B'A u16"
+OPAQUE_SRGB = "R'G'B' u8"
+NONE = Gegl.AbyssPolicy.NONE
+STRIP = 64  # rows read at a time: one row of GEGL's tiles
+NORMAL = (Gimp.LayerMode.NORMAL, Gimp.LayerMode.NORMAL_LEGACY)
+MASK = "Y u8"  # selections and masks are linear in GIMP: the primed format changes their numbers
+LOST = "The image or the layer was closed meanwhile; its drag is lost."
+
+
+def start() -> None:
+    """Make buffers usable; call once before anything else in here."""
+    Gegl.init(None)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A layer and what is seen of it, without its own mask, opacity and mode.
+
+    layer   the layer in the artist's image, or a group
+    native  its pixels in the image's own precision and profile, filters applied
+    offset  (x, y) of the top left corner of these pixels in the image
+    size    (width, height); a filter can make them larger than the layer
+    """
+
+    layer: Gimp.Layer
+    native: Gegl.Buffer
+    offset: tuple[int, int]
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, image: Gimp.Image, layer: Gimp.Layer) -> Subject:
+        """Look at the layer; `image` stays as it is."""
+        if not (layer.is_group() or layer.get_filters()):
+            return cls(layer, layer.get_buffer(), offset_of(layer), size_of(layer))
+        copy = image.duplicate()
+        try:
+            twin = _same_place(image.get_layers(), copy.get_layers(), layer)
+            if twin.is_group():
+                twin = twin.merge()
+            else:
+                twin.merge_filters()
+            return cls(layer, twin.get_buffer().dup(), offset_of(twin), size_of(twin))
+        finally:
+            copy.delete()
+
+    def snapshot(self) -> Gegl.Buffer:
+        """The pixels as they are now, FINE_SRGB: what the backend's change is added to. Raises Problem."""
+        if not self.layer.is_valid():
+            raise Problem(LOST)
+        fine = Gegl.Buffer.new(FINE_SRGB, 0, 0, *self.size)
+        self.native.copy(self.area, NONE, fine, self.area)
+        return fine
+
+    @property
+    def area(self) -> Gegl.Rectangle:
+        """All of the pixels."""
+        return Gegl.Rectangle.new(0, 0, *self.size)
+
+    @property
+    def can_be_covered(self) -> bool:
+        """Whether an opaque layer above this one, where it is opaque, hides all that is seen of it."""
+        layer = self.layer
+        masked = layer.get_mask() is not None and layer.get_apply_mask()
+        # A group that lets its layers through to those below is merged to be read: it is a normal one then.
+        normal = layer.is_group() or layer.get_mode() in NORMAL
+        return layer.get_visible() and layer.get_opacity() == 100 and normal and not masked
+
+    def require_hideable(self) -> None:
+        """Raise Problem when the layer could not be hidden to make place for its result: GIMP would silently not."""
+        if self.layer.get_visible() and self.layer.get_lock_visibility():
+            raise Problem(
+                "The result has to stand in the layer's place, but the layer's visibility is locked; "
+                "unlock it in the Layers dialog."
+            )
+
+    def read_selection(self, image: Gimp.Image) -> png.Pixels | None:
+        """The selection over these pixels (white = may move), or None when nothing is selected.
+
+        Raises Problem when there is a selection that does not touch them.
+        """
+        if Gimp.Selection.is_empty(image):
+            return None
+        area = Gegl.Rectangle.new(*self.offset, *self.size)
+        data = bytes(image.get_selection().get_buffer().get(area, 1.0, MASK, NONE))
+        if data.count(0) == len(data):
+            raise Problem("The selection lies outside the layer, so nothing may move; select a part of it, or nothing.")
+        return png.Pixels(*self.size, 1, data)
+
+    def thumbnail(self, longest: int) -> png.Pixels:
+        """RGB, made smaller so that its longer side has at most `longest` pixels."""
+        width, height = self.size
+        scale = min(1.0, longest / max(width, height))
+        small = max(1, int(width * scale)), max(1, int(height * scale))
+        data = self.native.get(Gegl.Rectangle.new(0, 0, *small), scale, OPAQUE_SRGB, Gegl.AbyssPolicy.CLAMP)
+        return png.Pixels(*small, 3, bytes(data))
+
+
+def require_layer(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
+    """The one layer to work on. Raises Problem for what cannot be dragged on."""
+    if len(drawables) != 1:
+        raise Problem(
+            "Select exactly one layer to drag on; "
+            + ("none is" if not drawables else f"{len(drawables)} are")
+            + " selected."
+        )
+    layer = drawables[0]
+    if not isinstance(layer, Gimp.Layer):
+        raise Problem("Select the layer itself in the Layers dialog, not its mask or a channel.")
+    if image.get_floating_sel() is not None:
+        raise Problem("There is a floating selection; anchor it or make it a layer (Layer menu) first.")
+    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+        raise Problem(
+            "An indexed image has too few colours to drag in; convert it with Image > Mode > RGB or Grayscale first."
+        )
+    if layer.is_group() and not layer.get_children():
+        raise Problem("The layer group is empty; put a layer into it, or select another layer.")
+    return layer
+
+
+def offset_of(layer: Gimp.Layer) -> tuple[int, int]:
+    """(x, y) of the layer's top left corner in the image."""
+    _, x, y = layer.get_offsets()
+    return x, y
+
+
+def size_of(layer: Gimp.Layer) -> tuple[int, int]:
+    """(width, height) in pixels."""
+    return layer.get_width(), layer.get_height()
+
+
+def write_picture(pixels: Gegl.Buffer, file: Path) -> bool:
+    """Write a snapshot as PNG, RGBA of 8 bits; returns whether all of it is opaque."""
+    extent, opaque = pixels.get_extent(), True
+
+    def rows() -> Iterator[bytes]:
+        nonlocal opaque
+        for strip in strips(pixels, extent, SRGB):
+            alpha = strip[3::4]
+            opaque = opaque and alpha.count(255) == len(alpha)
+            yield strip
+
+    png.write(file, extent.width, extent.height, 4, rows())
+    return opaque
+
+
+def strips(buffer: Gegl.Buffer, area: Gegl.Rectangle, pixel_format: str) -> Iterator[bytes]:
+    """The pixels of `area`, some rows at a time from the top: a large layer's would take gigabytes."""
+    for top in range(0, area.height, STRIP):
+        rows = Gegl.Rectangle.new(area.x, area.y + top, area.width, min(STRIP, area.height - top))
+        yield bytes(buffer.get(rows, 1.0, pixel_format, NONE))
+
+
+def _same_place(originals: Sequence[Gimp.Layer], copies: Sequence[Gimp.Layer], wanted: Gimp.Layer) -> Gimp.Layer:
+    """The layer of the copy that stands where `wanted` stands in the original; raises LookupError."""
+    for original, copy in zip(originals, copies, strict=True):
+        if original.get_id() == wanted.get_id():
+            return copy
+        if original.is_group():
+            try:
+                return _same_place(original.get_children(), copy.get_children(), wanted)
+            except LookupError:
+                continue
+    raise LookupError(wanted.get_name())

@@ -1,0 +1,80 @@
+"""The real backend with a toy for an engine: it sees every picture perfectly and moves a square of it at once.
+
+    python -m tests.gimp.patch_backend serve
+
+What an edit changes of the layer, how it comes back and what it costs are the real ones; only the searching for the
+picture and the dragging, which take half a minute on a CPU, are left out. A drag of less than a pixel changes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from backend import __main__ as backend_main
+from backend.editing.editor import DragStep, Editor, InversionProgress
+from backend.editing.pixels import digest, to_model
+from backend.editing.points import Drag
+from backend.editing.region import Region
+from backend.editing.settings import DragSettings, InversionSettings
+from backend.server import jobs
+
+REACH = 0.35  # of the model's image: how far around the first handle all is moved
+
+
+class PatchEditor(Editor):
+    """An editor whose pictures are made without its network: the code 0 means before, 1 after."""
+
+    def open(
+        self, image: np.ndarray, region: Region, settings: InversionSettings | None = None
+    ) -> Iterator[InversionProgress]:
+        small, weight = to_model(region.shrink(image), self.device)
+        hidden = torch.where(weight > 0.5, small, small.new_tensor(-0.8))  # a network makes up what it cannot see
+        self._pictures = {0: hidden, 1: hidden}
+        code = torch.zeros(1, self.generator.num_ws, self.generator.w_dim)
+        yield self._progress(1, settings or self.loaded.preset.inversion, code, lambda: 99.0)
+        self._begin(image, self._new_state(digest(region.crop(image)), region, code, 99.0), 0.0)
+
+    def drag(
+        self, drags: Sequence[Drag], mask: np.ndarray | None = None, settings: DragSettings | None = None
+    ) -> Iterator[DragStep]:
+        state, settings = self._open_state, settings or self.loaded.preset.drag
+        self.check(state.region, drags, mask, settings, self._picture.shape[:2])
+        self._mask = mask
+        handle, target = state.region.to_model(np.array([drags[0].handle, drags[0].target]))
+        self._pictures[1] = with_square_moved(self._pictures[0], handle, target)
+        self._state = dataclasses.replace(state, w_plus=torch.ones_like(state.w_plus), drags=tuple(drags))
+        points = np.array([drag.target for drag in drags])
+        arrived = np.ones(len(drags), bool)
+        yield DragStep(1, 1, points, points, np.zeros(len(drags)), arrived, False, self._preview(state.w_plus))
+
+    def image(self, w_plus: torch.Tensor) -> torch.Tensor:
+        return self._pictures[int(w_plus.max())]
+
+
+def with_square_moved(picture: torch.Tensor, handle: np.ndarray, target: np.ndarray) -> torch.Tensor:
+    """`picture` [1, 3, h, w] with the square around `handle` moved to `target`, both (x, y); its ground fills the gap.
+
+    The ground is one colour, that of the top left corner.
+    """
+    if np.hypot(*(target - handle)) < 1:
+        return picture
+    height, width = picture.shape[2:]
+    step = round(float(target[0] - handle[0])), round(float(target[1] - handle[1]))
+    y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+
+    def square(centre: np.ndarray) -> torch.Tensor:
+        return torch.maximum((x - float(centre[0])).abs(), (y - float(centre[1])).abs()) < REACH * min(height, width)
+
+    shifted = torch.roll(picture, (step[1], step[0]), (2, 3))
+    ground = picture[:, :, :1, :1]
+    return torch.where(square(target), shifted, torch.where(square(handle), ground, picture))
+
+
+if __name__ == "__main__":
+    jobs.Editor = PatchEditor
+    sys.exit(backend_main.main())
