@@ -187,10 +187,10 @@ def drag(
     options = {**options_from(config), "result": "patch" if as_patch else "whole"}
     task = job.Task(picture, selection, [one.to_wire() for one in found], options)
 
-    def work(show: Callable[[job.Update], None], cancelled: service.Asked) -> job.Result:
-        return job.work(backend, task, downloads, show, cancelled)
+    def work(show: Callable[[job.Update], None], cancelled: service.Asked, enough: service.Asked) -> job.Result:
+        return job.work(backend, task, downloads, show, cancelled, enough)
 
-    made = watch(subject, found, work) if with_windows else work(lambda update: None, lambda: False)
+    made = watch(subject, found, work) if with_windows else work(lambda update: None, lambda: False, lambda: False)
     insert = results.insert_patch if as_patch else results.insert_whole
     inserted = insert(image, subject, snapshot, made, with_windows)
     log.info("done: %s", dict(made.report))

@@ -118,9 +118,11 @@ def work(
     folder: Path,
     show: Callable[[Update], None],
     cancelled: Asked = lambda: False,
+    enough: Asked = lambda: False,
 ) -> Result:
     """Do the whole task and return its result; `show` gets every update, `folder` takes the files.
 
+    Once there is `enough`, the drag ends where it is, and that is the result.
     Raises Problem with the backend's own sentence or with what happened to it, Cancelled when asked to stop.
     """
 
@@ -133,7 +135,7 @@ def work(
     if connection.health.get("busy"):
         tell("The backend is busy with another drag; this one comes next...")
     result, phase = None, ""
-    for update in stream(connection, task, folder, backend.installation.log_file, cancelled):
+    for update in stream(connection, task, folder, backend.installation.log_file, cancelled, enough):
         if update.phase != phase:
             phase = update.phase
             log.info("phase %s", phase)
@@ -144,10 +146,12 @@ def work(
     return result
 
 
-def stream(connection: Connection, task: Task, folder: Path, log_file: Path, cancelled: Asked) -> Iterator[Update]:
+def stream(
+    connection: Connection, task: Task, folder: Path, log_file: Path, cancelled: Asked, enough: Asked
+) -> Iterator[Update]:
     """Submit the task and yield its updates until the last. Raises as `work` does."""
     job = _submit(connection.client, task, folder)
-    seen = 0
+    seen, said = 0, False
     while True:
         over = job.done()  # asked before the outputs, or the last of them could be missed
         outputs = job.outputs()
@@ -159,6 +163,9 @@ def stream(connection: Connection, task: Task, folder: Path, log_file: Path, can
         if cancelled():
             _cancel(job)
             raise Cancelled
+        if enough() and not said:
+            said = True
+            connection.keep()
         time.sleep(POLL_SECONDS)
     _raise_failure(job, connection, log_file)
 

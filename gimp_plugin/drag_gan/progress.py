@@ -1,4 +1,4 @@
-"""The window that shows a drag at work: preview with its points, progress bar, Cancel.
+"""The window that shows a drag at work: preview with its points, progress bar, Cancel, Stop and Keep.
 
 A window of our own, because the Cancel beside GIMP's own progress bar kills the plug-in outright (measured).
 The work runs in a thread; everything of Gtk and GIMP stays in the main thread.
@@ -25,7 +25,8 @@ from job import Points, Result, Update  # noqa: E402
 from problems import Cancelled  # noqa: E402
 
 LONGEST_SIDE = 420
-Work = Callable[[Callable[[Update], None], Callable[[], bool]], Result]
+KEEP = 1  # the response of the button Stop and Keep
+Work = Callable[[Callable[[Update], None], Callable[[], bool], Callable[[], bool]], Result]
 
 log = logging.getLogger("draggan.progress")
 
@@ -35,7 +36,7 @@ class ProgressWindow:
 
     def __init__(self, title: str, first: png.Pixels, region: tuple[int, int, int, int]) -> None:
         self._loop = GLib.MainLoop()
-        self._cancelled = threading.Event()
+        self._cancelled, self._enough = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._newest: Update | None = None
         self._picture, self._region = first, region
@@ -45,7 +46,7 @@ class ProgressWindow:
         self._result: Result | None = None
         self._error: BaseException | None = None
         self._dialog, self._image, self._bar, self._text = _build(title)
-        self._dialog.connect("response", lambda dialog, response: self._cancel())
+        self._dialog.connect("response", lambda dialog, response: self._respond(response))
         self._dialog.connect("delete-event", lambda dialog, event: self._cancel())
 
     def run(self, work: Work, update: Update) -> Result:
@@ -70,7 +71,7 @@ class ProgressWindow:
 
     def _work(self, work: Work) -> None:
         try:
-            self._result = work(self._post, self._cancelled.is_set)
+            self._result = work(self._post, self._cancelled.is_set, self._enough.is_set)
         except BaseException as error:  # carried over to the main thread, which raises it
             self._error = error
         GLib.idle_add(self._loop.quit)
@@ -95,6 +96,7 @@ class ProgressWindow:
             self._bar.set_fraction(update.fraction)
         self._bar.set_show_text(update.fraction is not None)
         self._pulsing = update.fraction is None
+        self._dialog.set_response_sensitive(KEEP, update.phase == "drag" and not self._enough.is_set())
         if update.preview and update.region:
             self._picture, self._region = update.preview, update.region
         if update.points:
@@ -118,6 +120,14 @@ class ProgressWindow:
             self._bar.pulse()
         return GLib.SOURCE_CONTINUE
 
+    def _respond(self, response: int) -> None:
+        if response != KEEP:
+            self._cancel()
+            return
+        log.info("stopped and kept by the artist")
+        self._enough.set()
+        self._dialog.set_response_sensitive(KEEP, False)
+
     def _cancel(self) -> bool:
         log.info("cancelled by the artist")
         self._cancelled.set()
@@ -128,7 +138,9 @@ class ProgressWindow:
 def _build(title: str) -> tuple[Gtk.Dialog, Gtk.Image, Gtk.ProgressBar, Gtk.Label]:
     dialog = GimpUi.Dialog(title=title, role="draggan-progress")
     GimpUi.window_set_transient(dialog)
+    dialog.add_button("_Stop and Keep", KEEP)
     dialog.add_button("_Cancel", Gtk.ResponseType.CANCEL)
+    dialog.set_response_sensitive(KEEP, False)
     image, bar, text = Gtk.Image(), Gtk.ProgressBar(), Gtk.Label()
     text.set_xalign(0)
     text.set_line_wrap(True)

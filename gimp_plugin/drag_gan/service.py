@@ -118,6 +118,13 @@ class Connection(NamedTuple):
             log.info("region: %r", error)
             return None
 
+    def keep(self) -> None:
+        """Ask that the drag of this connection ends where it is, with its result."""
+        try:
+            self.client.predict(api_name="/keep")
+        except Exception as error:  # then the drag goes on to its end, or the job's own failure says why not
+            log.info("keep: %r", error)
+
     def is_open(self) -> bool:
         """Whether its port still takes connections and keeps them, as that of a hung process does.
 

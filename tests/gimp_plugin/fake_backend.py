@@ -45,6 +45,15 @@ def health() -> dict[str, Any]:
     return {"protocol": PROTOCOL, "version": "0", "device": "cpu", "busy": False, "models": models}
 
 
+ENOUGH = threading.Event()
+
+
+def keep() -> dict[str, Any]:
+    """The drag at work ends here; the real one asks whose it is."""
+    ENOUGH.set()
+    return {}
+
+
 def drag(image: str, mask: str | None, drags: Any, options: Any, edit: str | None, protocol: int) -> Iterator[Any]:
     """The same arguments and updates as the real one."""
     note(drags=drags, options=options, mask=bool(mask), mode=Image.open(image).mode, protocol=protocol)
@@ -55,8 +64,11 @@ def drag(image: str, mask: str | None, drags: Any, options: Any, edit: str | Non
     if model == "bug":
         raise RuntimeError("an inner detail")
     step = 0
+    ENOUGH.clear()
     try:
         for step in range(1, steps + 1):
+            if ENOUGH.is_set():
+                break
             yield update("drag", step, steps, picture, drags), None, None, None
             time.sleep(0.1)
             if step == 2 and model == "dies":
@@ -138,6 +150,7 @@ def serve() -> None:
         drags, options, protocol = gr.JSON(), gr.JSON(), gr.Number(precision=0)
         out = [gr.JSON(), gr.File(), gr.File(), gr.File()]
         gr.Button().click(health, None, gr.JSON(), api_name="health")
+        gr.Button().click(keep, None, gr.JSON(), api_name="keep", queue=False)
         gr.Button().click(drag, [image, mask, drags, options, edit, protocol], out, api_name="drag")
     app = gr.mount_gradio_app(FastAPI(), blocks, path="/", show_error=False)
     listener = socket.socket()
