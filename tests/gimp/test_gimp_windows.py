@@ -27,7 +27,9 @@ from stylegan2.critters.examples import Example
 
 TITLE = "^Drag Along Paths$"
 CANCELLED = "cancelled by the artist"
+KEPT = "stopped and kept by the artist"
 CHANGE = 1000  # pixels: less than the smallest menu entry has, more than a blinking cursor
+FRAME = 300  # dark pixels of a dashed frame of 250 x 250; markers have far fewer
 JOB_SECONDS = 600.0
 
 
@@ -139,6 +141,7 @@ def story(
                 draw(story, head)
                 run(story)
                 undo(story)
+                keep(story)
                 cancel(story)
                 be_refused(story)
             yield story
@@ -236,11 +239,33 @@ def undo(story: Story) -> None:
     story.wait_to_show("undone")
 
 
+def keep(story: Story) -> None:
+    """The same drag again, ended with Stop and Keep as soon as it moves; then undone."""
+    done = story.log.count(" done: ")
+    story.desktop.press("ctrl+f")
+    story.desktop.wait_for_window(TITLE)
+    wait_for(lambda: story.phase == "drag", "the drag", instead=lambda: story.log[-500:])
+
+    def stopped() -> bool:  # the button can be pressed only when the window shows that the subject moves
+        story.look("stop and keep")
+        story.desktop.press("alt+s")
+        return KEPT in story.log
+
+    wait_for(stopped, "the end of the drag", instead=lambda: story.log[-500:])
+    story.wait_for_log(" done: ", done)
+    story.wait_without_window()
+    story.note("kept")
+    story.desktop.press("ctrl+z")
+    wait_for(lambda: len(story.session.state(story.image)["layers"]) == 1, "undo", instead=story.desktop.windows)
+
+
 def cancel(story: Story) -> None:
     """In the dialog; then at work, with the Escape key, which is the Cancel button, and by closing the window."""
     story.desktop.press("ctrl+shift+f")
     story.desktop.wait_for_window(TITLE)
     story.press("dialog with all choices", "alt+a")
+    region = "dialog with the region"
+    wait_for(lambda: is_framed(story.look(region)), "the region's frame", instead=story.desktop.windows)
     story.desktop.press("Escape")
     story.wait_without_window()
     story.note("cancelled in the dialog")
@@ -280,6 +305,11 @@ def count(screen: np.ndarray, colour: tuple[int, int, int]) -> int:
     return int((screen == colour).all(axis=2).sum())
 
 
+def is_framed(screen: np.ndarray) -> bool:
+    """Whether the dialog's picture shows a region: its frame has more of its dark colour than anything else."""
+    return count(screen, markers.EDGE) > FRAME
+
+
 def test_the_path_drawn_by_mouse_is_where_it_was_clicked(story: Story, head: Example):
     assert is_drawn(story.states["path drawn"]["paths"], head.drags[0])
 
@@ -287,6 +317,13 @@ def test_the_path_drawn_by_mouse_is_where_it_was_clicked(story: Story, head: Exa
 def test_the_menu_and_the_dialog_open(story: Story):
     assert not np.array_equal(story.screens["menu"], story.screens["path drawn"])
     assert not np.array_equal(story.screens["dialog"], story.screens["menu"])
+
+
+def test_the_dialog_draws_the_drag_and_frames_what_the_model_sees(story: Story):
+    dialog = story.screens["dialog with the region"]
+    assert count(dialog, markers.HANDLE) > 20
+    assert count(dialog, markers.TARGET) > 20
+    assert is_framed(dialog)
 
 
 def test_the_window_shows_handle_and_target_on_a_preview_that_moves(story: Story):
@@ -327,12 +364,21 @@ def test_one_ctrl_z_takes_it_all_away(story: Story):
     assert shows(story.screens["undone"], story, "path drawn")
 
 
+def test_stop_and_keep_leaves_the_drag_as_far_as_it_was(story: Story):
+    assert KEPT in story.log
+    steps = [int(count) for count in re.findall(r"'steps': (\d+), 'seconds'", story.log)]
+    assert len(steps) == 2
+    assert steps[1] < steps[0]
+    layers = story.states["kept"]["layers"]
+    assert len(layers) == 2
+
+
 @pytest.mark.parametrize("how", ["in the dialog", "with Escape", "with alt+F4"])
 def test_cancelling_leaves_the_image_as_it_was(story: Story, how: str):
     assert story.states[f"cancelled {how}"] == story.states["path drawn"]
 
 
 def test_a_refusal_is_a_sentence_on_the_screen_and_changes_nothing(story: Story):
-    assert re.search(r"WARNING draggan: There is no path", story.log)
+    assert re.search(r"WARNING \S+ draggan: There is no path", story.log)
     assert not np.array_equal(story.screens["refusal"], story.screens["undone"])
     assert story.states["refused"] == story.states["no path"]
