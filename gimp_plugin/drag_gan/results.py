@@ -11,20 +11,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 import job  # noqa: E402
-from gi.repository import Gegl, Gimp, Gio  # noqa: E402
+import png  # noqa: E402
+from gi.repository import Gegl, Gimp  # noqa: E402
 from problems import Fault, Problem  # noqa: E402
-from subjects import FINE_SRGB, LOST, MASK, NONE, SRGB, Subject, size_of, strips  # noqa: E402
+from subjects import FINE_SRGB, LOST, MASK, NONE, SRGB, STRIP, Subject  # noqa: E402
 
 FINE_BYTES = 8  # of one pixel
-GREY_FILE = "Y' u8"  # a grey PNG's numbers as they stand in the file
 TYPES = {Gimp.ImageBaseType.RGB: Gimp.ImageType.RGBA_IMAGE, Gimp.ImageBaseType.GRAY: Gimp.ImageType.GRAYA_IMAGE}
 Box = tuple[int, int, int, int]  # x, y, width, height
 
@@ -36,14 +34,15 @@ def insert_patch(image: Gimp.Image, subject: Subject, sent: Gegl.Buffer, made: j
     path further on.
     Raises Problem when the image or the layer went away meanwhile, Fault when the files cannot be read.
     """
-    with _opened(image, subject, made) as (edited, mask, box):
-        result = _new_layer(image, subject, box)
-        layer_mask = result.create_mask(Gimp.AddMaskType.BLACK)
-        result.add_mask(layer_mask)
-        pixels, shown = result.get_buffer(), layer_mask.get_buffer()
-        for rows, values, changed in _strips(sent, edited, mask, box):
-            pixels.set(rows, FINE_SRGB, values)
-            shown.set(rows, MASK, changed)
+    edited, mask, box = _opened(image, subject, made)
+    result = _new_layer(image, subject, box)
+    layer_mask = result.create_mask(Gimp.AddMaskType.BLACK)
+    result.add_mask(layer_mask)
+    pixels, shown = result.get_buffer(), layer_mask.get_buffer()
+    sent.copy(Gegl.Rectangle.new(*box), NONE, pixels, Gegl.Rectangle.new(0, 0, *box[2:]))
+    for rows, values, changed in _changes(sent, edited, mask, box):
+        pixels.set(rows, FINE_SRGB, values)
+        shown.set(rows, MASK, changed)
     _complete(result, pixels)
     _complete(layer_mask, shown)
     return _insert(image, subject, result, seen)
@@ -55,42 +54,32 @@ def insert_whole(image: Gimp.Image, subject: Subject, sent: Gegl.Buffer, made: j
     It takes over opacity, mode and layer mask. Pixels where the changed area is 0 are the subject's own, bit for
     bit. Takes and raises what insert_patch does; the layer of `made` has its mask already applied.
     """
-    with _opened(image, subject, made) as (edited, mask, box):
-        result = _new_layer(image, subject, (0, 0, *subject.size))
-        pixels = result.get_buffer()
-        subject.native.copy(subject.area, NONE, pixels, subject.area)
-        for rows, values, changed in _strips(sent, edited, mask, box):
-            for x, y, width in _runs(changed, rows.width):
-                start = FINE_BYTES * (y * rows.width + x)
-                run = Gegl.Rectangle.new(box[0] + x, box[1] + rows.y + y, width, 1)
-                pixels.set(run, FINE_SRGB, values[start : start + FINE_BYTES * width])
+    edited, mask, box = _opened(image, subject, made)
+    result = _new_layer(image, subject, (0, 0, *subject.size))
+    pixels = result.get_buffer()
+    subject.native.copy(subject.area, NONE, pixels, subject.area)
+    for rows, values, changed in _changes(sent, edited, mask, box):
+        for x, y, width in _runs(changed, rows.width):
+            start = FINE_BYTES * (y * rows.width + x)
+            run = Gegl.Rectangle.new(box[0] + x, box[1] + rows.y + y, width, 1)
+            pixels.set(run, FINE_SRGB, values[start : start + FINE_BYTES * width])
     _complete(result, pixels)
     _take_over(subject.layer, result)
     return _insert(image, subject, result, seen, instead=True)
 
 
-@contextmanager
-def _opened(image: Gimp.Image, subject: Subject, made: job.Result) -> Iterator[tuple[Gegl.Buffer, Gegl.Buffer, Box]]:
-    """The pixels of the backend's layer and mask, and their box of the subject."""
+def _opened(image: Gimp.Image, subject: Subject, made: job.Result) -> tuple[png.File, png.File, Box]:
+    """The backend's layer and mask, and their box of the subject."""
     if not (image.is_valid() and subject.layer.is_valid()):
         raise Problem(LOST)
-    with _loaded(made.layer) as edited, _loaded(made.mask) as changed:
-        size = size_of(edited)
-        if size_of(changed) != size:
-            raise Fault("The backend's layer and mask differ in size; update both by running install.py.")
-        yield edited.get_buffer(), changed.get_buffer(), (*made.offset, *size)
-
-
-@contextmanager
-def _loaded(file: Path) -> Iterator[Gimp.Layer]:
-    """A picture file, decoded by GIMP itself."""
-    image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(str(file)))
-    if image is None:
-        raise Fault(f"GIMP could not read the backend's file {file}; run the filter again.")
     try:
-        yield image.get_layers()[0]
-    finally:
-        image.delete()
+        edited, mask = png.File.of(made.layer), png.File.of(made.mask)
+    except (OSError, ValueError) as error:
+        raise Fault(f"The backend's result cannot be read ({error}); update both by running install.py.") from error
+    size = edited.width, edited.height
+    if (mask.width, mask.height) != size or (edited.channels, mask.channels) != (4, 1):
+        raise Fault("The backend's layer and mask do not fit; update both by running install.py.")
+    return edited, mask, (*made.offset, *size)
 
 
 def _new_layer(image: Gimp.Image, subject: Subject, box: Box) -> Gimp.Layer:
@@ -103,32 +92,39 @@ def _new_layer(image: Gimp.Image, subject: Subject, box: Box) -> Gimp.Layer:
     return layer
 
 
-def _strips(
-    sent: Gegl.Buffer, edited: Gegl.Buffer, mask: Gegl.Buffer, box: Box
+def _changes(
+    sent: Gegl.Buffer, edited: png.File, mask: png.File, box: Box
 ) -> Iterator[tuple[Gegl.Rectangle, bytes, bytes]]:
-    """Some rows of the box at a time: where they are in it, their new values as FINE_SRGB, and the mask's values."""
-    x, y, width, height = box
-    area, place = Gegl.Rectangle.new(0, 0, width, height), Gegl.Rectangle.new(x, y, width, height)
-    old, fine = strips(sent, place, SRGB), strips(sent, place, FINE_SRGB)
+    """Where rows of the box have changed: the rows, their new values as FINE_SRGB, and the mask's values."""
+    x, y, width, _ = box
     top = 0
-    for before, values, after, changed in zip(
-        old, fine, strips(edited, area, SRGB), strips(mask, area, GREY_FILE), strict=True
-    ):
+    for after, changed in zip(edited.strips(STRIP), mask.strips(STRIP), strict=True):
         rows = Gegl.Rectangle.new(0, top, width, len(changed) // width)
-        yield rows, values if after == before else _sum(values, after, before, rows), changed
+        place = Gegl.Rectangle.new(x, y + top, width, rows.height)
+        before = bytes(sent.get(place, 1.0, SRGB, NONE))
+        if after != before:
+            values = bytes(sent.get(place, 1.0, FINE_SRGB, NONE))
+            yield rows, _sum(values, after, before, 4 * width), changed
         top += rows.height
 
 
-def _sum(values: bytes, after: bytes, before: bytes, rows: Gegl.Rectangle) -> bytes:
+def _sum(values: bytes, after: bytes, before: bytes, width: int) -> bytes:
     """`values` (16 bits each) plus the difference of `after` and `before` (8 bits each), kept within the 16 bits.
 
-    Numbers are given to GEGL as grey pixels: of colours it would add the light, not the numbers, and leave alpha out.
+    The numbers are given to GEGL as if each three of them were a colour of linear light, `width` colours to a row: of
+    what they are it would add the light, not the numbers, and leave alpha out.
     """
-    area = Gegl.Rectangle.new(0, 0, 4 * rows.width, rows.height)
-    graph, total = Gegl.Node(), Gegl.Buffer.new("Y u16", 0, 0, area.width, area.height)
+    height = -(-len(before) // (3 * width))
+    missing = 3 * width * height - len(before)  # of the last rows
+    area = Gegl.Rectangle.new(0, 0, width, height)
+    graph, total = Gegl.Node(), Gegl.Buffer.new("RGB u16", 0, 0, width, height)
     fine, new, old = (
         _node(graph, "gegl:buffer-source", buffer=_buffer(name, area, data))
-        for name, data in (("Y u16", values), ("Y u8", after), ("Y u8", before))
+        for name, data in (
+            ("RGB u16", values + bytes(2 * missing)),
+            ("RGB u8", after + bytes(missing)),
+            ("RGB u8", before + bytes(missing)),
+        )
     )
     change, both = _node(graph, "gegl:subtract"), _node(graph, "gegl:add")
     sink = _node(graph, "gegl:write-buffer", buffer=total)
@@ -137,7 +133,7 @@ def _sum(values: bytes, after: bytes, before: bytes, rows: Gegl.Rectangle) -> by
     change.connect_to("output", both, "aux")
     both.connect_to("output", sink, "input")
     sink.process()
-    return bytes(total.get(area, 1.0, "Y u16", NONE))
+    return bytes(total.get(area, 1.0, "RGB u16", NONE))[: len(values)]
 
 
 def _buffer(pixel_format: str, area: Gegl.Rectangle, data: bytes) -> Gegl.Buffer:

@@ -24,6 +24,35 @@ def test_another_program_reads_the_same_pixels_back(
         assert np.array_equal(np.asarray(read).reshape(height, width, channels), pixels)
 
 
+def plain(path: Path, pixels: np.ndarray) -> Path:
+    height, width, channels = pixels.shape
+    png.write(path, width, height, channels, [pixels.tobytes()])
+    return path
+
+
+@pytest.mark.parametrize("rows", [1, 4, 13, 100])
+def test_a_plain_picture_is_read_back_some_rows_at_a_time(tmp_path: Path, rows: int):
+    pixels = np.random.default_rng(1).integers(0, 256, (13, 17, 4), dtype=np.uint8)
+    file = png.File.of(plain(tmp_path / "picture.png", pixels))
+    assert file[1:] == (17, 13, 4)
+    strips = list(file.strips(rows))
+    assert b"".join(strips) == pixels.tobytes()
+    assert {len(strip) for strip in strips[:-1]} <= {rows * 17 * 4}
+
+
+def test_a_picture_that_is_not_plain_or_not_whole_is_not_taken_for_one(tmp_path: Path):
+    smooth = np.add.outer(np.arange(64), np.arange(64))[..., None].repeat(4, axis=2).astype(np.uint8)
+    filtered, cut, text = (tmp_path / name for name in ("filtered.png", "cut.png", "text.png"))
+    Image.fromarray(smooth).save(filtered)
+    cut.write_bytes(plain(tmp_path / "whole.png", smooth).read_bytes()[:5000])
+    text.write_text("not a picture")
+    for file in (filtered, cut):
+        with pytest.raises(ValueError, match=r"filtered rows|ends too early"):
+            list(png.File.of(file).strips(10))
+    with pytest.raises(ValueError, match="no PNG"):
+        png.File.of(text)
+
+
 GREY = png.Pixels(60, 40, 3, bytes([128]) * (60 * 40 * 3))
 
 
