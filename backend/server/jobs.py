@@ -243,7 +243,8 @@ class Workshop:
         model_size = models.sizes().get(chosen.model)
         if model_size is None:  # a file that was not opened yet
             return {"region": None}
-        region = choose_region(place.layer_size[::-1], model_size, place.selected, chosen.region)
+        width, height = place.layer_size
+        region = choose_region((height, width), model_size, place.selected, chosen.region)
         return {"region": [region.x, region.y, region.width, region.height]}
 
     def free(self) -> None:
