@@ -205,8 +205,8 @@ def test(pytest_arguments: Sequence[str]) -> int:
 
 
 def gimp_for_tests() -> dict[str, str]:
-    """Build a GIMP 3 for the tests where none is installed; returns what tells them that they must not be skipped."""
-    say("Looking for a GIMP 3 for the tests; where none is installed, one is built in .cache, in about a minute...")
+    """Build the GIMPs for the tests that are not installed; returns what tells them that they must not be skipped."""
+    say("Looking for GIMP 3.0 and 3.2 for the tests; one not installed is built in .cache, in about a minute...")
     if subprocess.call([sys.executable, str(GIMP_BUILDER), "build"]) == 0:
         return {"DRAGGAN_REQUIRE_GIMP": "1"}
     if os.environ.get("CI"):
