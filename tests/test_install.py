@@ -413,7 +413,14 @@ class TestUninstall:
         monkeypatch.undo()  # from here on the environment is looked for where it would be
         monkeypatch.setenv("DRAGGAN_HOME", str(home / "data"))
         monkeypatch.setattr(placement, "profile_roots", lambda: [home / "GIMP"])
-        for name in ("environment/lib/x", "work/picture.png", "backend.json", "backend.lock", "logs/backend.log.1", "logs/plugin-1-2.log"):
+        for name in (
+            "environment/lib/x",
+            "work/picture.png",
+            "backend.json",
+            "backend.lock",
+            "logs/backend.log.1",
+            "logs/plugin-1-2.log",
+        ):
             (home / "data" / name).parent.mkdir(parents=True, exist_ok=True)
             (home / "data" / name).write_text("")
         for name in ("plug-ins/drag_gan.old/half", "plug-in-settings/draggan-drag-along-paths.last"):
