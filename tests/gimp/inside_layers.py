@@ -184,6 +184,18 @@ def _locked(image: Gimp.Image, base: str, alpha: bool, folder: str) -> Gimp.Laye
     return layer
 
 
+def start_anew(image: int) -> None:
+    """Take the result and the paths away again."""
+    it = Gimp.Image.get_by_id(image)
+    (subject,) = it.get_selected_layers()
+    subject.set_visible(True)
+    for layer in it.get_layers():
+        if layer.get_id() != subject.get_id():
+            it.remove_layer(layer)
+    for path in it.get_paths():
+        it.remove_path(path)
+
+
 def lock_visibility(layer: int) -> None:
     Gimp.Item.get_by_id(layer).set_lock_visibility(True)
 
