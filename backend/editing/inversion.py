@@ -115,7 +115,9 @@ class _Search:
             yield float(loss.detach()), (start + self.space.spread * offset).detach()
 
     def nearest_guesses(self) -> Iterator[list[torch.Tensor]]:
-        """STARTS of some samples of W: half of them nearest to the picture's edges, half to its colours, seen small.
+        """STARTS of some samples of W: half of them nearest to the picture's colours, half to its edges, seen small.
+
+        The nearest of all in colour is the first.  By colours alone a background could outweigh a pose.
 
         Yields after every few, so that a large model can be stopped here too.
         """
@@ -127,7 +129,7 @@ class _Search:
             with torch.no_grad():
                 image = self.generator.synthesis(self.to_layers(w), noise_mode="const")
                 small = F.avg_pool2d((image - self.picture) * self.weight, factor)
-                both = torch.stack([_edges(small), small]).square().mean(dim=(2, 3, 4))
+                both = torch.stack([small, _edges(small)]).square().mean(dim=(2, 3, 4))
             errors = torch.cat([errors, both], dim=1)
             yield [guesses[index : index + 1] for index in _best_of_both(errors)]
 
