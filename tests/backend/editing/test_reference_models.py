@@ -120,7 +120,7 @@ def test_a_picture_that_is_not_square_is_found_and_dragged(upright: LoadedModel)
     np.testing.assert_allclose(points[0], (60, 60))
     psnr = result.state.inversion_psnr
     assert psnr is not None
-    assert psnr > 25
+    assert psnr > 22  # of random weights, whose pictures are unlike each other: a wrong one has about 10
 
 
 def test_a_point_of_a_picture_that_is_not_square_is_the_same_point_of_its_layer(upright: LoadedModel) -> None:
