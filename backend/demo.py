@@ -22,7 +22,7 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from backend import __version__, paths
-from backend.demo_pictures import arrows_on, laid_over, strip
+from backend.demo_pictures import arrows_on, strip
 from backend.errors import UserError
 from backend.server import PROTOCOL, life, visit
 from stylegan2.critters.examples import EXAMPLES, Example
@@ -134,13 +134,14 @@ def drag(client: Client, example: Example, picture: Image.Image, work: Path) -> 
     drags = [{"handle": handle, "target": target} for handle, target in [*example.drags, *pins]]
     started = time.monotonic()
     job = client.submit(
-        handle_file(source), handle_file(work / "mask.png") if mask is not None else None, drags, {}, None,
-        PROTOCOL, api_name="/drag",
+        handle_file(source), handle_file(work / "mask.png") if mask is not None else None, drags,
+        {"result": "whole"}, None, PROTOCOL, api_name="/drag",
     )  # fmt: skip
-    update, layer, changed, edit = follow(job, started)
+    update, layer, _, edit = follow(job, started)
     result = update["result"]
-    with Image.open(layer) as top, Image.open(changed) as where:
-        after = laid_over(picture, top, where, tuple(result["offset"]))
+    after = picture.convert("RGB")
+    with Image.open(layer) as changed:
+        after.paste(changed.convert("RGB"), tuple(result["offset"]))
     return Outcome(after, Path(edit), result["report"], time.monotonic() - started)
 
 

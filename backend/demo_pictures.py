@@ -34,14 +34,6 @@ def arrows_on(
     return large.resize(shown.size, Image.Resampling.BOX)
 
 
-def laid_over(picture: Image.Image, layer: Image.Image, mask: Image.Image, offset: Point) -> Image.Image:
-    """What GIMP shows of a picture with a layer and its layer mask above it, at an offset."""
-    result, top = picture.convert("RGB"), layer.convert("RGBA")
-    visible = ImageChops.multiply(top.getchannel("A"), mask.convert("L"))
-    result.paste(top.convert("RGB"), (int(offset[0]), int(offset[1])), visible)
-    return result
-
-
 def strip(asked: Sequence[Image.Image], after: Sequence[Image.Image], width: int = 350) -> Image.Image:
     """Two rows of small pictures: what was asked above, what came of it below."""
     height = round(width * asked[0].height / asked[0].width)

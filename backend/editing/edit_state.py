@@ -30,7 +30,7 @@ class EditState:
     """An edit that can be gone on from.
 
     model_name, model_sha256: the model the codes belong to.
-    picture_sha256: of the region's pixels that were inverted; "" for a picture sampled from the model.
+    picture_sha256: of the region's pixels that were inverted; "" where whoever keeps the picture sees to it itself.
     region: where on the layer the model's image lies.
     start_w_plus, w_plus: [1, num_ws, w_dim] float32, the inverted code and the present one.
     path: [T, num_ws, w_dim] float32, codes between the two, in order.
@@ -52,6 +52,15 @@ class EditState:
     settings: DragSettings | None = None
     inversion_psnr: float | None = None
     tuned: Mapping[str, torch.Tensor] = dataclasses.field(default_factory=dict)
+
+    def carried_over(self, region: Region) -> EditState:
+        """The start of a next edit, on the picture that this one has made; `region` is its place on that picture.
+
+        The picture may be kept in another precision, so whoever keeps it has to notice when it is changed.
+        """
+        here = {"start_w_plus": self.w_plus, "w_plus": self.w_plus, "path": self.w_plus}
+        none = {"drags": (), "points": (), "settings": None}
+        return dataclasses.replace(self, picture_sha256="", region=region, **here, **none)
 
     def save(self, path: str | Path) -> None:
         """Write the edit as safetensors; the file appears whole or not at all.  Raises UserError."""

@@ -119,7 +119,18 @@ class Editor:
     def open_state(self, state: EditState, image: np.ndarray) -> None:
         """Go on from a saved edit of the same picture (uint8 [H, W, 4]): no inversion.
 
-        Raises UserError when the edit belongs to another model or another picture.
+        Raises what check_state does.
+        """
+        self.check_state(state, image)
+        moved = dataclasses.replace(
+            state, start_w_plus=state.start_w_plus.to(self.device), w_plus=state.w_plus.to(self.device)
+        )
+        self._begin(image, moved, 0.0)
+
+    def check_state(self, state: EditState, image: np.ndarray) -> None:
+        """Raise UserError when an edit belongs to another model or another picture (uint8 [H, W, 4]).
+
+        Of its picture, an edit that was carried over knows no more than the size.
         """
         if state.model_sha256 != self.model.sha256:
             raise UserError(
@@ -129,12 +140,8 @@ class Editor:
         part = state.region.crop(image)
         fits = part.shape[:2] == (state.region.height, state.region.width) and state.start_w_plus.shape[1:] == codes
         fits = fits and state.region.model_size == self.model.generator.image_size
-        if not fits or digest(np.ascontiguousarray(part)) != state.picture_sha256:
+        if not fits or state.picture_sha256 not in ("", digest(np.ascontiguousarray(part))):
             raise UserError("The edit was made on another picture; give that picture, or start without the edit.")
-        moved = dataclasses.replace(
-            state, start_w_plus=state.start_w_plus.to(self.device), w_plus=state.w_plus.to(self.device)
-        )
-        self._begin(image, moved, 0.0)
 
     def sample(self, seed: int, truncation_psi: float = 0.7, label: int | None = None) -> np.ndarray:
         """Open a picture of the model's own: z from `seed`, truncated.  Returns it, uint8 [h, w, 3].

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 import stylegan2
+from backend.editing.guesses import nearest
 from backend.editing.latent_space import LatentSpace
 from backend.editing.settings import InversionSettings
 
@@ -21,9 +22,6 @@ DISCRIMINATOR_WEIGHT = 0.1
 # A search from one code ends in the wrong pose as often as not (20 dB instead of 29), so several start in W, one after
 # the other, and the better half goes on each round.
 STARTS = 8
-GUESSES = 256  # random codes of which the starts are the nearest
-EDGE_WINDOW = 9  # pixels of the small pictures that are compared; an edge is what differs from the mean around it
-GUESS_PIXELS = 8 * 128**2  # synthesised at once
 ROUNDS = int(math.log2(STARTS))
 ROUND_SHARE = 0.12  # steps of one code in one round, as a share of the steps in W+
 SEARCH_STEP = 1.4  # Adam's step in W, as a multiple of that in W+
@@ -64,7 +62,8 @@ def invert(
     """
     search = _Search(model, picture, weight, settings)
     codes: list[torch.Tensor] = []
-    for codes in search.nearest_guesses():
+    for starts in nearest(model.generator, search.space.samples, picture, weight, STARTS):
+        codes = [search.space.samples[index : index + 1] for index in starts]
         yield InversionStep(0, search.to_layers(codes[0]), search)
     if settings.steps == 0:
         return
@@ -114,31 +113,6 @@ class _Search:
             optimizer.step()
             yield float(loss.detach()), (start + self.space.spread * offset).detach()
 
-    def nearest_guesses(self) -> Iterator[list[torch.Tensor]]:
-        """STARTS of some samples of W: half of them nearest to the picture's colours, half to its edges, seen small.
-
-        The nearest of all in colour is the first.  By colours alone a background could outweigh a pose.
-
-        Yields after every few, so that a large model can be stopped here too.
-        """
-        factor = max(min(self.picture.shape[2:]) // 32, 1)
-        at_once = max(GUESS_PIXELS // (self.picture.shape[2] * self.picture.shape[3]), 1)
-        guesses = self.space.samples[:GUESSES]
-        errors = torch.zeros(2, 0, device=self.picture.device)
-        for w in guesses.split(at_once):
-            with torch.no_grad():
-                image = self.generator.synthesis(self.to_layers(w), noise_mode="const")
-                small = F.avg_pool2d((image - self.picture) * self.weight, factor)
-                both = torch.stack([small, _edges(small)]).square().mean(dim=(2, 3, 4))
-            errors = torch.cat([errors, both], dim=1)
-            yield [guesses[index : index + 1] for index in _best_of_both(errors)]
-
-
-def _best_of_both(errors: torch.Tensor) -> list[int]:
-    """The columns of `errors` [2, N] that are the best by either row in turn, STARTS of them or all there are."""
-    by_turns = errors.argsort(dim=1).T.flatten().tolist()
-    return list(dict.fromkeys(by_turns))[:STARTS]
-
 
 class Likeness:
     """How far an image is from the picture: mean squared error at several scales, and discriminator features.
@@ -180,12 +154,6 @@ class Likeness:
         """Of the picture, its transparent pixels filled with the image's own, so that they say nothing."""
         assert self.discriminator is not None
         return self.discriminator.features(torch.lerp(image, self.picture, self.weight))
-
-
-def _edges(pictures: torch.Tensor) -> torch.Tensor:
-    """What of pictures [N, C, H, W] differs from the mean around it."""
-    around = F.avg_pool2d(pictures, EDGE_WINDOW, stride=1, padding=EDGE_WINDOW // 2, count_include_pad=False)
-    return pictures - around
 
 
 def psnr(image: torch.Tensor, picture: torch.Tensor, weight: torch.Tensor) -> float:

@@ -1,7 +1,7 @@
 """The server's endpoints: a Gradio app without a page worth seeing, behind the check of token and Host.
 
-/health, /region, /drag, /keep and /stop are called by their names (gradio_client, or plain HTTP for those that
-need no session: /health, /region, /stop).
+/health, /region, /drag, /keep, /thumbnails, /sample and /stop are called by their names (gradio_client, or plain HTTP
+for those that need no session: /health, /region, /stop).
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from starlette.routing import Mount
 from backend.errors import UserError
 from backend.server import log
 from backend.server.access import Access
-from backend.server.jobs import Request, Workshop
+from backend.server.jobs import Files, Request, Workshop
+from backend.server.wire import Update
 
 LARGEST_UPLOAD = "512mb"
 
@@ -75,7 +76,13 @@ def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:
             image=_path(image), mask=_path(mask), edit=_path(edit), drags=drags, options=options,
             protocol=protocol, session=request.session_hash or "",
         )  # fmt: skip
-        yield from _stream(workshop, job)
+        yield from _stream("dragging", workshop.drag(job))
+
+    def thumbnails(options: Any, request: gr.Request) -> Iterator[Answer]:
+        yield from _stream("drawing thumbnails", workshop.thumbnails(options, request.session_hash or ""))
+
+    def sample(options: Any, request: gr.Request) -> Iterator[Answer]:
+        yield from _stream("drawing a sample", workshop.sample(options, request.session_hash or ""))
 
     def keep(request: gr.Request) -> dict[str, Any]:
         workshop.keep(request.session_hash or "")
@@ -102,32 +109,37 @@ def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:
             (end, [], "stop"),
         ):
             button.click(function, inputs, answer, api_name=name, queue=False, api_visibility="undocumented")
-        button.click(
-            drag,
-            [image, mask, drags, options, edit, protocol],
-            [answer, *results],
-            api_name="drag",
-            api_visibility="undocumented",
-            concurrency_limit=1,
-            show_progress="hidden",
-        )
+        for function, inputs, outputs, name in (
+            (drag, [image, mask, drags, options, edit, protocol], [answer, *results], "drag"),
+            (thumbnails, [options], [answer, *results], "thumbnails"),
+            (sample, [options], [answer, *results], "sample"),
+        ):
+            button.click(
+                function,
+                inputs,
+                outputs,
+                api_name=name,
+                api_visibility="undocumented",
+                concurrency_limit=1,
+                show_progress="hidden",
+            )
         blocks.unload(gone)
     blocks.queue(max_size=None, api_open=False)
     return blocks
 
 
-def _stream(workshop: Workshop, job: Request) -> Iterator[Answer]:
+def _stream(doing: str, updates: Iterator[tuple[Update, Files]]) -> Iterator[Answer]:
     """The job's updates; whatever goes wrong becomes one sentence for the user."""
     number = secrets.token_hex(4)  # by which its lines are found in the log
     try:
-        for update, files in log.of_job(number, workshop.drag(job)):
+        for update, files in log.of_job(number, updates):
             yield (update.model_dump(mode="json"), *files)
     except UserError as error:
         with log.belonging_to(number):
             log.logger.info("Refused: %s", error)
         raise gr.Error(str(error), print_exception=False) from None
     except Exception:
-        raise gr.Error(log.unexpected("dragging", number), print_exception=False) from None
+        raise gr.Error(log.unexpected(doing, number), print_exception=False) from None
 
 
 def _answer(doing: str, function: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -9,11 +9,11 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,22 +21,21 @@ import torch
 from backend import __version__, pictures
 from backend.editing.compositing import laid_over
 from backend.editing.edit_state import EditState
-from backend.editing.editor import DragStep, Editor, EditResult, InversionProgress
+from backend.editing.editor import Editor, EditResult
 from backend.editing.points import Drag, check_drags
-from backend.editing.region import Region, box_around, choose_region
+from backend.editing.region import LAYER, Region, box_around, choose_region
 from backend.editing.settings import with_changes
 from backend.errors import UserError
 from backend.models import device, models
 from backend.server import PROTOCOL, wire
 from backend.server.log import logger
+from backend.server.updates import Pace, Unwanted, dragging, inverting
 from backend.server.wire import Options, Preview, Update
 
-UPDATE_EVERY, PREVIEW_EVERY = 0.1, 0.3  # seconds
 LOOK_EVERY = 0.05  # seconds between looks whether a waiting job is still wanted
 
 Files = tuple[str | None, str | None, str | None]
 NO_FILES: Files = (None, None, None)
-Step = TypeVar("Step", InversionProgress, DragStep)
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Job:
-    """A request that was understood. image: uint8 [H, W, 4]; mask: uint8 [H, W], 255 = may move, or None."""
+    """A request that was understood. image: uint8 [H, W, 4]; mask: uint8 [H, W], 255 = may move, or None.
+
+    edit: what made the image, to go on from if it can be.
+    """
 
     image: np.ndarray
     mask: np.ndarray | None
@@ -70,7 +72,7 @@ class Job:
         check_drags(drags)
         image = pictures.read_image(request.image)
         mask = pictures.read_mask(request.mask, image.shape[:2])
-        return cls(image, mask, EditState.load(request.edit) if request.edit else None, drags, options)
+        return cls(image, mask, _read_edit(request.edit), drags, options)
 
 
 @dataclass(eq=False)
@@ -80,10 +82,6 @@ class _Wish:
     session: str
     unwanted: threading.Event = field(default_factory=threading.Event)  # end at once, without a result
     enough: threading.Event = field(default_factory=threading.Event)  # end the drag here, with its result
-
-
-class _Unwanted(Exception):  # noqa: N818 - nothing went wrong
-    """The client is gone, or the server is to end."""
 
 
 class Workshop:
@@ -106,7 +104,7 @@ class Workshop:
         try:
             with self._at_work(request.session) as wish:
                 yield from self._work(job, wish)
-        except _Unwanted:
+        except Unwanted:
             logger.info("Job of session %s: nobody wants it any more", request.session)
         except torch.OutOfMemoryError as error:
             logger.exception("Job of session %s", request.session)
@@ -116,10 +114,11 @@ class Workshop:
             ) from error
 
     def _work(self, job: Job, wish: _Wish) -> Iterator[tuple[Update, Files]]:
-        pace = _Pace(wish.unwanted.is_set)
+        pace = Pace(wish.unwanted.is_set)
         yield Update(phase="load", message=f"Opening the model {job.options.model}."), NO_FILES
         editor = self._open_editor(job.options.model)
         pace.check()
+        job = replace(job, edit=_usable(job, editor))
         preset, options = editor.loaded.preset, job.options
         settings = with_changes(preset.drag, options.drag_changes())
         inversion = with_changes(preset.inversion, {"steps": options.inversion_steps})
@@ -131,10 +130,10 @@ class Workshop:
             editor.open_state(job.edit, job.image)
         else:
             for step, preview in pace.of(editor.open(job.image, region, inversion)):
-                yield _inverting(step, box, preview), NO_FILES
+                yield inverting(step, box, preview), NO_FILES
         last = Update(phase="drag")
         for step, preview in pace.of(editor.drag(job.drags, job.mask, settings)):
-            last = _dragging(step, job.drags, box, preview)
+            last = dragging(step, job.drags, box, preview)
             yield last, NO_FILES
             if wish.enough.is_set():
                 break
@@ -142,12 +141,46 @@ class Workshop:
         yield last.model_copy(update={"phase": "compose", "message": "Putting the layer together."}), NO_FILES
         pace.check()
         result = editor.result()
+        next_region = replace(region, x=0, y=0)  # of the layer that will hold a patch
         if options.result == "whole":
             whole = laid_over(region.crop(job.image), result.layer, result.mask, (0, 0))
-            result = replace(result, layer=whole)
+            result, next_region = replace(result, layer=whole), region
         done = wire.Result(offset=result.offset, report=result.report)
-        files = self._write(result, wish.session)
+        files = self._write(result, next_region, wish.session)
         yield last.model_copy(update={"phase": "done", "message": "Done.", "result": done}), files
+
+    def thumbnails(self, options: Any, session: str) -> Iterator[tuple[Update, Files]]:
+        """Small pictures of the model's own, one update for each seed; ends as drag() does. Raises UserError."""
+        asked = wire.read_sample_options(options)
+        yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
+        try:
+            with self._at_work(session) as wish:
+                editor, count = self._open_editor(asked.model), len(asked.seeds)
+                for step, seed in enumerate(asked.seeds, start=1):
+                    if wish.unwanted.is_set():
+                        raise Unwanted
+                    preview = Preview.of(editor.sample(seed, asked.truncation_psi, asked.label))
+                    yield Update(phase="sample", step=step, steps=count, preview=preview), NO_FILES
+        except Unwanted:
+            logger.info("Thumbnails of session %s: nobody wants them any more", session)
+
+    def sample(self, options: Any, session: str) -> Iterator[tuple[Update, Files]]:
+        """The model's picture of the first seed; the last update has the phase "done" and its files, as drag()'s.
+
+        Its edit goes on from this picture without an inversion. Raises UserError.
+        """
+        asked = wire.read_sample_options(options)
+        yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
+        try:
+            with self._at_work(session):
+                editor = self._open_editor(asked.model)
+                editor.sample(asked.seeds[0], asked.truncation_psi, asked.label)
+                result = editor.result()
+                files = self._write(result, result.state.region, session)
+            done = wire.Result(offset=result.offset, report=result.report)
+            yield Update(phase="done", message="Done.", result=done), files
+        except Unwanted:
+            logger.info("The sample of session %s: nobody wants it any more", session)
 
     def _open_editor(self, name: str) -> Editor:
         path = models.find(name)
@@ -158,14 +191,17 @@ class Workshop:
             self._editor = (key, Editor(models.open_model(name, self.device), self.device))
         return self._editor[1]
 
-    def _write(self, result: EditResult, session: str) -> Files:
-        """Result files of the session's latest job; those of its earlier ones go."""
+    def _write(self, result: EditResult, next_region: Region, session: str) -> Files:
+        """Result files of the session's latest job; those of its earlier ones go.
+
+        next_region: where the model's image will lie on the layer that the artist gets, for its next edit.
+        """
         folder = self._results(session)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         place = Path(tempfile.mkdtemp(dir=folder))
         edit = place / "edit.safetensors"
-        result.state.save(edit)
+        result.state.carried_over(next_region).save(edit)
         layer, mask = place / "layer.png", place / "mask.png"
         return pictures.write_plain(layer, result.layer), pictures.write_plain(mask, result.mask), str(edit)
 
@@ -181,7 +217,7 @@ class Workshop:
         try:
             while not self._turn.acquire(timeout=LOOK_EVERY):
                 if wish.unwanted.is_set():
-                    raise _Unwanted
+                    raise Unwanted
             started = time.monotonic()
             logger.info("Job of session %s starts", session)
             try:
@@ -268,31 +304,27 @@ class Workshop:
                 entry.unlink(missing_ok=True)
 
 
-class _Pace:
-    """Lets through as many steps as a viewer can use, and ends the job when it is not wanted any more."""
+def _read_edit(file: Path | None) -> EditState | None:
+    """The edit that a layer carries. One that cannot be read costs an inversion: the artist could not mend it."""
+    try:
+        return EditState.load(file) if file else None
+    except UserError as error:
+        logger.info("The layer's edit is left aside: %s", error)
+        return None
 
-    def __init__(self, stopped: Callable[[], bool]) -> None:
-        self._stopped = stopped
-        self._update = self._preview = -float("inf")
 
-    def check(self) -> None:
-        """Raise _Unwanted when the job is not wanted any more."""
-        if self._stopped():
-            raise _Unwanted
-
-    def of(self, steps: Iterable[Step]) -> Iterator[tuple[Step, bool]]:
-        """Yield (step, whether to show it) several times a second, and the last step in any case, shown."""
-        unsent = None
-        for step in steps:
-            self.check()
-            unsent, now = step, time.monotonic()
-            if now - self._update >= UPDATE_EVERY:
-                unsent, self._update = None, now
-                preview = now - self._preview >= PREVIEW_EVERY
-                self._preview = now if preview else self._preview
-                yield step, preview
-        if unsent is not None:
-            yield unsent, True
+def _usable(job: Job, editor: Editor) -> EditState | None:
+    """The job's edit if this drag can go on from it: with its model, where it was made, for all that is to be moved."""
+    edit = job.edit
+    if edit is None or job.options.region != LAYER:
+        return None
+    try:
+        edit.region.check_inside(job.drags)
+        editor.check_state(edit, job.image)
+    except UserError as error:
+        logger.info("The layer's edit is left aside: %s", error)
+        return None
+    return edit
 
 
 def _region(job: Job, editor: Editor) -> Region:
@@ -300,31 +332,3 @@ def _region(job: Job, editor: Editor) -> Region:
         return job.edit.region
     size = job.image.shape[:2]
     return choose_region(size, editor.generator.image_size, box_around(job.mask), job.options.region)
-
-
-def _inverting(step: InversionProgress, box: tuple[int, int, int, int], preview: bool) -> Update:
-    return Update(
-        phase="invert",
-        step=step.step,
-        steps=step.steps,
-        message=f"Finding the picture in the model: {step.psnr():.1f} dB.",
-        region=box,
-        preview=Preview.of(step.preview()) if preview else None,
-    )
-
-
-def _dragging(step: DragStep, drags: list[Drag], box: tuple[int, int, int, int], preview: bool) -> Update:
-    moved = [index for index, drag in enumerate(drags) if not drag.is_pin]
-    left = max(step.distances[index] for index in moved)
-    return Update(
-        phase="drag",
-        step=step.step,
-        steps=step.steps,
-        message=f"{int(step.arrived[moved].sum())} of {len(moved)} points have arrived, {left:.0f} pixels to go.",
-        points=[(float(x), float(y)) for x, y in step.points],
-        targets=[(float(x), float(y)) for x, y in step.targets],
-        distances=[float(distance) for distance in step.distances],
-        arrived=[bool(arrived) for arrived in step.arrived],
-        region=box,
-        preview=Preview.of(step.preview()) if preview else None,
-    )

@@ -19,6 +19,7 @@ from backend.models import EMBEDDED
 from backend.server import PROTOCOL
 
 MOST_DRAGS = 128
+MOST_SAMPLES = 64
 MOST_STEPS = 10_000
 LARGEST_PREVIEW = 512  # pixels, the longer side
 
@@ -28,6 +29,7 @@ NotNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
 Steps = Annotated[int, Field(strict=True, ge=0, le=MOST_STEPS)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Whole = Annotated[int, Field(strict=True, ge=0)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 WirePoint = tuple[Coordinate, Coordinate]
 
 
@@ -77,6 +79,15 @@ class Options(_Incoming):
         return {"max_steps": self.steps, **changes}
 
 
+class SampleOptions(_Incoming):
+    """Which pictures of its own a model is to show: one for each seed.  label: the class, for a model with classes."""
+
+    model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] = EMBEDDED
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=MOST_SAMPLES)]
+    truncation_psi: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=2)] = 0.7
+    label: Whole | None = None
+
+
 class Preview(BaseModel):
     """A small picture: base64 of zlib of width * height * 3 bytes, rows from the top, RGB."""
 
@@ -103,7 +114,7 @@ class Result(BaseModel):
 class Update(BaseModel):
     """How far a job is. Distances are in pixels of the layer."""
 
-    phase: Literal["load", "invert", "drag", "compose", "done"]
+    phase: Literal["load", "invert", "drag", "compose", "sample", "done"]
     step: int = 0
     steps: int = 0
     message: str = ""
@@ -138,6 +149,14 @@ def read_options(value: object) -> Options:
     """Turn the request's options (JSON) into a record; raises UserError."""
     try:
         return Options.model_validate({} if value is None else value)
+    except ValidationError as error:
+        raise UserError(_sentence(error, "option")) from None
+
+
+def read_sample_options(value: object) -> SampleOptions:
+    """Turn the request's options (JSON) into a record; raises UserError."""
+    try:
+        return SampleOptions.model_validate(value)
     except ValidationError as error:
         raise UserError(_sentence(error, "option")) from None
 

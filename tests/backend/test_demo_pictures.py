@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from backend.demo_pictures import ARROW, PIN, arrows_on, laid_over, strip
+from backend.demo_pictures import ARROW, PIN, arrows_on, strip
 
 GREY = Image.new("RGB", (70, 50), (120, 120, 120))
 
@@ -39,23 +39,6 @@ def test_what_may_not_move_is_darker():
     picture = arrows_on(GREY, [], [], mask)
     assert colour(picture, 60, 25) == (120, 120, 120)
     assert colour(picture, 10, 25) < (100, 100, 100)
-
-
-def test_a_layer_shows_only_where_its_mask_and_its_alpha_let_it():
-    layer = Image.new("RGBA", (20, 10), (200, 0, 0, 255))
-    layer.paste((200, 0, 0, 0), (0, 0, 5, 10))
-    mask = Image.new("L", (20, 10), 255)
-    mask.paste(0, (10, 0, 20, 10))
-    picture = laid_over(GREY, layer, mask, (30, 20))
-    assert colour(picture, 32, 25) == (120, 120, 120)  # transparent
-    assert colour(picture, 37, 25) == (200, 0, 0)
-    assert colour(picture, 45, 25) == (120, 120, 120)  # masked
-    assert colour(picture, 29, 25) == (120, 120, 120)  # beside the layer
-
-
-def test_a_half_masked_pixel_is_halfway():
-    layer = Image.new("RGBA", (70, 50), (0, 0, 0, 255))
-    assert colour(laid_over(GREY, layer, Image.new("L", (70, 50), 128), (0, 0)), 5, 5) == (60, 60, 60)
 
 
 def test_the_strip_has_what_was_asked_above_what_came_of_it():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import itertools
 import zlib
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from gradio_client.exceptions import AppError
 from PIL import Image
 
@@ -116,15 +118,80 @@ def test_a_second_drag_on_the_same_picture_needs_no_inversion(backend: Backend, 
     assert second[-1]["phase"] == "done"
 
 
-def test_a_saved_edit_is_gone_on_from_without_inversion(
-    backend: Backend, picture: Path, outputs: list[tuple[Any, ...]]
+@pytest.mark.parametrize(("result", "region"), [("patch", [0, 0, 64, 64]), ("whole", [8, 0, 64, 64])])
+def test_the_next_drag_goes_on_from_the_edit_of_the_layer_without_inversion(
+    backend: Backend, picture: Path, tmp_path: Path, result: str, region: list[int]
 ) -> None:
-    edit = Path(outputs[-1][3])
-    again = [output[0] for output in updates(submit(backend.client(), picture, edit=edit))]
-    assert "invert" not in [update["phase"] for update in again]
-    start, end = EditState.load(edit), again[-1]["result"]["report"]
-    assert again[-1]["region"] == [8, 0, 64, 64]
-    assert end["inversion"]["psnr"] == pytest.approx(start.inversion_psnr)
+    options = {**SHORT, "result": result}
+    update, layer, _, edit = list(updates(submit(backend.client(), picture, options)))[-1]
+    with Image.open(layer) as patch, Image.open(picture) as before:
+        whole = before.convert("RGBA")
+        whole.paste(patch, tuple(update["result"]["offset"]))
+        next_layer = whole if result == "whole" else patch.copy()
+    next_layer.save(tmp_path / "next.png")
+    again = list(updates(submit(backend.client(), tmp_path / "next.png", options, edit=Path(edit))))
+    assert "invert" not in [output[0]["phase"] for output in again]
+    assert again[-1][0]["region"] == region
+    before, after = EditState.load(edit), EditState.load(again[-1][3])
+    assert torch.equal(before.start_w_plus, before.w_plus)
+    assert not torch.equal(after.w_plus, before.w_plus)
+    assert len(before.path) == 1
+
+
+def test_the_edit_of_a_layer_that_cannot_be_gone_on_from_costs_only_an_inversion(
+    backend: Backend, picture: Path, tmp_path: Path, outputs: list[tuple[Any, ...]]
+) -> None:
+    (tmp_path / "edit.safetensors").write_bytes(b"none")
+    edit = EditState.load(outputs[-1][3])
+    dataclasses.replace(edit, model_sha256="0" * 64).save(tmp_path / "another model.safetensors")
+    dataclasses.replace(edit, region=dataclasses.replace(edit.region, x=60)).save(tmp_path / "elsewhere.safetensors")
+    for name in ("edit", "another model", "elsewhere"):
+        job = submit(backend.client(), picture, edit=tmp_path / f"{name}.safetensors")
+        phases = [output[0]["phase"] for output in updates(job)]
+        assert "invert" in phases, name
+        assert phases[-1] == "done"
+
+
+def samples(backend: Backend, endpoint: str, **options: Any) -> list[tuple[Any, ...]]:
+    return list(updates(backend.client().submit(options, api_name=endpoint)))
+
+
+def test_a_sample_of_the_model_can_be_dragged_without_inversion(backend: Backend) -> None:
+    update, layer, _, edit = samples(backend, "/sample", seeds=[3])[-1]
+    assert update["phase"] == "done"
+    pixels = np.asarray(Image.open(layer))
+    assert pixels.shape == (256, 256, 4)
+    assert (pixels[..., 3] == 255).all()
+    drags = [{"handle": [120, 128], "target": [132, 128]}]
+    dragged = list(updates(submit(backend.client(), Path(layer), SHORT, drags, edit=Path(edit))))
+    assert "invert" not in [output[0]["phase"] for output in dragged]
+    assert dragged[-1][0]["phase"] == "done"
+
+
+def test_thumbnails_come_one_by_one_and_show_what_the_sample_will_be(backend: Backend) -> None:
+    first, *shown = [output[0] for output in samples(backend, "/thumbnails", seeds=[3, 4], truncation_psi=0.5)]
+    assert first["phase"] == "load"
+    assert [(update["step"], update["steps"]) for update in shown] == [(1, 2), (2, 2)]
+    pictures = [zlib.decompress(base64.b64decode(update["preview"]["rgb"])) for update in shown]
+    for seed, picture in zip((3, 4), pictures, strict=True):
+        layer = samples(backend, "/sample", seeds=[seed], truncation_psi=0.5)[-1][1]
+        assert np.asarray(Image.open(layer))[..., :3].tobytes() == picture
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"seeds": [1], "label": 0}, "has no classes; leave the class out"),
+        ({"seeds": []}, 'The option "seeds"'),
+        ({"seeds": [-1]}, 'The option "seeds"'),
+        ({"seeds": [1], "truncation_psi": 7}, 'The option "truncation_psi"'),
+        ({"seeds": [1], "model": "unicorns"}, 'There is no model called "unicorns"'),
+    ],
+)
+def test_a_sample_that_cannot_be_is_one_sentence(backend: Backend, options: dict[str, Any], sentence: str) -> None:
+    for endpoint in ("/thumbnails", "/sample"):
+        with pytest.raises(AppError, match=sentence):
+            samples(backend, endpoint, **options)
 
 
 def test_the_region_can_be_the_one_around_the_selection(backend: Backend, picture: Path, mask: Path) -> None:

@@ -155,14 +155,5 @@ def test_another_protocol_is_refused(backend: Backend, picture: Path, protocol: 
     assert "of different versions; update both by running install.py." in text
 
 
-def test_an_edit_file_that_is_none_is_refused(backend: Backend, picture: Path, tmp_path: Path) -> None:
-    refusal(backend, picture, edit=bad("edit.safetensors", b"none", tmp_path))
-
-
-def test_an_edit_of_another_picture_is_refused(backend: Backend, picture: Path, tmp_path: Path) -> None:
-    edit = list(updates(submit(backend.client(), picture)))[-1][3]
-    assert "another picture" in refusal(backend, png(tmp_path, 64, 80), edit=Path(edit))
-
-
 def test_after_all_that_a_job_works(backend: Backend, picture: Path) -> None:
     assert list(updates(submit(backend.client(), picture)))[-1][0]["phase"] == "done"

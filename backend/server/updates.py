@@ -1,0 +1,76 @@
+"""What a job tells of its steps, and how often."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from backend.editing.editor import DragStep, InversionProgress
+from backend.editing.points import Drag
+from backend.server.wire import Preview, Update
+
+UPDATE_EVERY, PREVIEW_EVERY = 0.1, 0.3  # seconds
+
+Step = TypeVar("Step", InversionProgress, DragStep)
+
+
+class Unwanted(Exception):  # noqa: N818 - nothing went wrong
+    """The client is gone, or the server is to end."""
+
+
+class Pace:
+    """Lets through as many steps as a viewer can use, and ends the job when it is not wanted any more."""
+
+    def __init__(self, stopped: Callable[[], bool]) -> None:
+        self._stopped = stopped
+        self._update = self._preview = -float("inf")
+
+    def check(self) -> None:
+        """Raise Unwanted when the job is not wanted any more."""
+        if self._stopped():
+            raise Unwanted
+
+    def of(self, steps: Iterable[Step]) -> Iterator[tuple[Step, bool]]:
+        """Yield (step, whether to show it) several times a second, and the last step in any case, shown."""
+        unsent = None
+        for step in steps:
+            self.check()
+            unsent, now = step, time.monotonic()
+            if now - self._update >= UPDATE_EVERY:
+                unsent, self._update = None, now
+                preview = now - self._preview >= PREVIEW_EVERY
+                self._preview = now if preview else self._preview
+                yield step, preview
+        if unsent is not None:
+            yield unsent, True
+
+
+def inverting(step: InversionProgress, box: tuple[int, int, int, int], preview: bool) -> Update:
+    """An update of the inversion, with a preview or without; `box` is the region (x, y, width, height)."""
+    return Update(
+        phase="invert",
+        step=step.step,
+        steps=step.steps,
+        message=f"Finding the picture in the model: {step.psnr():.1f} dB.",
+        region=box,
+        preview=Preview.of(step.preview()) if preview else None,
+    )
+
+
+def dragging(step: DragStep, drags: list[Drag], box: tuple[int, int, int, int], preview: bool) -> Update:
+    """An update of the drag, with a preview or without; `box` is the region (x, y, width, height)."""
+    moved = [index for index, drag in enumerate(drags) if not drag.is_pin]
+    left = max(step.distances[index] for index in moved)
+    return Update(
+        phase="drag",
+        step=step.step,
+        steps=step.steps,
+        message=f"{int(step.arrived[moved].sum())} of {len(moved)} points have arrived, {left:.0f} pixels to go.",
+        points=[(float(x), float(y)) for x, y in step.points],
+        targets=[(float(x), float(y)) for x, y in step.targets],
+        distances=[float(distance) for distance in step.distances],
+        arrived=[bool(arrived) for arrived in step.arrived],
+        region=box,
+        preview=Preview.of(step.preview()) if preview else None,
+    )
