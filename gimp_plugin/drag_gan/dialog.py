@@ -15,10 +15,10 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from drags import describe  # noqa: E402
-from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
+from gi.repository import Gimp, GimpUi, GLib, Gtk  # noqa: E402
 from problems import Problem  # noqa: E402
-from progress import to_pixbuf  # noqa: E402
 from sketch import Box, Sketch  # noqa: E402
+from widgets import add_model_row, hide_help, to_pixbuf  # noqa: E402
 
 TITLE = "Drag Along Paths"
 ADVANCED = ("latent-space", "mask-weight", "inversion-steps")
@@ -32,25 +32,27 @@ class Asking(NamedTuple):
     options: Callable[[Gimp.ProcedureConfig], Mapping[str, object]]  # those that the dialog shows now
 
 
-def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, sketch: Sketch, backend: Asking) -> bool:
-    """Show the dialog and store the artist's choices in `config`; False when it was cancelled."""
+def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, sketch: Sketch, remark: str, backend: Asking) -> bool:
+    """Show the dialog, with a remark, and store the artist's choices in `config`; False when it was cancelled."""
     dialog = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
     dialog.set_ok_label("_Drag")
-    _hide_help(dialog)
+    hide_help(dialog)
     preview = _Preview(config, sketch, backend)
     dialog.get_content_area().pack_start(preview.image, False, False, 0)
     found = dialog.get_label("found", preview.found, False, False)
     preview.tell = found.set_text
     dialog.fill(["found"])
+    if remark:
+        dialog.get_label("remark", remark, False, False)
+        dialog.fill(["remark"])
     if sketch.has_choice:
         dialog.fill(["anchors"])
-    models = _add_model_row(dialog, config)
+    add_model_row(dialog, config, backend.models)
     dialog.fill_box("advanced-box", list(ADVANCED))
     title = dialog.get_label("advanced-title", "Advanced", False, False)
     title.set_text_with_mnemonic("_Advanced")
     title.set_mnemonic_widget(dialog.fill_expander("advanced", "advanced-title", False, "advanced-box"))
     dialog.fill(["region", "steps", "advanced"])
-    _fetch(backend.models, models)
     preview.follow()
     accepted = dialog.run()
     preview.leave()
@@ -105,43 +107,3 @@ class _Preview:
             return GLib.SOURCE_REMOVE
 
         threading.Thread(target=lambda: GLib.idle_add(answered, self._backend.region(options)), daemon=True).start()
-
-
-def _hide_help(dialog: GimpUi.ProcedureDialog) -> None:
-    """GIMP's own Help button leads to pages of GIMP's manual, which has none on this filter."""
-    button = dialog.get_widget_for_response(Gtk.ResponseType.HELP)
-    if button:
-        button.set_no_show_all(True)
-        button.hide()
-
-
-def _add_model_row(dialog: GimpUi.ProcedureDialog, config: Gimp.ProcedureConfig) -> Gtk.ComboBoxText:
-    """A name from the list or a file's path: the automatic widget of a text argument has no list."""
-    models = Gtk.ComboBoxText.new_with_entry()
-    entry = models.get_child()
-    entry.set_width_chars(24)
-    models.set_tooltip_text(config.find_property("model").blurb)
-    both_ways = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
-    config.bind_property("model", entry, "text", both_ways)
-    models.append_text(entry.get_text())
-    label = Gtk.Label.new_with_mnemonic("_Model")
-    label.set_mnemonic_widget(entry)
-    row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6)
-    row.pack_start(label, False, False, 0)
-    row.pack_start(models, True, True, 0)
-    row.show_all()
-    dialog.get_content_area().pack_start(row, False, False, 0)
-    return models
-
-
-def _fetch(fetch_models: Callable[[], Sequence[str]], models: Gtk.ComboBoxText) -> None:
-    known = models.get_child().get_text()
-
-    def fill(names: Sequence[str]) -> bool:
-        if models.get_mapped():  # the dialog may be closed by now
-            for name in names:
-                if name != known:
-                    models.append_text(name)
-        return GLib.SOURCE_REMOVE
-
-    threading.Thread(target=lambda: GLib.idle_add(fill, fetch_models()), daemon=True).start()

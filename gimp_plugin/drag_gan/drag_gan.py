@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""GIMP 3 plug-in "Drag Along Paths": the subject of a layer follows the paths drawn on it."""
+"""The GIMP 3 plug-in DragGAN: its procedures, and what happens to whatever goes wrong in them."""
 
 # pyright: reportMissingImports=false
 # (gi comes with GIMP and brings no types)
@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
@@ -24,26 +24,13 @@ log = logging.getLogger("draggan")
 import gi  # noqa: E402
 
 gi.require_version("Gimp", "3.0")
-import drags  # noqa: E402
-import job  # noqa: E402
-import paths  # noqa: E402
-import png  # noqa: E402
-import results  # noqa: E402
-import service  # noqa: E402
-import sketch  # noqa: E402
-import subjects  # noqa: E402
+import along_paths  # noqa: E402
+import sample_image  # noqa: E402
 from gi.repository import Gimp, GLib, GObject  # noqa: E402
 from problems import Cancelled, Fault, Problem  # noqa: E402
-from subjects import Subject  # noqa: E402
+from service import Backend, Installation  # noqa: E402
 
-PROCEDURE = "draggan-drag-along-paths"
-SHORT = "Move what is under a path's first anchor to its last one"
-LONG = (
-    "Draw a path for each drag: its first anchor lies on the point to move, its last one where it should go; "
-    "anchors between are passed in order, a path of one anchor holds a point in place. "
-    "A selection limits what may move. The result is a new layer."
-)
-PRESET_HELP = "0: as the model's author recommends"
+MENU = "<Image>/Filters/DragGAN"
 
 
 class DragGan(Gimp.PlugIn):
@@ -53,73 +40,21 @@ class DragGan(Gimp.PlugIn):
         return False
 
     def do_query_procedures(self) -> list[str]:
-        return [PROCEDURE]
+        return [along_paths.PROCEDURE, sample_image.PROCEDURE]
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
-        procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run, None)
-        # Every kind of image and layer is let in: a sentence helps more than a greyed-out menu entry.
-        procedure.set_image_types("*")
-        sensitivity = Gimp.ProcedureSensitivityMask
-        procedure.set_sensitivity_mask(sensitivity.DRAWABLE | sensitivity.DRAWABLES | sensitivity.NO_DRAWABLES)
-        procedure.set_menu_label("_Drag Along Paths...")
-        procedure.add_menu_path("<Image>/Filters/DragGAN")
-        procedure.set_icon_name("gimp-tool-path")
-        procedure.set_documentation(SHORT, LONG, name)
+        if name == along_paths.PROCEDURE:
+            procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_along_paths, None)
+            along_paths.describe(procedure)
+        else:
+            procedure = Gimp.Procedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_sample_image, None)
+            sample_image.describe(procedure)
+        procedure.add_menu_path(MENU)
         procedure.set_attribution("The DragGAN for GIMP authors", "MIT licence", "2026")
-        add_arguments(procedure)
         return procedure
 
 
-def add_arguments(procedure: Gimp.Procedure) -> None:
-    """The choices of the dialog and the arguments for scripts. The paths are read from the image."""
-    flags = GObject.ParamFlags.READWRITE
-    procedure.add_string_argument(
-        "model", "_Model", "The name of a model, or the path of a model file", "critters", flags
-    )
-    anchors = Gimp.Choice.new()
-    anchors.add("way-points", 0, "One drag with way-points", "The point passes each anchor on its way to the last one")
-    anchors.add("separate", 1, "Separate drags", "Each two anchors are a drag: from the first to the second")
-    anchors_help = "What a stroke of four, six or more anchors means"
-    procedure.add_choice_argument("anchors", "Many a_nchors", anchors_help, anchors, "way-points", flags)
-    region = Gimp.Choice.new()
-    region.add("layer", 0, "Whole layer", "Work on as much of the layer as the model can show")
-    region.add(
-        "selection",
-        1,
-        "Around the selection",
-        "Work on the square around the selection: sharper for a small subject",
-    )
-    procedure.add_choice_argument("region", "R_egion", "The part to work on", region, "layer", flags)
-    procedure.add_int_argument(
-        "steps", "S_teps (0: automatic)", f"Most steps of the drag ({PRESET_HELP})", 0, 2000, 0, flags
-    )
-    space = Gimp.Choice.new()
-    space.add("w-plus", 0, "W+: follows the path", "Each layer of the network is moved by itself")
-    space.add("w", 1, "W: stays natural", "All layers of the network are moved together")
-    procedure.add_choice_argument("latent-space", "Latent s_pace", "What the drag may change", space, "w-plus", flags)
-    mask_help = "How firmly unselected pixels are held (-1: as the model's author recommends)"
-    procedure.add_double_argument("mask-weight", "Mask _weight (-1: automatic)", mask_help, -1, 1000, -1, flags)
-    inversion_help = f"Steps to find the picture in the model ({PRESET_HELP})"
-    procedure.add_int_argument("inversion-steps", "_Inversion steps (0: automatic)", inversion_help, 0, 10000, 0, flags)
-    procedure.add_layer_return_value("layer", "Layer", "The new layer with the result", True, flags)
-
-
-def options_from(config: Gimp.ProcedureConfig) -> dict[str, object]:
-    """The options of the wire; what is left to the model's preset is left out."""
-    options: dict[str, object] = {
-        "model": config.get_property("model") or "critters",
-        "region": config.get_property("region"),
-        "latent_space": "W" if config.get_property("latent-space") == "w" else "W+",
-    }
-    for name in ("steps", "inversion-steps"):
-        if config.get_property(name) > 0:
-            options[name.replace("-", "_")] = config.get_property(name)
-    if config.get_property("mask-weight") >= 0:
-        options["mask_weight"] = config.get_property("mask-weight")
-    return options
-
-
-def run(
+def run_along_paths(
     procedure: Gimp.Procedure,
     run_mode: Gimp.RunMode,
     image: Gimp.Image,
@@ -127,14 +62,33 @@ def run(
     config: Gimp.ProcedureConfig,
     data: object,
 ) -> Gimp.ValueArray:
-    """GIMP calls this. Nothing may escape it: GIMP shows the artist nothing of an exception."""
+    """GIMP calls this."""
+
+    def drag(backend: Backend, downloads: Path) -> GObject.Value:
+        layer = along_paths.drag(procedure, run_mode, image, drawables, config, backend, downloads)
+        return GObject.Value(Gimp.Layer, layer)
+
+    return answer(procedure, drag)
+
+
+def run_sample_image(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, data: object) -> Gimp.ValueArray:
+    """GIMP calls this."""
+
+    def sample(backend: Backend, downloads: Path) -> GObject.Value:
+        return GObject.Value(Gimp.Image, sample_image.sample(procedure, config, backend, downloads))
+
+    return answer(procedure, sample)
+
+
+def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Value]) -> Gimp.ValueArray:
+    """Do the work. Nothing may escape it: GIMP shows the artist nothing of an exception."""
     try:
         with tempfile.TemporaryDirectory(prefix="draggan-", ignore_cleanup_errors=True) as downloads:
             tempfile.tempdir = downloads  # gradio_client leaves an empty folder there for every file it fetches
-            layer = drag(procedure, run_mode, image, drawables, config, Path(downloads))
+            made = work(Backend(Installation.read(FOLDER), Path(downloads)), Path(downloads))
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
         values.remove(1)
-        values.insert(1, GObject.Value(Gimp.Layer, layer))
+        values.insert(1, made)
         return values
     except Cancelled:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
@@ -152,105 +106,6 @@ def run(
 
 def failed(procedure: Gimp.Procedure, sentence: str) -> Gimp.ValueArray:
     return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, GLib.Error(sentence))
-
-
-def drag(
-    procedure: Gimp.Procedure,
-    run_mode: Gimp.RunMode,
-    image: Gimp.Image,
-    drawables: Sequence[Gimp.Drawable],
-    config: Gimp.ProcedureConfig,
-    downloads: Path,
-) -> Gimp.Layer:
-    """From the canvas to the new layer. Raises Problem or Cancelled, and then the image is as it was."""
-    subjects.start()
-    subject = Subject.of(image, subjects.require_layer(image, drawables))
-    strokes = paths.read_strokes(image)
-    # whoever has to draw anew should see no dialog first
-    drags.drags_from_strokes(strokes, subject.offset, subject.size)
-    selection = subject.read_selection(image)
-    backend = service.Backend(service.Installation.read(FOLDER), downloads)
-    with_windows = run_mode != Gimp.RunMode.NONINTERACTIVE and open_display()
-    if run_mode == Gimp.RunMode.INTERACTIVE:
-        if not with_windows:
-            raise Problem("There is no screen to show a dialog on; run the filter non-interactively.")
-        ask(procedure, config, sketch_of(subject, selection, strokes), backend)
-    found = drags.drags_from_strokes(strokes, subject.offset, subject.size, config.get_property("anchors"))
-    if config.get_property("region") == "selection" and selection is None:
-        raise Problem(
-            "Nothing is selected to work around; select the subject, or choose the whole layer as the region."
-        )
-    snapshot, picture = subject.snapshot(), downloads / "layer.png"
-    as_patch = subjects.write_picture(snapshot, picture) and subject.can_be_covered
-    if not as_patch:
-        subject.require_hideable()
-    options = {**options_from(config), "result": "patch" if as_patch else "whole"}
-    task = job.Task(picture, selection, [one.to_wire() for one in found], options)
-
-    def work(show: Callable[[job.Update], None], cancelled: service.Asked, enough: service.Asked) -> job.Result:
-        return job.work(backend, task, downloads, show, cancelled, enough)
-
-    made = watch(subject, found, work) if with_windows else work(lambda update: None, lambda: False, lambda: False)
-    insert = results.insert_patch if as_patch else results.insert_whole
-    inserted = insert(image, subject, snapshot, made, with_windows)
-    log.info("done: %s", dict(made.report))
-    if made.remarks():
-        Gimp.message("\n".join(made.remarks()))
-    return inserted
-
-
-def open_display() -> bool:
-    """Whether windows can be shown; GimpUi.init would end the process where they cannot."""
-    gi.require_version("Gtk", "3.0")
-    gi.require_version("GimpUi", "3.0")
-    from gi.repository import GimpUi, Gtk
-
-    if not Gtk.init_check(None)[0]:
-        return False
-    GimpUi.init(PROCEDURE)
-    return True
-
-
-def sketch_of(subject: Subject, selection: png.Pixels | None, strokes: Sequence[drags.Stroke]) -> sketch.Sketch:
-    """What the dialog draws."""
-    picture = subject.thumbnail(sketch.LONGEST_SIDE)
-    mask = sketch.shrunk(selection, (picture.width, picture.height)) if selection else None
-    box = sketch.box_around(selection)
-    return sketch.Sketch(picture, mask, strokes, subject.offset, subject.size, box)
-
-
-def ask(
-    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, shown: sketch.Sketch, backend: service.Backend
-) -> None:
-    """Show the dialog; the backend starts meanwhile. Raises Cancelled."""
-    import dialog
-
-    def fetch_models() -> list[str]:
-        try:
-            return backend.connect().models
-        except Problem as problem:
-            log.info("while the dialog was open: %s", problem)  # said to the artist when the job meets it
-            return []
-
-    def fetch_region(options: Mapping[str, object]) -> sketch.Box | None:
-        try:
-            return backend.connect().region(shown.size, shown.selected, options)
-        except Problem as problem:
-            log.info("while the dialog was open: %s", problem)
-            return None
-
-    if not dialog.ask(procedure, config, shown, dialog.Asking(fetch_models, fetch_region, options_from)):
-        raise Cancelled
-
-
-def watch(subject: Subject, found: Sequence[drags.Drag], work: Callable[..., job.Result]) -> job.Result:
-    """Do the work behind a window that shows it."""
-    import progress
-
-    region = (0, 0, *subject.size)
-    window = progress.ProgressWindow("Drag Along Paths", subject.thumbnail(progress.LONGEST_SIDE), region)
-    points, targets = tuple(one.handle for one in found), tuple(one.target for one in found)
-    return window.run(work, job.Update("start", 0, 0, "Starting...", points, targets))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from problems import Cancelled, Fault, Problem
 from service import PROTOCOL, Asked, Backend, Connection
 
 POLL_SECONDS = 0.03
+WAIT_SECONDS = 0.5  # every job is in the queue for a moment
 
 log = logging.getLogger("draggan.job")
 Points = tuple[tuple[float, float], ...]
@@ -25,12 +26,16 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class Task:
-    """All that the backend must know: the layer as a PNG file; the selection in layer pixels, white = may move."""
+    """All that the backend must know: the layer as a PNG file; the selection in layer pixels, white = may move.
+
+    edit: what the layer carries of the edit that made it, as a file.
+    """
 
     layer: Path
     selection: png.Pixels | None
     drags: Sequence[Mapping[str, object]]
     options: Mapping[str, object]
+    edit: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -39,16 +44,22 @@ class Result:
 
     layer   RGBA, the region of the layer that was edited
     mask    grey, of the same size: white where the layer has changed
-    offset  (x, y) of both inside the layer
+    edit    what the next drag on the result goes on from
+    offset  (x, y) of layer and mask inside the artist's layer
+    kept    whether the artist has ended the drag here
     """
 
     layer: Path
     mask: Path
+    edit: Path
     offset: tuple[int, int]
     report: Mapping[str, Any]
+    kept: bool = False
 
     def remarks(self) -> list[str]:
-        """A sentence for every point that did not reach its target."""
+        """A sentence for every point that did not reach its target, unless the artist wanted no more."""
+        if self.kept:
+            return []
         points = enumerate(self.report.get("points") or (), start=1)
         late = [(number, point.get("why_not")) for number, point in points if not point.get("arrived", True)]
         return [f"Point {number} did not reach its target: {why or 'the drag ended before'}." for number, why in late]
@@ -76,7 +87,7 @@ class Update:
     @classmethod
     def from_wire(cls, output: Sequence[Any]) -> Update:
         """Read (update, layer, mask, edit). Raises KeyError, TypeError or ValueError on another shape."""
-        update, layer, mask = output[:3]
+        update, *files = output
         if not isinstance(update, Mapping):
             raise TypeError(f"an update is an object, not {update!r}")
         region = update.get("region")
@@ -89,7 +100,7 @@ class Update:
             targets=_points(update.get("targets")),
             region=(int(region[0]), int(region[1]), int(region[2]), int(region[3])) if region else None,
             preview=_preview(update.get("preview")),
-            result=_result(update.get("result"), layer, mask),
+            result=_result(update.get("result"), files),
         )
 
 
@@ -105,11 +116,12 @@ def _preview(preview: Mapping[str, Any] | None) -> png.Pixels | None:
     )
 
 
-def _result(result: Mapping[str, Any] | None, layer: str | None, mask: str | None) -> Result | None:
-    if not result or not layer or not mask:
+def _result(result: Mapping[str, Any] | None, files: Sequence[str | None]) -> Result | None:
+    layer, mask, edit = (Path(file) if file else None for file in files)
+    if not result or not layer or not mask or not edit:
         return None
     x, y = result["offset"]
-    return Result(Path(layer), Path(mask), (int(x), int(y)), result.get("report") or {})
+    return Result(layer, mask, edit, (int(x), int(y)), result.get("report") or {})
 
 
 def work(
@@ -125,6 +137,33 @@ def work(
     Once there is `enough`, the drag ends where it is, and that is the result.
     Raises Problem with the backend's own sentence or with what happened to it, Cancelled when asked to stop.
     """
+    return _done(backend, lambda client: _submit(client, task, folder), show, cancelled, enough)
+
+
+def sample(
+    backend: Backend, options: Mapping[str, object], show: Callable[[Update], None], cancelled: Asked = lambda: False
+) -> Result:
+    """Have the model make a picture of its own. Raises as `work` does."""
+    return _done(backend, lambda client: client.submit(dict(options), api_name="/sample"), show, cancelled)
+
+
+def thumbnails(backend: Backend, options: Mapping[str, object], cancelled: Asked) -> Iterator[png.Pixels]:
+    """Small pictures of the model's own, as they come. Raises as `work` does."""
+    connection = backend.connect(cancelled)
+    running = connection.client.submit(dict(options), api_name="/thumbnails")
+    for update in stream(running, connection, backend.installation.log_file, cancelled):
+        if update.preview:
+            yield update.preview
+
+
+def _done(
+    backend: Backend,
+    submit: Callable[[Any], Any],
+    show: Callable[[Update], None],
+    cancelled: Asked,
+    enough: Asked = lambda: False,
+) -> Result:
+    """Connect, submit a job and follow it to its result."""
 
     def tell(message: str) -> None:
         show(Update("start", 0, 0, message))
@@ -132,10 +171,9 @@ def work(
     tell("Looking for the backend...")
     connection = backend.connect(cancelled, tell)
     logs.name_job(connection.client.session_hash)
-    if connection.health.get("busy"):
-        tell("The backend is busy with another drag; this one comes next...")
     result, phase = None, ""
-    for update in stream(connection, task, folder, backend.installation.log_file, cancelled, enough):
+    running = submit(connection.client)
+    for update in stream(running, connection, backend.installation.log_file, cancelled, enough):
         if update.phase != phase:
             phase = update.phase
             log.info("phase %s", phase)
@@ -143,15 +181,14 @@ def work(
         show(update)
     if result is None:
         raise _gone(backend.installation.log_file)
-    return result
+    return replace(result, kept=enough())
 
 
 def stream(
-    connection: Connection, task: Task, folder: Path, log_file: Path, cancelled: Asked, enough: Asked
+    job: Any, connection: Connection, log_file: Path, cancelled: Asked, enough: Asked = lambda: False
 ) -> Iterator[Update]:
-    """Submit the task and yield its updates until the last. Raises as `work` does."""
-    job = _submit(connection.client, task, folder)
-    seen, said = 0, False
+    """Yield the updates of a gradio_client job until the last. Raises as `work` does."""
+    seen, said, told, started = 0, False, None, time.monotonic()
     while True:
         over = job.done()  # asked before the outputs, or the last of them could be missed
         outputs = job.outputs()
@@ -160,6 +197,10 @@ def stream(
         seen = len(outputs)
         if over:
             break
+        place = None if seen or time.monotonic() - started < WAIT_SECONDS else _place_in_queue(job)
+        if place is not None and place != told:
+            told = place
+            yield Update("wait", 0, 0, _waiting(place))
         if cancelled():
             _cancel(job)
             raise Cancelled
@@ -170,6 +211,19 @@ def stream(
     _raise_failure(job, connection, log_file)
 
 
+def _place_in_queue(job: Any) -> int | None:
+    """How many other jobs wait before this one; None when it does not wait any more."""
+    status = job.status()
+    return status.rank if status.code.name == "IN_QUEUE" else None
+
+
+def _waiting(ahead: int) -> str:
+    """What is said to who waits: the backend does one drag at a time, and before this one `ahead` others wait."""
+    if ahead == 0:
+        return "The backend is busy with another drag; this one comes next..."
+    return f"The backend is busy; {ahead + 1} other drags come before this one..."
+
+
 def _submit(client: Any, task: Task, folder: Path) -> Any:
     from gradio_client import handle_file
 
@@ -177,8 +231,8 @@ def _submit(client: Any, task: Task, folder: Path) -> Any:
     if task.selection:
         mask = folder / "selection.png"
         png.write(mask, *task.selection[:3], [task.selection.data])
-    edit = None
     files = handle_file(str(task.layer)), handle_file(str(mask)) if mask else None
+    edit = handle_file(str(task.edit)) if task.edit else None
     return client.submit(*files, list(task.drags), dict(task.options), edit, PROTOCOL, api_name="/drag")
 
 

@@ -23,6 +23,7 @@ import png  # noqa: E402
 from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk  # noqa: E402
 from job import Points, Result, Update  # noqa: E402
 from problems import Cancelled  # noqa: E402
+from widgets import to_pixbuf  # noqa: E402
 
 LONGEST_SIDE = 420
 KEEP = 1  # the response of the button Stop and Keep
@@ -150,13 +151,6 @@ def _build(title: str) -> tuple[Gtk.Dialog, Gtk.Image, Gtk.ProgressBar, Gtk.Labe
         box.pack_start(widget, False, False, 0)
     dialog.get_content_area().add(box)
     return dialog, image, bar, text
-
-
-def to_pixbuf(picture: png.Pixels) -> GdkPixbuf.Pixbuf:
-    """An RGB picture as GTK shows it."""
-    data, row = GLib.Bytes.new(picture.data), picture.width * 3
-    rgb = GdkPixbuf.Colorspace.RGB
-    return GdkPixbuf.Pixbuf.new_from_bytes(data, rgb, False, 8, picture.width, picture.height, row)
 
 
 def _from_pixbuf(pixbuf: GdkPixbuf.Pixbuf) -> png.Pixels:

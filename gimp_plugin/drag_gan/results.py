@@ -10,30 +10,50 @@ the change: what came back less what was sent. Where nothing changed, that is th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
+import going_on  # noqa: E402
 import job  # noqa: E402
 import png  # noqa: E402
 from gi.repository import Gegl, Gimp  # noqa: E402
 from problems import Fault, Problem  # noqa: E402
 from subjects import FINE_SRGB, LOST, MASK, NONE, SRGB, STRIP, Subject  # noqa: E402
 
+DRAGGED = re.compile(r" \(dragged\)( #\d+)?$")  # with the number that GIMP gives the second of a name
 FINE_BYTES = 8  # of one pixel
 TYPES = {Gimp.ImageBaseType.RGB: Gimp.ImageType.RGBA_IMAGE, Gimp.ImageBaseType.GRAY: Gimp.ImageType.GRAYA_IMAGE}
 Box = tuple[int, int, int, int]  # x, y, width, height
 
 
-def insert_patch(image: Gimp.Image, subject: Subject, sent: Gegl.Buffer, made: job.Result, seen: bool) -> Gimp.Layer:
+@dataclass(frozen=True)
+class Drag:
+    """What was dragged, and how.
+
+    sent      the snapshot of the subject that the backend was given
+    options   of the wire
+    own_mask  whether the subject's mask came with it from its own drag, to leave out what had not changed
+    seen      whether an artist looks on, who wants to see the path further on
+    """
+
+    subject: Subject
+    sent: Gegl.Buffer
+    options: Mapping[str, object]
+    own_mask: bool
+    seen: bool
+
+
+def insert_patch(image: Gimp.Image, drag: Drag, made: job.Result) -> Gimp.Layer:
     """Insert above the subject what was edited of it, with the changed area as its layer mask, in one undo step.
 
-    `sent` is the snapshot that `made` was made from; `seen` tells whether an artist looks on, who wants to see the
-    path further on.
+    The layer carries its edit.
     Raises Problem when the image or the layer went away meanwhile, Fault when the files cannot be read.
     """
+    subject, sent = drag.subject, drag.sent
     edited, mask, box = _opened(image, subject, made)
     result = _new_layer(image, subject, box)
     layer_mask = result.create_mask(Gimp.AddMaskType.BLACK)
@@ -45,15 +65,17 @@ def insert_patch(image: Gimp.Image, subject: Subject, sent: Gegl.Buffer, made: j
         shown.set(rows, MASK, changed)
     _complete(result, pixels)
     _complete(layer_mask, shown)
-    return _insert(image, subject, result, seen)
+    going_on.attach(result, made.edit, drag.options, own_mask=True)
+    return _insert(image, drag, result)
 
 
-def insert_whole(image: Gimp.Image, subject: Subject, sent: Gegl.Buffer, made: job.Result, seen: bool) -> Gimp.Layer:
+def insert_whole(image: Gimp.Image, drag: Drag, made: job.Result) -> Gimp.Layer:
     """Insert a copy of the subject with the change in it, and hide the subject, in one undo step.
 
     It takes over opacity, mode and layer mask. Pixels where the changed area is 0 are the subject's own, bit for
     bit. Takes and raises what insert_patch does; the layer of `made` has its mask already applied.
     """
+    subject, sent = drag.subject, drag.sent
     edited, mask, box = _opened(image, subject, made)
     result = _new_layer(image, subject, (0, 0, *subject.size))
     pixels = result.get_buffer()
@@ -65,7 +87,10 @@ def insert_whole(image: Gimp.Image, subject: Subject, sent: Gegl.Buffer, made: j
             pixels.set(run, FINE_SRGB, values[start : start + FINE_BYTES * width])
     _complete(result, pixels)
     _take_over(subject.layer, result)
-    return _insert(image, subject, result, seen, instead=True)
+    if drag.own_mask:
+        _widen(result.get_mask(), mask, box)
+    going_on.attach(result, made.edit, drag.options, drag.own_mask)
+    return _insert(image, drag, result, instead=True)
 
 
 def _opened(image: Gimp.Image, subject: Subject, made: job.Result) -> tuple[png.File, png.File, Box]:
@@ -85,7 +110,7 @@ def _opened(image: Gimp.Image, subject: Subject, made: job.Result) -> tuple[png.
 def _new_layer(image: Gimp.Image, subject: Subject, box: Box) -> Gimp.Layer:
     """A layer for this box of the subject, not yet in the image: nothing is undoable before."""
     x, y, width, height = box
-    name = f"{subject.layer.get_name()} (dragged)"
+    name = f"{DRAGGED.sub('', subject.layer.get_name())} (dragged)"  # not twice
     kind = TYPES[image.get_base_type()]
     layer = Gimp.Layer.new(image, name, width, height, kind, 100, Gimp.LayerMode.NORMAL)
     layer.set_offsets(subject.offset[0] + x, subject.offset[1] + y)
@@ -184,15 +209,27 @@ def _take_over(source: Gimp.Layer, result: Gimp.Layer) -> None:
     result.set_apply_mask(source.get_apply_mask())
 
 
-def _insert(image: Gimp.Image, subject: Subject, result: Gimp.Layer, seen: bool, instead: bool = False) -> Gimp.Layer:
-    source, selected = subject.layer, image.get_selected_layers()
+def _widen(layer_mask: Gimp.LayerMask, mask: png.File, box: Box) -> None:
+    """Let the layer mask show what has changed now, too."""
+    x, y, width, _ = box
+    values = layer_mask.get_buffer()
+    for changed in mask.strips(STRIP):
+        rows = Gegl.Rectangle.new(x, y, width, len(changed) // width)
+        before = bytes(values.get(rows, 1.0, MASK, NONE))
+        values.set(rows, MASK, bytes(map(max, before, changed)))
+        y += rows.height
+    _complete(layer_mask, values)
+
+
+def _insert(image: Gimp.Image, drag: Drag, result: Gimp.Layer, instead: bool = False) -> Gimp.Layer:
+    source, selected = drag.subject.layer, image.get_selected_layers()
     image.undo_group_start()
     try:
         image.insert_layer(result, source.get_parent(), image.get_item_position(source))
         if instead:
             source.set_visible(False)
         image.set_selected_layers(selected)
-        if seen:
+        if drag.seen:
             _keep_overlay(image)
     finally:
         image.undo_group_end()

@@ -80,11 +80,13 @@ class Subject:
         """All of the pixels."""
         return Gegl.Rectangle.new(0, 0, *self.size)
 
-    @property
-    def can_be_covered(self) -> bool:
-        """Whether an opaque layer above this one, where it is opaque, hides all that is seen of it."""
+    def can_be_covered(self, own_mask: bool) -> bool:
+        """Whether an opaque layer above this one, where it is opaque, hides all that is seen of it.
+
+        own_mask: whether its mask is of our making, and only leaves out what is the same below.
+        """
         layer = self.layer
-        masked = layer.get_mask() is not None and layer.get_apply_mask()
+        masked = layer.get_mask() is not None and layer.get_apply_mask() and not own_mask
         # A group that lets its layers through to those below is merged to be read: it is a normal one then.
         normal = layer.is_group() or layer.get_mode() in NORMAL
         return layer.get_visible() and layer.get_opacity() == 100 and normal and not masked
@@ -167,8 +169,8 @@ def write_picture(pixels: Gegl.Buffer, file: Path) -> bool:
     return opaque
 
 
-def strips(buffer: Gegl.Buffer, area: Gegl.Rectangle, pixel_format: str) -> Iterator[bytes]:
-    """The pixels of `area`, some rows at a time from the top: a large layer's would take gigabytes."""
+def strips(buffer: Gegl.Buffer, area: Gegl.Rectangle, pixel_format: str | None) -> Iterator[bytes]:
+    """The pixels of `area` in a format or their own, some rows at a time from the top: all would take gigabytes."""
     for top in range(0, area.height, STRIP):
         rows = Gegl.Rectangle.new(area.x, area.y + top, area.width, min(STRIP, area.height - top))
         yield bytes(buffer.get(rows, 1.0, pixel_format, NONE))

@@ -25,7 +25,7 @@ gi.require_version("Gegl", "0.4")
 import inside_layers  # noqa: E402
 from gi.repository import Gegl, Gimp, Gio  # noqa: E402
 
-PROCEDURE = "draggan-drag-along-paths"
+PROCEDURE, SAMPLE = "draggan-drag-along-paths", "draggan-new-sample-image"
 BASES = {"rgb": Gimp.ImageBaseType.RGB, "gray": Gimp.ImageBaseType.GRAY}
 TYPES = {
     "rgb": Gimp.ImageType.RGB_IMAGE,
@@ -164,6 +164,40 @@ def drag(image: int, drawables: Sequence[int] | None = None, **settings: Any) ->
         return {"status": "success", "layer": values.index(1).get_id()}
     said = str(values.index(1)) if values.length() > 1 else ""
     return {"status": "cancel" if status == Gimp.PDBStatusType.CANCEL else "error", "message": said}
+
+
+def sample(**settings: Any) -> dict[str, Any]:
+    """Make a sample image as a script does."""
+    procedure = Gimp.get_pdb().lookup_procedure(SAMPLE)
+    config = procedure.create_config()
+    for name, value in settings.items():
+        config.set_property(name, value)
+    values = procedure.run(config)
+    if values.index(0) == Gimp.PDBStatusType.SUCCESS:
+        return {"status": "success", "image": values.index(1).get_id()}
+    return {"status": "error", "message": str(values.index(1))}
+
+
+def save(image: int, path: str) -> None:
+    """Write the image to a file, in the format that its name tells."""
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, the_image(image), Gio.File.new_for_path(path), None)
+
+
+def paint(item: int, x: int, y: int) -> None:
+    """Make a small spot of a layer or mask black."""
+    drawable = Gimp.Item.get_by_id(item)
+    buffer = drawable.get_buffer()
+    buffer.set(Gegl.Rectangle.new(x, y, 4, 5), "R'G'B'A u8", bytes([0, 0, 0, 255]) * 20)
+    buffer.flush()
+    drawable.update(x, y, 4, 5)
+
+
+def mask_of(layer: int) -> int:
+    return Gimp.Item.get_by_id(layer).get_mask().get_id()
+
+
+def set_opacity(layer: int, percent: float) -> None:
+    Gimp.Item.get_by_id(layer).set_opacity(percent)
 
 
 def state(image: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ picture and the dragging, which take half a minute on a CPU, are left out. A dra
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -17,7 +18,7 @@ import torch
 
 from backend import __main__ as backend_main
 from backend.editing.editor import DragStep, Editor, InversionProgress
-from backend.editing.pixels import digest, to_model
+from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.points import Drag
 from backend.editing.region import Region
 from backend.editing.settings import DragSettings, InversionSettings
@@ -27,17 +28,26 @@ REACH = 0.35  # of the model's image: how far around the first handle all is mov
 
 
 class PatchEditor(Editor):
-    """An editor whose pictures are made without its network: the code 0 means before, 1 after."""
+    """An editor whose pictures are made without its network: a code is the number of one that was made before."""
 
     def open(
         self, image: np.ndarray, region: Region, settings: InversionSettings | None = None
     ) -> Iterator[InversionProgress]:
         small, weight = to_model(region.shrink(image), self.device)
         hidden = torch.where(weight > 0.5, small, small.new_tensor(-0.8))  # a network makes up what it cannot see
-        self._pictures = {0: hidden, 1: hidden}
-        code = torch.zeros(1, self.generator.num_ws, self.generator.w_dim)
+        code = self._code_of(hidden)
         yield self._progress(1, settings or self.loaded.preset.inversion, code, lambda: 99.0)
         self._begin(image, self._new_state(digest(region.crop(image)), region, code, 99.0), 0.0)
+
+    def sample(self, seed: int, truncation_psi: float = 0.7, label: int | None = None) -> np.ndarray:
+        z = torch.randn(1, self.generator.z_dim, generator=torch.Generator().manual_seed(seed))
+        w_plus = self.generator.mapping(z, truncation_psi=truncation_psi)
+        picture = self.generator.synthesis(w_plus, noise_mode="const").clamp(-1, 1)
+        pixels, (height, width) = to_pixels(picture), picture.shape[2:]
+        layer = np.dstack([pixels, np.full((height, width), 255, np.uint8)])
+        region = Region(0, 0, width, height, (height, width))
+        self._begin(layer, self._new_state("", region, self._code_of(picture), None), 0.0)
+        return pixels
 
     def drag(
         self, drags: Sequence[Drag], mask: np.ndarray | None = None, settings: DragSettings | None = None
@@ -46,14 +56,22 @@ class PatchEditor(Editor):
         self.check(state.region, drags, mask, settings, self._picture.shape[:2])
         self._mask = mask
         handle, target = state.region.to_model(np.array([drags[0].handle, drags[0].target]))
-        self._pictures[1] = with_square_moved(self._pictures[0], handle, target)
-        self._state = dataclasses.replace(state, w_plus=torch.ones_like(state.w_plus), drags=tuple(drags))
+        moved = self._code_of(with_square_moved(self.image(state.w_plus), handle, target))
+        self._state = dataclasses.replace(state, w_plus=moved, drags=tuple(drags))
         points = np.array([drag.target for drag in drags])
         arrived = np.ones(len(drags), bool)
-        yield DragStep(1, 1, points, points, np.zeros(len(drags)), arrived, False, self._preview(state.w_plus))
+        yield DragStep(1, 1, points, points, np.zeros(len(drags)), arrived, False, self._preview(moved))
 
     def image(self, w_plus: torch.Tensor) -> torch.Tensor:
         return self._pictures[int(w_plus.max())]
+
+    @functools.cached_property
+    def _pictures(self) -> list[torch.Tensor]:
+        return []
+
+    def _code_of(self, picture: torch.Tensor) -> torch.Tensor:
+        self._pictures.append(picture)
+        return torch.full((1, self.generator.num_ws, self.generator.w_dim), len(self._pictures) - 1.0)
 
 
 def with_square_moved(picture: torch.Tensor, handle: np.ndarray, target: np.ndarray) -> torch.Tensor:

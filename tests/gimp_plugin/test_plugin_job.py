@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -139,12 +140,14 @@ def test_an_update_of_another_shape_is_not_understood(output: tuple[object, ...]
 
 def test_points_that_did_not_arrive_are_named_with_the_reason():
     points = [{"arrived": True}, {"arrived": False, "why_not": "the 20 steps were used up; allow more steps"}]
-    result = job.Result(Path("layer.png"), Path("mask.png"), (0, 0), {"points": points})
+    result = job.Result(Path("layer.png"), Path("mask.png"), Path("edit"), (0, 0), {"points": points})
     assert result.remarks() == ["Point 2 did not reach its target: the 20 steps were used up; allow more steps."]
+    assert dataclasses.replace(result, kept=True).remarks() == []
 
 
 def test_a_result_without_its_files_is_no_result():
     update = {"phase": "done", "step": 1, "steps": 1, "message": "", "result": {"offset": [0, 0]}}
     assert job.Update.from_wire((update, None, None, None)).result is None
-    whole = job.Update.from_wire((update, "layer.png", "mask.png", None)).result
-    assert whole == job.Result(Path("layer.png"), Path("mask.png"), (0, 0), {})
+    assert job.Update.from_wire((update, "layer.png", "mask.png", None)).result is None
+    whole = job.Update.from_wire((update, "layer.png", "mask.png", "edit")).result
+    assert whole == job.Result(Path("layer.png"), Path("mask.png"), Path("edit"), (0, 0), {})

@@ -1,0 +1,97 @@
+"""What a layer of ours carries with it, so that the next drag on it goes on from there: parasites, kept in the XCF.
+
+The edit belongs to the layer's pixels, so it comes with their fingerprint: when they were painted on since, it is
+not believed. Whether the layer's mask is still the one that was made with it, is told in the same way.
+"""
+
+# pyright: reportMissingImports=false
+# (gi comes with GIMP and brings no types)
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+gi.require_version("Gegl", "0.4")
+from gi.repository import Gegl, Gimp  # noqa: E402
+from subjects import Subject, strips  # noqa: E402
+
+EDIT = "draggan-edit"  # the backend's file, in base64
+MADE = "draggan-made"  # JSON: "model", and of "pixels" and "mask" the fingerprints
+
+log = logging.getLogger("draggan.going_on")
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What a layer carries.
+
+    edit      what the next drag can go on from, or None: also when the pixels were changed since
+    model     the name or path of its model, as the artist gave it; "" without an edit
+    own_mask  whether the layer's mask shows just what was changed, as it came with the layer
+    painted   whether there was an edit, and the pixels were changed since
+    """
+
+    edit: bytes | None = None
+    model: str = ""
+    own_mask: bool = False
+    painted: bool = False
+
+    @classmethod
+    def by(cls, subject: Subject) -> Carried:
+        """Look at what the subject carries and whether it is still true."""
+        edit, made = subject.layer.get_parasite(EDIT), subject.layer.get_parasite(MADE)
+        if edit is None or made is None:
+            return cls()
+        try:
+            then = json.loads(bytes(made.get_data()))
+            model, pixels, mask = str(then["model"]), then["pixels"], then["mask"]
+            content = base64.b64decode(bytes(edit.get_data()), validate=True)
+        except (ValueError, KeyError, TypeError) as error:
+            log.info("the layer's edit is damaged: %r", error)
+            return cls()
+        own_mask = mask is not None and mask == _fingerprint_of_mask(subject.layer)
+        if pixels != _fingerprint(subject.native):
+            return cls(own_mask=own_mask, painted=True)
+        return cls(content, model, own_mask)
+
+    @property
+    def remark(self) -> str:
+        """A sentence for the dialog, or nothing."""
+        if self.edit:
+            return "This goes on from where the layer's last drag or sample ended."
+        return "The layer was painted on since its last drag, so it is looked at anew." if self.painted else ""
+
+
+def attach(layer: Gimp.Layer, edit: Path, options: Mapping[str, object], own_mask: bool) -> None:
+    """Let a new layer, which is complete but not yet in its image, carry the edit that made it."""
+    made = {
+        "model": options["model"],
+        "pixels": _fingerprint(layer.get_buffer()),
+        "mask": _fingerprint_of_mask(layer) if own_mask else None,
+    }
+    # as text: GIMP's Python takes no byte above 127
+    for name, data in ((EDIT, base64.b64encode(edit.read_bytes())), (MADE, json.dumps(made).encode())):
+        layer.attach_parasite(Gimp.Parasite.new(name, Gimp.PARASITE_PERSISTENT, data))
+
+
+def _fingerprint_of_mask(layer: Gimp.Layer) -> str | None:
+    mask = layer.get_mask()
+    return _fingerprint(mask.get_buffer()) if mask else None
+
+
+def _fingerprint(buffer: Gegl.Buffer) -> str:
+    """Of all pixels in their own format, and of their size."""
+    extent = buffer.get_extent()
+    digest = hashlib.sha256(f"{extent.width} x {extent.height}".encode())
+    for strip in strips(buffer, extent, None):
+        digest.update(strip)
+    return digest.hexdigest()

@@ -1,0 +1,171 @@
+"""The dialog of New Sample Image: small pictures to choose from. Imported only when it is shown."""
+
+# pyright: reportMissingImports=false
+# (gi comes with GIMP and brings no types)
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+gi.require_version("GimpUi", "3.0")
+gi.require_version("Gtk", "3.0")
+gi.require_version("GdkPixbuf", "2.0")
+import png  # noqa: E402
+from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, Gtk  # noqa: E402
+from problems import Cancelled, Problem  # noqa: E402
+from widgets import add_model_row, hide_help, to_pixbuf  # noqa: E402
+
+COLUMNS, COUNT = 4, 12
+SIDE = 112  # pixels of a thumbnail
+SETTLING = 400  # milliseconds without another change before all are drawn anew
+
+
+class Asking(NamedTuple):
+    """What the dialog asks the backend. The first two may take their time (it starts) and run in other threads."""
+
+    models: Callable[[], Sequence[str]]
+    thumbnails: Callable[[dict[str, object], Callable[[], bool]], Iterator[png.Pixels]]  # until it is cancelled
+    options: Callable[[Gimp.ProcedureConfig, Sequence[int]], dict[str, object]]  # of the wire, for some seeds
+    largest_seed: int
+
+
+def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, backend: Asking) -> bool:
+    """Show the dialog and store the artist's choices in `config`; False when it was cancelled."""
+    dialog = GimpUi.ProcedureDialog.new(procedure, config, title)
+    dialog.set_ok_label("_Create")
+    hide_help(dialog)
+    thumbnails = _Thumbnails(config, backend, lambda: dialog.response(Gtk.ResponseType.OK))
+    dialog.get_content_area().pack_start(thumbnails.box, True, True, 0)
+    add_model_row(dialog, config, backend.models)
+    dialog.fill(["seed", "truncation", "class"])
+    thumbnails.draw()
+    accepted = dialog.run()
+    thumbnails.leave()
+    dialog.destroy()
+    return bool(accepted)
+
+
+class _Thumbnails:
+    """The pictures of some seeds in a row, of which the one that is chosen is the seed of `config`."""
+
+    def __init__(self, config: Gimp.ProcedureConfig, backend: Asking, activate: Callable[[], None]) -> None:
+        self._config, self._backend = config, backend
+        self._first = config.get_property("seed")
+        self._asked = 0  # what was asked before the last time is stale
+        self._waiting = 0  # the timer for the next time
+        self._choosing = False
+        self._grid = Gtk.FlowBox(selection_mode=Gtk.SelectionMode.BROWSE, homogeneous=True)
+        self._grid.set_min_children_per_line(COLUMNS)
+        self._grid.set_max_children_per_line(COLUMNS)
+        self._images = [Gtk.Image(width_request=SIDE, height_request=SIDE) for _ in range(COUNT)]
+        for image in self._images:
+            self._grid.add(image)
+        self._text = Gtk.Label(xalign=0, wrap=True, max_width_chars=50)
+        more = Gtk.Button.new_with_mnemonic("Mo_re")
+        row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6)
+        row.pack_start(self._text, True, True, 0)
+        row.pack_end(more, False, False, 0)
+        self.box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        self.box.pack_start(self._grid, True, True, 0)
+        self.box.pack_start(row, False, False, 0)
+        self.box.show_all()
+        more.connect("clicked", lambda button: self._show_more())
+        self._grid.connect("child-activated", lambda grid, child: activate())
+        self._grid.connect("selected-children-changed", lambda grid: self._choose())
+        self._handlers = [
+            config.connect(f"notify::{name}", lambda *_, changed=changed: changed())
+            for name, changed in (
+                ("seed", self._seed_changed),
+                ("model", self._changed),
+                ("truncation", self._changed),
+                ("class", self._changed),
+            )
+        ]
+
+    def draw(self) -> None:
+        """Ask for all of them anew; they appear as they come."""
+        self._asked += 1
+        number = self._asked
+        seeds = range(self._first, min(self._first + COUNT, self._backend.largest_seed + 1))
+        options = self._backend.options(self._config, seeds)
+        self._tell("Drawing...")
+        for image in self._images:
+            image.clear()
+        self._select(self._config.get_property("seed") - self._first)
+        threading.Thread(target=self._fetch, args=(number, options), daemon=True).start()
+
+    def leave(self) -> None:
+        """The dialog closes: forget what is still asked."""
+        self._asked += 1
+        self._stop_waiting()
+        for handler in self._handlers:
+            self._config.disconnect(handler)
+
+    def _fetch(self, number: int, options: dict[str, object]) -> None:
+        text = "Choose one; its number is the seed."
+        try:
+            for index, picture in enumerate(self._backend.thumbnails(options, lambda: number != self._asked)):
+                GLib.idle_add(self._put, number, index, picture)
+        except Cancelled:
+            return
+        except Problem as problem:
+            text = str(problem)
+        GLib.idle_add(self._tell_if, number, text)
+
+    def _put(self, number: int, index: int, picture: png.Pixels) -> bool:
+        if number == self._asked:
+            scale = SIDE / max(picture.width, picture.height)
+            size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+            small = to_pixbuf(picture).scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
+            self._images[index].set_from_pixbuf(small)
+        return GLib.SOURCE_REMOVE
+
+    def _tell_if(self, number: int, text: str) -> bool:
+        if number == self._asked:
+            self._tell(text)
+        return GLib.SOURCE_REMOVE
+
+    def _tell(self, text: str) -> None:
+        self._text.set_text(text)
+
+    def _select(self, index: int) -> None:
+        self._choosing = True
+        self._grid.select_child(self._grid.get_child_at_index(index))
+        self._choosing = False
+
+    def _choose(self) -> None:
+        chosen = self._grid.get_selected_children()
+        if chosen and not self._choosing:
+            self._choosing = True
+            seed = min(self._first + chosen[0].get_index(), self._backend.largest_seed)
+            self._config.set_property("seed", seed)
+            self._choosing = False
+
+    def _show_more(self) -> None:
+        self._first = min(self._first + COUNT, self._backend.largest_seed)
+        self._config.set_property("seed", self._first)
+        self._changed()
+
+    def _seed_changed(self) -> None:
+        if not self._choosing:
+            self._first = self._config.get_property("seed")
+            self._changed()
+
+    def _changed(self) -> None:
+        self._stop_waiting()
+        self._waiting = GLib.timeout_add(SETTLING, self._settled)
+
+    def _settled(self) -> bool:
+        self._waiting = 0
+        self.draw()
+        return GLib.SOURCE_REMOVE
+
+    def _stop_waiting(self) -> None:
+        if self._waiting:
+            GLib.source_remove(self._waiting)
+            self._waiting = 0

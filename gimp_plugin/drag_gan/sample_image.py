@@ -1,0 +1,141 @@
+"""The command "New Sample Image": a picture of the model's own, which can be dragged at once, without an inversion."""
+
+# pyright: reportMissingImports=false
+# (gi comes with GIMP and brings no types)
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+gi.require_version("Gegl", "0.4")
+import display  # noqa: E402
+import going_on  # noqa: E402
+import job  # noqa: E402
+import png  # noqa: E402
+import service  # noqa: E402
+import subjects  # noqa: E402
+from gi.repository import Gegl, Gimp, GObject  # noqa: E402
+from problems import Cancelled, Fault, Problem  # noqa: E402
+
+PROCEDURE = "draggan-new-sample-image"
+TITLE = "New Sample Image"
+SHORT = "Make an image that a model has made up"
+LONG = "Choose one of the pictures that a model makes up. It can be dragged along paths without being looked for first."
+LARGEST_SEED = 2**31 - 1
+
+log = logging.getLogger("draggan.sample")
+
+
+def describe(procedure: Gimp.Procedure) -> None:
+    """Tell GIMP of the command: its menu entry and arguments. It works without any image."""
+    procedure.set_menu_label("_New Sample Image...")
+    procedure.set_icon_name("document-new")
+    procedure.set_documentation(SHORT, LONG, PROCEDURE)
+    flags = GObject.ParamFlags.READWRITE
+    modes = "Interactive, or not: then nothing is asked and no window is opened"
+    procedure.add_enum_argument("run-mode", "Run mode", modes, Gimp.RunMode, Gimp.RunMode.NONINTERACTIVE, flags)
+    procedure.add_string_argument(
+        "model", "_Model", "The name of a model, or the path of a model file", "critters", flags
+    )
+    procedure.add_int_argument("seed", "_Seed", "The number of the picture", 0, LARGEST_SEED, 0, flags)
+    truncation = "Low: near to the average, and clean; high: varied"
+    procedure.add_double_argument("truncation", "_Truncation", truncation, 0, 1.5, 0.7, flags)
+    classes = "The class of the picture, for a model that has classes (-1: it has none)"
+    procedure.add_int_argument("class", "C_lass", classes, -1, 100_000, -1, flags)
+    procedure.add_image_return_value("image", "Image", "The new image", True, flags)
+
+
+def options_from(config: Gimp.ProcedureConfig, seeds: Sequence[int]) -> dict[str, object]:
+    """The options of the wire, for the pictures of these seeds."""
+    options: dict[str, object] = {
+        "model": config.get_property("model") or "critters",
+        "seeds": list(seeds),
+        "truncation_psi": config.get_property("truncation"),
+    }
+    if config.get_property("class") >= 0:
+        options["label"] = config.get_property("class")
+    return options
+
+
+def sample(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: service.Backend, downloads: Path
+) -> Gimp.Image:
+    """From the choice of a picture to the new image. Raises Problem or Cancelled."""
+    subjects.start()
+    interactive = config.get_property("run-mode") == Gimp.RunMode.INTERACTIVE
+    if interactive:
+        if not display.opened(PROCEDURE):
+            raise Problem("There is no screen to show a dialog on; run the command non-interactively.")
+        ask(procedure, config, backend)
+    seed = config.get_property("seed")
+    options = options_from(config, [seed])
+
+    def work(show: Callable[[job.Update], None], cancelled: service.Asked, enough: service.Asked) -> job.Result:
+        return job.sample(backend, options, show, cancelled)
+
+    made = watch(work) if interactive else work(lambda update: None, lambda: False, lambda: False)
+    image = new_image(made, options, seed)
+    if interactive:
+        Gimp.Display.new(image)
+    log.info("done: %s", options)
+    return image
+
+
+def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: service.Backend) -> None:
+    """Show the dialog. Raises Cancelled."""
+    import sample_dialog
+
+    def fetch_models() -> list[str]:
+        try:
+            return backend.connect().models
+        except Problem as problem:
+            log.info("while the dialog was open: %s", problem)  # said to the artist where the thumbnails would be
+            return []
+
+    def thumbnails(options: dict[str, object], cancelled: service.Asked) -> Iterator[png.Pixels]:
+        return job.thumbnails(backend, options, cancelled)
+
+    chosen = sample_dialog.ask(
+        procedure, config, TITLE, sample_dialog.Asking(fetch_models, thumbnails, options_from, LARGEST_SEED)
+    )
+    if not chosen:
+        raise Cancelled
+
+
+def watch(work: Callable[..., job.Result]) -> job.Result:
+    """Do the work behind a window that shows it."""
+    import progress
+
+    side = progress.LONGEST_SIDE
+    window = progress.ProgressWindow(TITLE, png.Pixels(1, 1, 3, b"\x80\x80\x80"), (0, 0, side, side))
+    return window.run(work, job.Update("start", 0, 0, "Starting..."))
+
+
+def new_image(made: job.Result, options: dict[str, object], seed: int) -> Gimp.Image:
+    """An image with the picture as its only layer, which carries its edit. Raises Fault when it cannot be read."""
+    try:
+        picture = png.File.of(made.layer)
+    except (OSError, ValueError) as error:
+        raise Fault(f"The backend's picture cannot be read ({error}); update both by running install.py.") from error
+    image = Gimp.Image.new(picture.width, picture.height, Gimp.ImageBaseType.RGB)
+    image.undo_disable()
+    name = f"{Path(str(options['model'])).stem}, seed {seed}"
+    layer = Gimp.Layer.new(
+        image, name, picture.width, picture.height, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL
+    )
+    pixels, top = layer.get_buffer(), 0
+    for strip in picture.strips(subjects.STRIP):
+        rows = Gegl.Rectangle.new(0, top, picture.width, len(strip) // (4 * picture.width))
+        pixels.set(rows, subjects.SRGB, strip)
+        top += rows.height
+    pixels.flush()
+    layer.update(0, 0, picture.width, picture.height)
+    going_on.attach(layer, made.edit, options, own_mask=False)
+    image.insert_layer(layer, None, 0)
+    image.undo_enable()
+    return image
