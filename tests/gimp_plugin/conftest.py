@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,29 @@ from service import Backend, Installation
 
 TOKEN = "a-token-for-tests"  # of the fake backend
 FAKE = Path(__file__).with_name("fake_backend.py")
+LIMIT_SECONDS = 180  # of a test: a limit, not a duration
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """No test waits for ever, whatever it waits for: it fails, and shows where it was.
+
+    gradio_client has waits without a limit, for instance for an answer to a question that the server has taken.
+    """
+    if sys.platform == "win32":  # has no such signal
+        return (yield)
+
+    def give_up(*_: object) -> None:
+        signal.alarm(LIMIT_SECONDS)  # the tearing down has its limit, too
+        pytest.fail(f"{item.name} has taken longer than {LIMIT_SECONDS} seconds")
+
+    former = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(LIMIT_SECONDS)
+    try:
+        return (yield)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, former)
 
 
 class Place:
