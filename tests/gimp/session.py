@@ -31,8 +31,14 @@ GIMPRC = """(color-profile-policy keep)
 (config-version "{version}")
 """
 
-# The backend is this machine's, with its own Python and libraries; /host is this machine, seen from inside.
+# The backend is this machine's, with its own Python and libraries, which are compiled already.
+OWN_PYTHON = """#!/bin/sh
+unset PYTHONPYCACHEPREFIX
+exec "{python}" "$@"
+"""
+# /host is this machine, seen from inside.
 HOST_PYTHON = """#!/bin/sh
+unset PYTHONPYCACHEPREFIX
 exec chroot /host /bin/sh -c 'cd "$0" && exec "$@"' "$PWD" "{python}" "$@"
 """
 
@@ -78,10 +84,9 @@ def vendor_folder() -> Path:
 
 
 def _python(gimp: Gimp, home: Path) -> Path:
-    if gimp.root is None:
-        return Path(sys.executable)
     script = home / "host python"
-    script.write_text(HOST_PYTHON.format(python=sys.executable), encoding="utf-8")
+    text = HOST_PYTHON if gimp.root else OWN_PYTHON
+    script.write_text(text.format(python=sys.executable), encoding="utf-8")
     script.chmod(0o755)
     return script
 
@@ -101,7 +106,7 @@ class Session:
         variables = {
             "DRAGGAN_TEST_PORT": str(listener.getsockname()[1]),
             "DRAGGAN_HOME": str(home / "backend"),
-            "PYTHONDONTWRITEBYTECODE": "1",  # GIMP's Python is another one than ours
+            "PYTHONPYCACHEPREFIX": str(home / "compiled"),  # GIMP's Python is another one than ours
             "OMP_NUM_THREADS": "1",  # beside GIMP, a second thread waits more than it works
             **(env or {}),
         }
