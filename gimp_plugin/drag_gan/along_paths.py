@@ -139,7 +139,9 @@ def drag(
     edit = downloads / "edit.safetensors"
     if carried.edit:
         edit.write_bytes(carried.edit)
-    task = job.Task(picture, selection, [one.to_wire() for one in found], options, edit if carried.edit else None)
+    asked = [one.to_wire() for one in found]
+    log.info("asked: %s", {"drags": asked, **options})
+    task = job.Task(picture, selection, asked, options, edit if carried.edit else None)
 
     def work(show: Callable[[job.Update], None], cancelled: service.Asked, enough: service.Asked) -> job.Result:
         return job.work(backend, task, downloads, show, cancelled, enough)

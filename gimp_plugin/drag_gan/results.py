@@ -223,6 +223,8 @@ def _widen(layer_mask: Gimp.LayerMask, mask: png.File, box: Box) -> None:
 
 def _insert(image: Gimp.Image, drag: Drag, result: Gimp.Layer, instead: bool = False) -> Gimp.Layer:
     source, selected = drag.subject.layer, image.get_selected_layers()
+    if result.get_mask():
+        result.set_edit_mask(False)  # as GIMP has it, whoever selects the layer would paint on its mask
     image.undo_group_start()
     try:
         image.insert_layer(result, source.get_parent(), image.get_item_position(source))

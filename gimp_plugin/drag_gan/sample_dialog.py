@@ -37,7 +37,7 @@ class Asking(NamedTuple):
 def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, backend: Asking) -> bool:
     """Show the dialog and store the artist's choices in `config`; False when it was cancelled."""
     dialog = GimpUi.ProcedureDialog.new(procedure, config, title)
-    dialog.set_ok_label("_Create")
+    dialog.set_ok_label("Cr_eate")
     hide_help(dialog)
     thumbnails = _Thumbnails(config, backend, lambda: dialog.response(Gtk.ResponseType.OK))
     dialog.get_content_area().pack_start(thumbnails.box, True, True, 0)
@@ -74,6 +74,7 @@ class _Thumbnails:
         self.box.pack_start(self._grid, True, True, 0)
         self.box.pack_start(row, False, False, 0)
         self.box.show_all()
+        self._grid.connect("map", lambda grid: grid.get_child_at_index(0).grab_focus())
         more.connect("clicked", lambda button: self._show_more())
         self._grid.connect("child-activated", lambda grid, child: activate())
         self._grid.connect("selected-children-changed", lambda grid: self._choose())

@@ -42,11 +42,11 @@ def describe(procedure: Gimp.Procedure) -> None:
     procedure.add_string_argument(
         "model", "_Model", "The name of a model, or the path of a model file", "critters", flags
     )
-    procedure.add_int_argument("seed", "_Seed", "The number of the picture", 0, LARGEST_SEED, 0, flags)
+    procedure.add_int_argument("seed", "See_d", "The number of the picture", 0, LARGEST_SEED, 0, flags)
     truncation = "Low: near to the average, and clean; high: varied"
     procedure.add_double_argument("truncation", "_Truncation", truncation, 0, 1.5, 0.7, flags)
     classes = "The class of the picture, for a model that has classes (-1: it has none)"
-    procedure.add_int_argument("class", "C_lass", classes, -1, 100_000, -1, flags)
+    procedure.add_int_argument("class", "C_lass (-1: none)", classes, -1, 100_000, -1, flags)
     procedure.add_image_return_value("image", "Image", "The new image", True, flags)
 
 

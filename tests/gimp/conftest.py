@@ -11,7 +11,7 @@ import pytest
 import torch
 from gimp_root import Gimp, GimpRootError
 from PIL import Image
-from session import Session, prepare_home, stop_backend, vendor_folder
+from session import TOY, Session, prepare_home, stop_backend, vendor_folder
 
 from stylegan2.critters.examples import EXAMPLES, Example
 
@@ -34,14 +34,17 @@ def _required(locate: Callable[[], Gimp]) -> Gimp:
 
 
 @pytest.fixture(scope="session", params=["this GIMP", "the other release"])
-def layers(
-    request: pytest.FixtureRequest, gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Session]:
-    """GIMP 3.0 and GIMP 3.2, one after the other, without windows; the backend's engine is a toy."""
-    chosen = gimp if request.param == "this GIMP" else _required(lambda: gimp_root.locate_other(gimp))
+def either_gimp(request: pytest.FixtureRequest, gimp: Gimp) -> Gimp:
+    """GIMP 3.0 and GIMP 3.2, one after the other."""
+    return gimp if request.param == "this GIMP" else _required(lambda: gimp_root.locate_other(gimp))
+
+
+@pytest.fixture(scope="session")
+def layers(either_gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """Either GIMP without windows; the backend's engine is a toy."""
     home = tmp_path_factory.mktemp("layers") / "a höme"
-    backend = prepare_home(chosen, home, vendor, ["-u", "-m", "tests.gimp.patch_backend", "serve"])
-    session = Session.console(chosen, home)
+    backend = prepare_home(either_gimp, home, vendor, TOY)
+    session = Session.console(either_gimp, home)
     yield session
     session.close()
     stop_backend(backend)

@@ -23,7 +23,8 @@ from gimp_plugin import placement
 INSIDE = Path(__file__).with_name("inside.py")
 START_SECONDS = 600.0
 ANSWER_SECONDS = 600.0
-LIMIT_SECONDS = 300.0  # a limit, not a duration: most of what is waited for takes a second where nothing else runs
+LIMIT_SECONDS = 100.0  # a limit, not a duration: most of what is waited for takes a second where nothing else runs
+TOY = ["-u", "-m", "tests.gimp.patch_backend", "serve"]  # the arguments of a backend with a toy for an engine
 KILL = "SIGKILL"  # a name: Windows, where this is never run, has no such signal
 GIMPRC = """(color-profile-policy keep)
 (show-welcome-dialog no)
