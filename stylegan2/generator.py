@@ -90,6 +90,20 @@ class SynthesisNetwork(nn.Module):
         assert image is not None
         return image
 
+    def draft(self, ws: Tensor, side: int) -> Tensor:
+        """The image [N, 3, h, w] as far as the first block with `side` pixels or more, with "const" noise.
+
+        Of most models it is nearly the image made smaller, for a small part of the price. Where only the last block
+        has colours, it is the image.
+        """
+        image: Tensor | None = None
+        for count, block, x in self._run(ws, "const"):
+            image = block.add_colours(image, x, ws[:, count])
+            if image is not None and min(image.shape[2:]) >= side:
+                break
+        assert image is not None
+        return image
+
     def features(self, ws: Tensor, block: int = 64, noise_mode: NoiseMode = "const") -> Tensor:
         """The output [N, C, block, block'] of one block; colours and later blocks are not computed.
 

@@ -21,9 +21,9 @@ COOL_DOWN = 0.5  # share of the steps in which it shrinks back to 0
 DISCRIMINATOR_WEIGHT = 0.1
 # A search from one code ends in the wrong pose as often as not (20 dB instead of 29), so several start in W, one after
 # the other, and the better half goes on each round.
-STARTS = 8
+STARTS = 16
 ROUNDS = int(math.log2(STARTS))
-ROUND_SHARE = 0.12  # steps of one code in one round, as a share of the steps in W+
+ROUND_SHARE = 0.08  # steps of one code in one round, as a share of the steps in W+
 SEARCH_STEP = 1.4  # Adam's step in W, as a multiple of that in W+
 
 

@@ -193,7 +193,7 @@ def stream(
         over = job.done()  # asked before the outputs, or the last of them could be missed
         outputs = job.outputs()
         for output in outputs[seen:]:
-            yield _understand(output)
+            yield _understand(output, log_file)
         seen = len(outputs)
         if over:
             break
@@ -236,7 +236,9 @@ def _submit(client: Any, task: Task, folder: Path) -> Any:
     return client.submit(*files, list(task.drags), dict(task.options), edit, PROTOCOL, api_name="/drag")
 
 
-def _understand(output: Sequence[Any]) -> Update:
+def _understand(output: Sequence[Any], log_file: Path) -> Update:
+    if output and isinstance(output[0], Exception):  # so gradio_client tells that a file did not come (measured)
+        raise _gone(log_file) from output[0]
     try:
         return Update.from_wire(output)
     except (KeyError, TypeError, ValueError, zlib.error) as error:

@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
+from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ START_SECONDS = 180.0
 REFUSED = 2  # the backend's exit code when another one is starting, whose ready file is still to come
 OTHER_START_SECONDS = 60.0
 DYING_SECONDS = 3.0  # a killed process closes its connections one after the other, its port perhaps last
+ASIDE_SECONDS = 10.0  # for answers that a drag can do without
 SILENCE_SECONDS = 60.0  # the server says something every 15 s even when a job is silent
 OTHER_VERSION = "This plug-in and its backend are of different versions; update both by running install.py."
 FLATPAK_MARK = Path("/.flatpak-info")  # there in every Flatpak sandbox
@@ -32,7 +34,8 @@ NOT_INSTALLED = "The plug-in is not completely installed ({reason}); run install
 
 # GIMP's bundles point these at their own libraries, which break a Python that is not theirs
 FOREIGN_VARIABLES = frozenset({
-    "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH", "LD_PRELOAD",
+    "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX",
+    "LD_LIBRARY_PATH", "LD_PRELOAD",
     "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH", "GI_TYPELIB_PATH",
     "GTK_PATH", "GTK_EXE_PREFIX", "GTK_DATA_PREFIX", "GTK_IM_MODULE_FILE", "GDK_PIXBUF_MODULE_FILE",
     "GDK_PIXBUF_MODULEDIR", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "APPDIR", "APPIMAGE", "ARGV0",
@@ -110,9 +113,8 @@ class Connection(NamedTuple):
         selected: the box around what is selected. None where the backend cannot tell.
         """
         try:
-            box = self.client.predict(list(size), selected and list(selected), dict(options), api_name="/region")[
-                "region"
-            ]
+            question = list(size), selected and list(selected), dict(options)
+            box = self.client.submit(*question, api_name="/region").result(ASIDE_SECONDS)["region"]
             return box and (int(box[0]), int(box[1]), int(box[2]), int(box[3]))
         except Exception as error:  # only a frame on a preview depends on it
             log.info("region: %r", error)
@@ -121,7 +123,7 @@ class Connection(NamedTuple):
     def keep(self) -> None:
         """Ask that the drag of this connection ends where it is, with its result."""
         try:
-            self.client.predict(api_name="/keep")
+            self.client.submit(api_name="/keep").result(ASIDE_SECONDS)
         except Exception as error:  # then the drag goes on to its end, or the job's own failure says why not
             log.info("keep: %r", error)
 
@@ -239,8 +241,9 @@ class Backend:
                 analytics_enabled=False,
                 verbose=False,
             )
-            health = client.predict(api_name="/health")
-        except httpx.TimeoutException as error:
+            # httpx alone would wait for ever: the server's signs of life count as an answer (measured)
+            health = client.submit(api_name="/health").result(self._silence_seconds)
+        except (httpx.TimeoutException, futures.TimeoutError) as error:
             raise Fault(
                 f"The backend has not answered for {self._silence_seconds:.0f} seconds; end its process, {pid}, "
                 "and run the filter again.",

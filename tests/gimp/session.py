@@ -32,14 +32,8 @@ GIMPRC = """(color-profile-policy keep)
 (config-version "{version}")
 """
 
-# The backend is this machine's, with its own Python and libraries, which are compiled already.
-OWN_PYTHON = """#!/bin/sh
-unset PYTHONPYCACHEPREFIX
-exec "{python}" "$@"
-"""
-# /host is this machine, seen from inside.
+# The backend is this machine's, with its own Python and libraries; /host is this machine, seen from inside.
 HOST_PYTHON = """#!/bin/sh
-unset PYTHONPYCACHEPREFIX
 exec chroot /host /bin/sh -c 'cd "$0" && exec "$@"' "$PWD" "{python}" "$@"
 """
 
@@ -85,9 +79,10 @@ def vendor_folder() -> Path:
 
 
 def _python(gimp: Gimp, home: Path) -> Path:
+    if gimp.root is None:
+        return Path(sys.executable)
     script = home / "host python"
-    text = HOST_PYTHON if gimp.root else OWN_PYTHON
-    script.write_text(text.format(python=sys.executable), encoding="utf-8")
+    script.write_text(HOST_PYTHON.format(python=sys.executable), encoding="utf-8")
     script.chmod(0o755)
     return script
 

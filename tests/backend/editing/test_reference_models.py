@@ -132,4 +132,3 @@ def test_a_point_of_a_picture_that_is_not_square_is_the_same_point_of_its_layer(
     layer[y - 3 : y + 3, x - 3 : x + 3] = 255
     small = region.shrink(layer)
     assert np.unravel_index(small.argmax(), small.shape) == (25, 11)
-
