@@ -21,8 +21,8 @@ import going_on  # noqa: E402
 import job  # noqa: E402
 import png  # noqa: E402
 from gi.repository import Gegl, Gimp  # noqa: E402
-from problems import Fault, Problem  # noqa: E402
-from subjects import FINE_SRGB, LOST, MASK, NONE, SRGB, STRIP, Subject  # noqa: E402
+from problems import Fault  # noqa: E402
+from subjects import FINE_SRGB, MASK, NONE, SRGB, STRIP, Subject, require_there  # noqa: E402
 
 DRAGGED = re.compile(r" \(dragged\)( #\d+)?$")  # with the number that GIMP gives the second of a name
 FINE_BYTES = 8  # of one pixel
@@ -95,8 +95,7 @@ def insert_whole(image: Gimp.Image, drag: Drag, made: job.Result) -> Gimp.Layer:
 
 def _opened(image: Gimp.Image, subject: Subject, made: job.Result) -> tuple[png.File, png.File, Box]:
     """The backend's layer and mask, and their box of the subject."""
-    if not (image.is_valid() and subject.layer.is_valid()):
-        raise Problem(LOST)
+    require_there(image, subject.layer)
     try:
         edited, mask = png.File.of(made.layer), png.File.of(made.mask)
     except (OSError, ValueError) as error:
@@ -222,6 +221,7 @@ def _widen(layer_mask: Gimp.LayerMask, mask: png.File, box: Box) -> None:
 
 
 def _insert(image: Gimp.Image, drag: Drag, result: Gimp.Layer, instead: bool = False) -> Gimp.Layer:
+    require_there(image, drag.subject.layer)  # making the result may have taken seconds
     source, selected = drag.subject.layer, image.get_selected_layers()
     if result.get_mask():
         result.set_edit_mask(False)  # as GIMP has it, whoever selects the layer would paint on its mask

@@ -143,6 +143,22 @@ def require_layer(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Gimp
     return layer
 
 
+def require_there(image: Gimp.Image, layer: Gimp.Layer) -> None:
+    """Raise Problem when the image was closed meanwhile or the layer is not in it any more.
+
+    A layer that was taken away by undo is still valid to GIMP: redo could bring it back.
+    """
+    if not (image.is_valid() and layer.is_valid() and _holds(image.get_layers(), layer)):
+        raise Problem(LOST)
+
+
+def _holds(layers: Sequence[Gimp.Layer], wanted: Gimp.Layer) -> bool:
+    return any(
+        layer.get_id() == wanted.get_id() or (layer.is_group() and _holds(layer.get_children(), wanted))
+        for layer in layers
+    )
+
+
 def offset_of(layer: Gimp.Layer) -> tuple[int, int]:
     """(x, y) of the layer's top left corner in the image."""
     _, x, y = layer.get_offsets()

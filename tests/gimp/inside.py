@@ -183,6 +183,15 @@ def save(image: int, path: str) -> None:
     Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, the_image(image), Gio.File.new_for_path(path), None)
 
 
+def display(image: int) -> None:
+    """Open a window for the image."""
+    Gimp.Display.new(the_image(image))
+
+
+def remove_layer(image: int, layer: int) -> None:
+    the_image(image).remove_layer(Gimp.Item.get_by_id(layer))
+
+
 def paint(item: int, x: int, y: int) -> None:
     """Make a small spot of a layer or mask black."""
     drawable = Gimp.Item.get_by_id(item)

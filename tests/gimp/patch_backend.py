@@ -1,4 +1,5 @@
-"""The real backend with a toy for an engine: it sees every picture perfectly and moves a square of it at once.
+"""The real backend with a toy for an engine: it sees every picture perfectly and moves a square of it at once, or
+in a tenth of a second for each step where there may be LONG or more of them.
 
     python -m tests.gimp.patch_backend serve
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -24,6 +26,7 @@ from backend.editing.region import Region
 from backend.editing.settings import DragSettings, InversionSettings
 from backend.server import jobs
 
+LONG = 1000  # steps: more than any preset has
 REACH = 0.35  # of the model's image: how far around the first handle all is moved
 
 
@@ -60,7 +63,11 @@ class PatchEditor(Editor):
         self._state = dataclasses.replace(state, w_plus=moved, drags=tuple(drags))
         points = np.array([drag.target for drag in drags])
         arrived = np.ones(len(drags), bool)
-        yield DragStep(1, 1, points, points, np.zeros(len(drags)), arrived, False, self._preview(moved))
+        last = settings.max_steps if settings.max_steps >= LONG else 1
+        for step in range(1, last + 1):
+            yield DragStep(step, last, points, points, np.zeros(len(drags)), arrived, False, self._preview(moved))
+            if step < last:
+                time.sleep(0.1)
 
     def image(self, w_plus: torch.Tensor) -> torch.Tensor:
         return self._pictures[int(w_plus.max())]

@@ -135,6 +135,14 @@ def open_picture(story: Story) -> None:
     wait_for(see, "the picture on the screen", instead=story.desktop.windows)
 
 
+def see_picture(story: Story, title: str) -> None:
+    """Wait until the only image is seen in a window with this title: before, it is not complete."""
+    story.desktop.wait_for_window(title)
+    (story.image,) = story.session.images()
+    story.original = to_array(story.session.visible_pixels(story.image))[..., :3]
+    open_picture(story)
+
+
 def shows(screen: np.ndarray, story: Story, name: str) -> bool:
     """Whether the whole of the pixels that were noted is seen, but for the path and the outline drawn over them."""
     return find_on_screen(screen, story.pixels[name]) is not None

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from desktop import Desktop, likeness
 from gimp_root import Gimp
-from session import TOY, prepare_home, stop_backend, to_array, wait_for
-from story import TITLE, Story, count, open_picture, told
+from session import TOY, newest_log, prepare_home, stop_backend, to_array, wait_for
+from story import TITLE, Story, count, see_picture, told
 
 SAMPLE_TITLE = "^New Sample Image$"
 COLOURS = 20_000  # on the screen, when there are thumbnails on it
@@ -66,14 +66,9 @@ def story(either_gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFact
         stop_backend(backend)
 
 
-def newest_log(story: Story) -> str:
-    *_, newest = sorted((story.session.home / "backend" / "logs").glob("plugin-*.log"))
-    return newest.read_text(encoding="utf-8")
-
-
 def asked(story: Story) -> dict[str, Any]:
     """What the drag at last was asked: the drags as on the wire, and the options."""
-    _, _, rest = newest_log(story).rpartition("asked: ")
+    _, _, rest = newest_log(story.session.home).rpartition("asked: ")
     return ast.literal_eval(rest.split("\n")[0])
 
 
@@ -90,7 +85,7 @@ def done(story: Story, name: str, before: int) -> None:
     assert corner
     wait_for(lambda: likeness(story.look(name), story.pixels[name], corner) > MOST, f"the picture {name!r}", PATIENCE)
     story.states[f"{name} asked"] = asked(story)
-    story.states[f"{name} inverted"] = INVERTED in newest_log(story)
+    story.states[f"{name} inverted"] = INVERTED in newest_log(story.session.home)
 
 
 def repeat(story: Story, name: str) -> None:
@@ -144,14 +139,6 @@ def choose_a_sample(story: Story) -> None:
     wait_for(drawn, "the thumbnails", PATIENCE, story.desktop.windows)
     story.desktop.press("Right", "Right", "Return")
     see_picture(story, "256x256")
-
-
-def see_picture(story: Story, title: str) -> None:
-    """Wait until the only image is seen in a window with this title: before, it is not complete."""
-    story.desktop.wait_for_window(title)
-    (story.image,) = story.session.images()
-    story.original = to_array(story.session.visible_pixels(story.image))[..., :3]
-    open_picture(story)
 
 
 def drag_the_sample(story: Story) -> None:

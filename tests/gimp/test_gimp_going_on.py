@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from session import Session, to_array
+from session import Session, newest_log, to_array
 
 INVERTED = "phase invert"
 
@@ -41,7 +41,7 @@ class Sheet:
     @property
     def inverted(self) -> bool:
         """Whether the picture was looked for in the last drag."""
-        return INVERTED in newest_log(self.console)
+        return INVERTED in newest_log(self.console.home)
 
     def straight(self) -> np.ndarray:
         """What is seen when the disc goes all the way at once."""
@@ -53,12 +53,6 @@ class Sheet:
         console.draw_path(self.image, [start, end])
         assert console.drag(self.image, [self.layer])["status"] == "success"
         return self.look()
-
-
-def newest_log(console: Session) -> str:
-    """What the plug-in has logged that ran last."""
-    *_, newest = sorted((console.home / "backend" / "logs").glob("plugin-*.log"))
-    return newest.read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -155,7 +149,7 @@ def test_a_sample_is_a_new_image_that_can_be_dragged_at_once(layers: Session):
         assert before[..., :3].std() > 20
         layers.draw_path(image, [(120, 128), (140, 128)])
         assert layers.drag(image)["status"] == "success"
-        assert INVERTED not in newest_log(layers)
+        assert INVERTED not in newest_log(layers.home)
         assert (to_array(layers.visible_pixels(image)) != before).any()
     finally:
         layers.close_image(image)

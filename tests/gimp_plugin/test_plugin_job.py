@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,7 @@ from pathlib import Path
 import job
 import png
 import pytest
-from conftest import Place, wait_until
+from conftest import Place, task, wait_until
 from PIL import Image
 from problems import Cancelled, Problem
 
@@ -106,6 +108,30 @@ def test_cancelling_ends_the_job_in_the_backend_too(running: Place, work: Work):
     wait_until(lambda: "ended" in running.jobs[-1])
     assert running.jobs[-1]["ended"] == "by the client"
     assert running.jobs[-1]["step"] < 10
+
+
+def test_who_has_to_wait_is_told_how_many_come_before(running: Place, tmp_path: Path):
+    """The fake backend does one job at a time, as the real one does."""
+    ended, threads = threading.Event(), []
+    messages: list[list[str]] = [[], [], []]
+
+    def wait_in_queue(number: int) -> None:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with contextlib.suppress(Cancelled):
+            job.work(
+                running.backend(), task(folder, "slow"), folder, lambda update: messages[number].append(update.message),
+                ended.is_set,
+            )  # fmt: skip
+
+    sentences = "Dragging: step 1", "The backend is busy with another drag", "2 other drags come before this one"
+    for number, sentence in enumerate(sentences):
+        threads.append(threading.Thread(target=wait_in_queue, args=(number,)))
+        threads[-1].start()
+        wait_until(lambda said=messages[number], text=sentence: any(text in message for message in said))
+    ended.set()
+    for thread in threads:
+        thread.join()
 
 
 def test_a_drag_that_has_gone_far_enough_ends_with_its_result(running: Place, work: Work):

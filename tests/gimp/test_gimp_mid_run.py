@@ -1,0 +1,185 @@
+"""What an artist may do to the image while a drag is at work, in the windows of a real GIMP 3.0 and 3.2.
+
+The layer is deleted, or taken away by undo; the image is closed; GIMP is quit. The backend is the real one but for its
+engine, which takes its time (patch_backend.py).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from desktop import GIMP_TITLE, Desktop
+from gimp_root import Gimp
+from session import TOY, newest_log, plugin_process, prepare_home, stop_backend, wait_for
+from story import TITLE, Story, see_picture, told
+
+PATIENCE = 60.0  # seconds
+PATH = [(100, 110), (120, 110)]
+LOST = "The image or the layer was closed meanwhile; its drag is lost."
+
+
+@pytest.fixture(scope="module")
+def story(either_gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """The whole story, played once."""
+    missing = either_gimp.missing_display_programs()
+    if missing and os.environ.get("DRAGGAN_REQUIRE_GIMP") != "1":
+        pytest.skip(f"NOT TESTED IN GIMP'S WINDOW: install {', '.join(missing)}")
+    assert not missing
+    folder = tmp_path_factory.mktemp("mid-run")
+    home = folder / "a höme"
+    backend = prepare_home(either_gimp, home, vendor, TOY)
+    desktop = Desktop(either_gimp, home)
+    try:
+        session = desktop.start_gimp()
+        try:
+            story = Story(desktop, session, np.zeros((0, 0, 3), np.uint8), folder)
+            with told(story):
+                open_sample(story)
+                delete_the_layer(story)
+                undo_the_layer(story)
+                close_the_image(story)
+                work_as_usual(story)
+                quit_gimp(story)
+            yield story
+        finally:
+            session.process.kill()
+            session.process.wait()
+    finally:
+        desktop.close()
+        stop_backend(backend)
+
+
+def open_sample(story: Story) -> None:
+    image = story.session.sample(seed=2)["image"]
+    story.session.draw_path(image, PATH)
+    story.session.display(image)
+    see_picture(story, "256x256")
+
+
+def layer_on_top(story: Story) -> int:
+    """A new layer, selected, whose making is what undo takes back."""
+    layer = story.session.add_layer(story.image, 0, 0, 256, 256)
+    story.session.select_layers(story.image, [layer])
+    return layer
+
+
+def begin(story: Story, name: str) -> None:
+    """Run the filter again, with its dialog: GIMP keeps the choices of a run that ended well only."""
+    story.desktop.press("ctrl+shift+f")
+    drag_long(story, name)
+
+
+def drag_long(story: Story, name: str) -> None:
+    """Choose very many steps in the dialog, and wait until it drags; it will not end by itself."""
+    story.desktop.wait_for_window(TITLE)
+    story.desktop.press("alt+t")
+    story.desktop.xdotool("type", "2000")
+    story.desktop.press("Tab", "alt+d")
+    wait_for(lambda: "phase drag" in newest_log(story.session.home), "the drag", PATIENCE, story.desktop.windows)
+    story.desktop.wait_for_window(TITLE)
+    story.look(name)
+
+
+def to_the_image(story: Story) -> None:
+    """Give the keyboard to the image's window."""
+    story.desktop.xdotool("search", "--onlyvisible", "--name", "256x256", "windowactivate", "--sync")
+    story.desktop.wait_for_window("256x256")
+
+
+def stop_and_keep(story: Story) -> None:
+    """Press the button until it is heard: it can be pressed only when the window shows that the subject moves."""
+    story.desktop.xdotool("search", "--onlyvisible", "--name", TITLE, "windowactivate", "--sync")
+
+    def heard() -> bool:
+        story.desktop.press("alt+s")
+        return "stopped and kept by the artist" in newest_log(story.session.home)
+
+    wait_for(heard, "the end of the drag", PATIENCE, story.desktop.windows)
+
+
+def be_told(story: Story, name: str) -> None:
+    """The sentence is in a window of GIMP's; it goes with Escape."""
+    stop_and_keep(story)
+    wait_for(lambda: LOST in newest_log(story.session.home), "the sentence", PATIENCE, story.desktop.windows)
+    story.desktop.wait_for_window("GIMP Message")
+    story.look(f"{name} told")
+    story.desktop.press("Escape")
+    story.desktop.wait_for_window(GIMP_TITLE)
+
+
+def delete_the_layer(story: Story) -> None:
+    """The first run of all, from the menu, with very many steps."""
+    layer = layer_on_top(story)
+    story.press("menu", "alt+r", "Up", "Right")
+    story.desktop.press("Return")
+    drag_long(story, "layer deleted")
+    story.session.remove_layer(story.image, layer)
+    be_told(story, "layer deleted")
+    story.note("layer deleted")
+
+
+def undo_the_layer(story: Story) -> None:
+    layer_on_top(story)
+    begin(story, "layer undone")
+    to_the_image(story)
+    story.desktop.press("ctrl+z")
+    wait_for(lambda: len(story.session.state(story.image)["layers"]) == 1, "undo", PATIENCE, story.desktop.windows)
+    be_told(story, "layer undone")
+    story.note("layer undone")
+
+
+def close_the_image(story: Story) -> None:
+    begin(story, "image closed")
+    story.session.call(story.image, "clean_all")  # or GIMP would ask
+    to_the_image(story)
+    story.desktop.press("ctrl+w")
+    wait_for(lambda: not story.session.images(), "the end of the image", PATIENCE, story.desktop.windows)
+    be_told(story, "image closed")
+    story.states["images when closed"] = story.session.images()
+
+
+def work_as_usual(story: Story) -> None:
+    open_sample(story)
+    begin(story, "as usual")
+    stop_and_keep(story)
+    story.wait_without_window()
+    wait_for(lambda: len(story.session.state(story.image)["layers"]) == 2, "the new layer", PATIENCE)
+    story.note("as usual")
+
+
+def quit_gimp(story: Story) -> None:
+    begin(story, "quit")
+    plugin = plugin_process(story.session)
+    backend_log = story.session.home / "backend" / "logs" / "backend.log"
+    ended = backend_log.read_text().count(" ends after ")
+    story.session.call(story.image, "clean_all")
+    to_the_image(story)
+    story.desktop.press("ctrl+q")
+    wait_for(lambda: not Path(f"/proc/{plugin}").exists(), "the end of the plug-in", PATIENCE, story.desktop.windows)
+    wait_for(lambda: story.session.process.poll() is not None, "the end of GIMP", PATIENCE, story.desktop.windows)
+    wait_for(lambda: backend_log.read_text().count(" ends after ") > ended, "the end of the job", PATIENCE)
+    story.states["log at the end"] = newest_log(story.session.home)
+
+
+@pytest.mark.parametrize("what", ["deleted", "undone"])
+def test_when_the_layer_is_gone_the_artist_is_told_and_the_rest_is_as_it_was(story: Story, what: str):
+    (layer,) = story.states[f"layer {what}"]["layers"]
+    assert layer["name"] == "critters, seed 2"
+
+
+def test_when_the_image_is_closed_the_artist_is_told(story: Story):
+    assert story.states["images when closed"] == []
+
+
+def test_the_next_ordinary_run_works(story: Story):
+    result, source = story.states["as usual"]["layers"]
+    assert result["name"] == "critters, seed 2 (dragged)"
+    assert source["name"] == "critters, seed 2"
+
+
+def test_when_gimp_is_quit_plug_in_and_job_end(story: Story):
+    assert "unexpected" not in story.states["log at the end"]
