@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,7 +30,7 @@ from backend.models import device, models
 from backend.server import PROTOCOL, wire
 from backend.server.log import logger
 from backend.server.updates import Pace, Unwanted, dragging, inverting
-from backend.server.wire import Options, Preview, Update
+from backend.server.wire import Options, Preview, SampleOptions, Update
 
 LOOK_EVERY = 0.05  # seconds between looks whether a waiting job is still wanted
 
@@ -101,17 +101,7 @@ class Workshop:
         can put right.
         """
         job = Job.read(request)
-        try:
-            with self._at_work(request.session) as wish:
-                yield from self._work(job, wish)
-        except Unwanted:
-            logger.info("Job of session %s: nobody wants it any more", request.session)
-        except torch.OutOfMemoryError as error:
-            logger.exception("Job of session %s", request.session)
-            raise UserError(
-                "The graphics card has too little free memory for this model; close other programs that use it, "
-                "or choose a smaller model."
-            ) from error
+        yield from self._in_turn(request.session, lambda wish: self._work(job, wish))
 
     def _work(self, job: Job, wish: _Wish) -> Iterator[tuple[Update, Files]]:
         pace = Pace(wish.unwanted.is_set)
@@ -152,17 +142,15 @@ class Workshop:
     def thumbnails(self, options: Any, session: str) -> Iterator[tuple[Update, Files]]:
         """Small pictures of the model's own, one update for each seed; ends as drag() does. Raises UserError."""
         asked = wire.read_sample_options(options)
+        yield from self._in_turn(session, lambda wish: self._thumbnails(asked, wish))
+
+    def _thumbnails(self, asked: SampleOptions, wish: _Wish) -> Iterator[tuple[Update, Files]]:
         yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
-        try:
-            with self._at_work(session) as wish:
-                editor, count = self._open_editor(asked.model), len(asked.seeds)
-                for step, seed in enumerate(asked.seeds, start=1):
-                    if wish.unwanted.is_set():
-                        raise Unwanted
-                    preview = Preview.of(editor.sample(seed, asked.truncation_psi, asked.label))
-                    yield Update(phase="sample", step=step, steps=count, preview=preview), NO_FILES
-        except Unwanted:
-            logger.info("Thumbnails of session %s: nobody wants them any more", session)
+        editor, pace = self._open_editor(asked.model), Pace(wish.unwanted.is_set)
+        for step, seed in enumerate(asked.seeds, start=1):
+            pace.check()
+            preview = Preview.of(editor.sample(seed, asked.truncation_psi, asked.label))
+            yield Update(phase="sample", step=step, steps=len(asked.seeds), preview=preview), NO_FILES
 
     def sample(self, options: Any, session: str) -> Iterator[tuple[Update, Files]]:
         """The model's picture of the first seed; the last update has the phase "done" and its files, as drag()'s.
@@ -170,17 +158,16 @@ class Workshop:
         Its edit goes on from this picture without an inversion. Raises UserError.
         """
         asked = wire.read_sample_options(options)
+        yield from self._in_turn(session, lambda wish: self._sample(asked, wish))
+
+    def _sample(self, asked: SampleOptions, wish: _Wish) -> Iterator[tuple[Update, Files]]:
         yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
-        try:
-            with self._at_work(session):
-                editor = self._open_editor(asked.model)
-                editor.sample(asked.seeds[0], asked.truncation_psi, asked.label)
-                result = editor.result()
-                files = self._write(result, result.state.region, session)
-            done = wire.Result(offset=result.offset, report=result.report)
-            yield Update(phase="done", message="Done.", result=done), files
-        except Unwanted:
-            logger.info("The sample of session %s: nobody wants it any more", session)
+        editor = self._open_editor(asked.model)
+        editor.sample(asked.seeds[0], asked.truncation_psi, asked.label)
+        result = editor.result()
+        files = self._write(result, result.state.region, wish.session)
+        done = wire.Result(offset=result.offset, report=result.report)
+        yield Update(phase="done", message="Done.", result=done), files
 
     def _open_editor(self, name: str) -> Editor:
         path = models.find(name)
@@ -208,6 +195,22 @@ class Workshop:
     def _results(self, session: str) -> Path:
         # A session's name comes from the client: only its letters and digits go into a path.
         return self.files / "results" / ("s" + "".join(filter(str.isalnum, session))[:64])
+
+    def _in_turn(
+        self, session: str, work: Callable[[_Wish], Iterator[tuple[Update, Files]]]
+    ) -> Iterator[tuple[Update, Files]]:
+        """Do the work when it is its turn; ends early when nobody wants it any more. Raises UserError."""
+        try:
+            with self._at_work(session) as wish:
+                yield from work(wish)
+        except Unwanted:
+            logger.info("Job of session %s: nobody wants it any more", session)
+        except torch.OutOfMemoryError as error:
+            logger.exception("Job of session %s", session)
+            raise UserError(
+                "The graphics card has too little free memory for this model; close other programs that use it, "
+                "or choose a smaller model."
+            ) from error
 
     @contextmanager
     def _at_work(self, session: str) -> Iterator[_Wish]:

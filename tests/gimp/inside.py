@@ -178,6 +178,17 @@ def sample(**settings: Any) -> dict[str, Any]:
     return {"status": "error", "message": str(values.index(1))}
 
 
+def script_fu(text: str) -> dict[str, str]:
+    """Run a line of Scheme, as a script of GIMP's own language does."""
+    procedure = Gimp.get_pdb().lookup_procedure("plug-in-script-fu-eval")
+    config = procedure.create_config()
+    config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
+    config.set_property("script", text)
+    values = procedure.run(config)
+    done = values.index(0) == Gimp.PDBStatusType.SUCCESS
+    return {"status": "success" if done else "error", "message": "" if done else str(values.index(1))}
+
+
 def save(image: int, path: str) -> None:
     """Write the image to a file, in the format that its name tells."""
     Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, the_image(image), Gio.File.new_for_path(path), None)
