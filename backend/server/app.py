@@ -85,7 +85,7 @@ def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:
         yield from _stream("drawing a sample", workshop.sample(options, request.session_hash or ""))
 
     def keep(request: gr.Request) -> dict[str, Any]:
-        workshop.keep(request.session_hash or "")
+        workshop.turns.keep(request.session_hash or "")
         return {}
 
     async def gone(request: gr.Request) -> None:

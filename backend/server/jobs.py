@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +26,9 @@ from backend.errors import UserError
 from backend.models import device, models
 from backend.server import PROTOCOL, wire
 from backend.server.log import logger
-from backend.server.updates import Pace, Unwanted, dragging, inverting
+from backend.server.turns import Turns, Wish
+from backend.server.updates import Pace, dragging, inverting
 from backend.server.wire import Options, Preview, SampleOptions, Update
-
-LOOK_EVERY = 0.05  # seconds between looks whether a waiting job is still wanted
 
 Files = tuple[str | None, str | None, str | None]
 NO_FILES: Files = (None, None, None)
@@ -75,24 +71,13 @@ class Job:
         return cls(image, mask, _read_edit(request.edit), drags, options)
 
 
-@dataclass(eq=False)
-class _Wish:
-    """What the client of a job at work or waiting wants of it."""
-
-    session: str
-    unwanted: threading.Event = field(default_factory=threading.Event)  # end at once, without a result
-    enough: threading.Event = field(default_factory=threading.Event)  # end the drag here, with its result
-
-
 class Workshop:
     """Does the jobs. Everything it writes lies under `files`, which is the server's own temporary folder."""
 
     def __init__(self, files: Path, on: torch.device | None = None) -> None:
         self.files, self.device = files, on or device.best()
-        self._turn = threading.Lock()  # held by the job at work
-        self._wishes: list[_Wish] = []  # one for each job
+        self.turns = Turns()
         self._editor: tuple[tuple[Any, ...], Editor] | None = None
-        self._rested = time.monotonic()
 
     def drag(self, request: Request) -> Iterator[tuple[Update, Files]]:
         """Do the job; the last update has the phase "done" and comes with layer, mask and edit files.
@@ -101,9 +86,9 @@ class Workshop:
         can put right.
         """
         job = Job.read(request)
-        yield from self._in_turn(request.session, lambda wish: self._work(job, wish))
+        yield from self.turns.take(request.session, lambda wish: self._work(job, wish))
 
-    def _work(self, job: Job, wish: _Wish) -> Iterator[tuple[Update, Files]]:
+    def _work(self, job: Job, wish: Wish) -> Iterator[tuple[Update, Files]]:
         pace = Pace(wish.unwanted.is_set)
         yield Update(phase="load", message=f"Opening the model {job.options.model}."), NO_FILES
         editor = self._open_editor(job.options.model)
@@ -142,9 +127,9 @@ class Workshop:
     def thumbnails(self, options: Any, session: str) -> Iterator[tuple[Update, Files]]:
         """Small pictures of the model's own, one update for each seed; ends as drag() does. Raises UserError."""
         asked = wire.read_sample_options(options)
-        yield from self._in_turn(session, lambda wish: self._thumbnails(asked, wish))
+        yield from self.turns.take(session, lambda wish: self._thumbnails(asked, wish))
 
-    def _thumbnails(self, asked: SampleOptions, wish: _Wish) -> Iterator[tuple[Update, Files]]:
+    def _thumbnails(self, asked: SampleOptions, wish: Wish) -> Iterator[tuple[Update, Files]]:
         yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
         editor, pace = self._open_editor(asked.model), Pace(wish.unwanted.is_set)
         for step, seed in enumerate(asked.seeds, start=1):
@@ -158,9 +143,9 @@ class Workshop:
         Its edit goes on from this picture without an inversion. Raises UserError.
         """
         asked = wire.read_sample_options(options)
-        yield from self._in_turn(session, lambda wish: self._sample(asked, wish))
+        yield from self.turns.take(session, lambda wish: self._sample(asked, wish))
 
-    def _sample(self, asked: SampleOptions, wish: _Wish) -> Iterator[tuple[Update, Files]]:
+    def _sample(self, asked: SampleOptions, wish: Wish) -> Iterator[tuple[Update, Files]]:
         yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
         editor = self._open_editor(asked.model)
         editor.sample(asked.seeds[0], asked.truncation_psi, asked.label)
@@ -196,72 +181,10 @@ class Workshop:
         # A session's name comes from the client: only its letters and digits go into a path.
         return self.files / "results" / ("s" + "".join(filter(str.isalnum, session))[:64])
 
-    def _in_turn(
-        self, session: str, work: Callable[[_Wish], Iterator[tuple[Update, Files]]]
-    ) -> Iterator[tuple[Update, Files]]:
-        """Do the work when it is its turn; ends early when nobody wants it any more. Raises UserError."""
-        try:
-            with self._at_work(session) as wish:
-                yield from work(wish)
-        except Unwanted:
-            logger.info("Job of session %s: nobody wants it any more", session)
-        except torch.OutOfMemoryError as error:
-            logger.exception("Job of session %s", session)
-            raise UserError(
-                "The graphics card has too little free memory for this model; close other programs that use it, "
-                "or choose a smaller model."
-            ) from error
-
-    @contextmanager
-    def _at_work(self, session: str) -> Iterator[_Wish]:
-        """Wait for the turn and hold it; yields what the job's client will want of it."""
-        wish = _Wish(session)
-        self._wishes.append(wish)
-        try:
-            while not self._turn.acquire(timeout=LOOK_EVERY):
-                if wish.unwanted.is_set():
-                    raise Unwanted
-            started = time.monotonic()
-            logger.info("Job of session %s starts", session)
-            try:
-                yield wish
-            finally:
-                self._rested = time.monotonic()
-                logger.info("Job of session %s ends after %.2f s", session, self._rested - started)
-                self._turn.release()
-        finally:
-            self._wishes.remove(wish)
-
     def forget(self, session: str) -> None:
         """The client of `session` is gone: its job ends at its next step, its result files are deleted."""
-        for wish in self._of(session):
-            logger.info("The client of session %s is gone", session)
-            wish.unwanted.set()
+        self.turns.forget(session)
         shutil.rmtree(self._results(session), ignore_errors=True)
-
-    def keep(self, session: str) -> None:
-        """The client of `session` has seen enough: its drag ends at its next step, with what it has become."""
-        for wish in self._of(session):
-            logger.info("The drag of session %s is to end here", session)
-            wish.enough.set()
-
-    def _of(self, session: str) -> list[_Wish]:
-        return [wish for wish in self._wishes if wish.session == session]
-
-    def stop_all(self) -> None:
-        """Every job ends at its next step."""
-        for wish in list(self._wishes):
-            wish.unwanted.set()
-
-    @property
-    def busy(self) -> bool:
-        """True while a job is at work."""
-        return self._turn.locked()
-
-    @property
-    def seconds_resting(self) -> float:
-        """Seconds since the last job ended; 0 during one."""
-        return 0.0 if self.busy else time.monotonic() - self._rested
 
     def health(self) -> dict[str, Any]:
         """What a client wants to know before it sends a job."""
@@ -269,7 +192,7 @@ class Workshop:
             "protocol": PROTOCOL,
             "version": __version__,
             "device": str(self.device),
-            "busy": self.busy,
+            "busy": self.turns.busy,
             "models": [{"name": name, "height": size[0], "width": size[1]} for name, size in models.sizes().items()],
         }
 
@@ -288,15 +211,13 @@ class Workshop:
 
     def free(self) -> None:
         """Give back the memory of the model, unless a job is using it."""
-        if self._editor is None or not self._turn.acquire(blocking=False):
-            return
-        try:
+        with self.turns.between() as free:
+            if not free or self._editor is None:
+                return
             self._editor = None
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
             logger.info("The model's memory has been given back")
-        finally:
-            self._turn.release()
 
     def sweep(self) -> None:
         """Delete every file of earlier jobs; only when nobody is connected."""

@@ -149,7 +149,7 @@ class _Watcher(threading.Thread):
     def look(self) -> None:
         """Free, sweep or end, whatever it is time for."""
         workshop = self.server.workshop
-        alone, resting = self.server.access.seconds_alone, workshop.seconds_resting
+        alone, resting = self.server.access.seconds_alone, workshop.turns.seconds_resting
         if resting > FREE_AFTER:
             workshop.free()
         if min(alone, resting) > SWEEP_AFTER:

@@ -59,6 +59,6 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the jobs and the clients' heartbeats, which would otherwise stay open, then everything else."""
-        self.workshop.stop_all()
+        self.workshop.turns.stop_all()
         self._end_of_streams.set()
         await super().shutdown(sockets)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from backend.errors import UserError
-from backend.server import jobs
+from backend.server import updates as how_often
 from backend.server.jobs import Request, Workshop
 
 DRAG = [{"handle": [40, 32], "target": [52, 32]}]
@@ -31,7 +31,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step is sent, however fast they come."""
-    monkeypatch.setattr(jobs, "UPDATE_EVERY", 0.0)
+    monkeypatch.setattr(how_often, "UPDATE_EVERY", 0.0)
 
 
 @pytest.mark.usefixtures("every_step")
@@ -44,16 +44,16 @@ def test_a_forgotten_job_does_not_take_another_step(workshop: Workshop, picture:
         assert len(list(itertools.islice(job, last + 1))) == last + 1
         workshop.forget("one")
         assert list(job) == []
-        assert not workshop.busy
+        assert not workshop.turns.busy
 
 
 def test_closing_a_job_frees_the_turn(workshop: Workshop, picture: Path) -> None:
     job = workshop.drag(request(picture))
     next(job)
-    assert workshop.busy
-    assert workshop.seconds_resting == 0
+    assert workshop.turns.busy
+    assert workshop.turns.seconds_resting == 0
     job.close()  # type: ignore[attr-defined] - it is a generator
-    assert not workshop.busy
+    assert not workshop.turns.busy
     assert list(workshop.drag(request(picture)))[-1][0].phase == "done"
 
 
@@ -62,7 +62,7 @@ def test_a_job_that_waits_for_its_turn_can_be_forgotten(workshop: Workshop, pict
     next(first)
     threading.Timer(0.2, workshop.forget, ["two"]).start()
     assert list(waiting) == []
-    assert workshop.busy
+    assert workshop.turns.busy
     assert len(list(first)) >= 3
 
 
@@ -99,7 +99,7 @@ def test_too_little_memory_on_the_card_is_said_so(
     monkeypatch.setattr(workshop, "_open_editor", fail)
     with pytest.raises(UserError, match="too little free memory"):
         list(workshop.drag(request(picture)))
-    assert not workshop.busy
+    assert not workshop.turns.busy
 
 
 @pytest.mark.usefixtures("every_step")

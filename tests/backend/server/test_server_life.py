@@ -160,7 +160,9 @@ def look(alone: float, resting: float, idle_seconds: float = 1800) -> list[str]:
     """What the watcher does when nobody was connected for `alone` and no job ran for `resting` seconds."""
     done: list[str] = []
     workshop = SimpleNamespace(
-        seconds_resting=resting, free=lambda: done.append("free"), sweep=lambda: done.append("sweep")
+        turns=SimpleNamespace(seconds_resting=resting),
+        free=lambda: done.append("free"),
+        sweep=lambda: done.append("sweep"),
     )
     access = SimpleNamespace(seconds_alone=alone)
     server: Any = SimpleNamespace(workshop=workshop, access=access, stop=lambda: done.append("stop"))
