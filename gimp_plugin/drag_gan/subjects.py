@@ -28,7 +28,7 @@ NONE = Gegl.AbyssPolicy.NONE
 STRIP = 96  # rows at a time: more would need more memory, and it has to be a multiple of three (see results.py)
 NORMAL = (Gimp.LayerMode.NORMAL, Gimp.LayerMode.NORMAL_LEGACY)
 MASK = "Y u8"  # selections and masks are linear in GIMP: the primed format changes their numbers
-LOST = "The image or the layer was closed meanwhile; its drag is lost."
+LOST = "The layer was deleted or its image closed during the drag: the result is lost; run the filter again."
 
 
 def start() -> None:

@@ -19,7 +19,7 @@ from story import TITLE, Story, see_picture, told
 
 PATIENCE = 60.0  # seconds
 PATH = [(100, 110), (120, 110)]
-LOST = "The image or the layer was closed meanwhile; its drag is lost."
+LOST = "The layer was deleted or its image closed during the drag: the result is lost; run the filter again."
 
 
 @pytest.fixture(scope="module")
