@@ -77,6 +77,20 @@ def test_no_later_block_has_a_say_in_the_features_of_one(tmp_path: Path, variant
     assert torch.equal(model.generator.synthesis.features(ws, 16), before)
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_draft_is_the_image_as_far_as_it_has_colours_by_then(tmp_path: Path, variant: str):
+    plan = Plan(variant, channels=(6, 5, 4, 3))
+    model, _, _ = imported(tmp_path / "a.pkl", plan, Plan("resnet", channels=(4, 4, 4, 4)))
+    synthesis, ws = model.generator.synthesis, torch.randn(1, plan.num_ws, plan.w_dim)
+    draft, image = synthesis.draft(ws, 16), synthesis(ws)
+    assert torch.equal(synthesis.draft(ws, 32), image)
+    assert draft.shape == ((1, 3, 16, 16) if variant == "skip" else image.shape)
+    for name, tensor in model.generator.named_parameters():
+        if ".b32." in name:
+            tensor.zero_()
+    assert torch.equal(synthesis.draft(ws, 16), draft) == (variant == "skip")
+
+
 @pytest.mark.parametrize("hidden", [3, 5, 11], ids=["narrow", "as wide as w", "wide"])
 @pytest.mark.parametrize("classes", [0, 4])
 @pytest.mark.parametrize("layers", [1, 3])
