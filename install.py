@@ -194,13 +194,16 @@ def demo() -> int:
 
 
 def test(pytest_arguments: Sequence[str]) -> int:
-    """Run every test, or those that pytest's arguments name; the last line printed is pytest's summary."""
+    """Run every test, or those that pytest's arguments name; the last line printed is pytest's summary.
+
+    All of them run two files at a time: most tests wait for a backend or a GIMP, half of the time for nothing.
+    """
     environment = clone_environment(TEST_REQUIREMENTS)
     set_up(environment)
     environ = program_environment()
     if not pytest_arguments or any("gimp" in argument for argument in pytest_arguments):
         environ.update(gimp_for_tests())
-    chosen = pytest_arguments or ["tests"]
+    chosen = pytest_arguments or ["tests", "--numprocesses", "2", "--dist", "loadfile"]
     return subprocess.call([str(environment.python), "-m", "pytest", *chosen], cwd=ROOT, env=environ)
 
 
