@@ -13,10 +13,11 @@ from tqdm import tqdm
 
 from backend.editing.compositing import laid_over
 from backend.editing.edit_state import EditState
-from backend.editing.editor import DragStep, Editor, InversionProgress
+from backend.editing.editor import Editor
 from backend.editing.points import Drag, check_drags, parse_drag, parse_pin
 from backend.editing.region import Region, choose_region
 from backend.editing.settings import with_changes
+from backend.editing.steps import DragStep, InversionProgress
 from backend.files import written_whole
 from backend.models import device, models
 from backend.pictures import FILES, check_output, read_image, read_mask, write

@@ -23,52 +23,10 @@ from backend.editing.preset import LoadedModel
 from backend.editing.region import Region
 from backend.editing.report import DragRecord
 from backend.editing.settings import DragSettings, InversionSettings
+from backend.editing.steps import DragStep, EditResult, InversionProgress
 from backend.errors import UserError
 
 REMEMBERED = 8  # inversions: codes only, some kilobytes each
-
-
-@dataclasses.dataclass(frozen=True)
-class InversionProgress:
-    """One step of the inversion.
-
-    psnr: dB, likeness to the picture;  preview: called, gives the model's image now, uint8 [h, w, 3].
-    """
-
-    step: int
-    steps: int
-    psnr: Callable[[], float]
-    preview: Callable[[], np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True)
-class DragStep:
-    """One step of a drag, in layer pixels.
-
-    points: [N, 2], where the tracker sees the handles;  targets: [N, 2];  distances: [N], still to go (along the
-    way-points);  arrived: [N] bool;  stuck: True when the drag is given up because nothing came nearer;
-    preview: called, gives the model's image at this step, uint8 [h, w, 3], for the price of one synthesis.
-    """
-
-    step: int
-    steps: int
-    points: np.ndarray
-    targets: np.ndarray
-    distances: np.ndarray
-    arrived: np.ndarray
-    stuck: bool
-    preview: Callable[[], np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True)
-class EditResult:
-    """layer: uint8 [h, w, 4] of the region;  mask: uint8 [h, w], the changed area;  offset: (x, y) on the layer."""
-
-    layer: np.ndarray
-    mask: np.ndarray
-    offset: tuple[int, int]
-    state: EditState
-    report: dict[str, object]
 
 
 class Editor:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from backend.editing.editor import DragStep, InversionProgress
 from backend.editing.points import Drag
+from backend.editing.steps import DragStep, InversionProgress
 from backend.server.wire import Preview, Update
 
 UPDATE_EVERY, PREVIEW_EVERY = 0.1, 0.3  # seconds

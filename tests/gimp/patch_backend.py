@@ -19,11 +19,12 @@ import numpy as np
 import torch
 
 from backend import __main__ as backend_main
-from backend.editing.editor import DragStep, Editor, InversionProgress
+from backend.editing.editor import Editor
 from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.points import Drag
 from backend.editing.region import Region
 from backend.editing.settings import DragSettings, InversionSettings
+from backend.editing.steps import DragStep, InversionProgress
 from backend.server import jobs
 
 LONG = 1000  # steps: more than any preset has

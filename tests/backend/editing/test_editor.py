@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from backend.editing.edit_state import PATH_LENGTH, CodePath, EditState
-from backend.editing.editor import Editor, EditResult
+from backend.editing.editor import Editor
 from backend.editing.points import Drag
 from backend.editing.preset import LoadedModel
 from backend.editing.region import choose_region
 from backend.editing.settings import InversionSettings, with_changes
+from backend.editing.steps import EditResult
 from backend.errors import UserError
 
 QUICK = InversionSettings(steps=12)

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from backend.editing.edit_state import EditState
-from backend.editing.editor import Editor, EditResult
+from backend.editing.editor import Editor
 from backend.editing.latent_space import SAMPLES, LatentSpace
 from backend.editing.points import Drag
 from backend.editing.preset import LoadedModel
 from backend.editing.region import Region, choose_region
 from backend.editing.settings import InversionSettings, with_changes
+from backend.editing.steps import EditResult
 from backend.errors import UserError
 from backend.models import open_model
 
