@@ -12,13 +12,12 @@ from typing import NamedTuple
 import gi
 
 gi.require_version("Gimp", "3.0")
-gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from drags import describe  # noqa: E402
-from gi.repository import Gimp, GimpUi, GLib, Gtk  # noqa: E402
+from gi.repository import Gimp, GLib, Gtk  # noqa: E402
 from problems import Problem  # noqa: E402
 from sketch import Box, Sketch  # noqa: E402
-from widgets import add_model_row, hide_help, to_pixbuf  # noqa: E402
+from widgets import add_model_row, new_dialog, to_pixbuf  # noqa: E402
 
 TITLE = "Drag Along Paths"
 ADVANCED = ("latent-space", "mask-weight", "inversion-steps")
@@ -34,9 +33,7 @@ class Asking(NamedTuple):
 
 def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, sketch: Sketch, remark: str, backend: Asking) -> bool:
     """Show the dialog, with a remark, and store the artist's choices in `config`; False when it was cancelled."""
-    dialog = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
-    dialog.set_ok_label("_Drag")
-    hide_help(dialog)
+    dialog = new_dialog(procedure, config, TITLE, "_Drag")
     preview = _Preview(config, sketch, backend)
     dialog.get_content_area().pack_start(preview.image, False, False, 0)
     found = dialog.get_label("found", preview.found, False, False)

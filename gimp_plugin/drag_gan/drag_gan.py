@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,8 +26,10 @@ gi.require_version("Gimp", "3.0")
 import along_paths  # noqa: E402
 import sample_image  # noqa: E402
 from gi.repository import Gimp, GLib, GObject  # noqa: E402
+from installation import Installation  # noqa: E402
 from problems import Cancelled, Fault, Problem  # noqa: E402
-from service import Backend, Installation  # noqa: E402
+from service import Backend  # noqa: E402
+from workplace import temporary_folder  # noqa: E402
 
 MENU = "<Image>/Filters/DragGAN"
 
@@ -83,9 +84,8 @@ def run_sample_image(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, da
 def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Value]) -> Gimp.ValueArray:
     """Do the work. Nothing may escape it: GIMP shows the artist nothing of an exception."""
     try:
-        with tempfile.TemporaryDirectory(prefix="draggan-", ignore_cleanup_errors=True) as downloads:
-            tempfile.tempdir = downloads  # gradio_client leaves an empty folder there for every file it fetches
-            made = work(Backend(Installation.read(FOLDER), Path(downloads)), Path(downloads))
+        with temporary_folder() as downloads:
+            made = work(Backend(Installation.read(FOLDER), downloads), downloads)
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
         values.remove(1)
         values.insert(1, made)

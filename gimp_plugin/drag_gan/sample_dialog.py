@@ -12,13 +12,12 @@ from typing import NamedTuple
 import gi
 
 gi.require_version("Gimp", "3.0")
-gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
 import png  # noqa: E402
-from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, Gtk  # noqa: E402
+from gi.repository import GdkPixbuf, Gimp, GLib, Gtk  # noqa: E402
 from problems import Cancelled, Problem  # noqa: E402
-from widgets import add_model_row, hide_help, to_pixbuf  # noqa: E402
+from widgets import add_model_row, new_dialog, to_pixbuf  # noqa: E402
 
 COLUMNS, COUNT = 4, 12
 SIDE = 112  # pixels of a thumbnail
@@ -36,9 +35,7 @@ class Asking(NamedTuple):
 
 def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, backend: Asking) -> bool:
     """Show the dialog and store the artist's choices in `config`; False when it was cancelled."""
-    dialog = GimpUi.ProcedureDialog.new(procedure, config, title)
-    dialog.set_ok_label("Cr_eate")
-    hide_help(dialog)
+    dialog = new_dialog(procedure, config, title, "Cr_eate")
     thumbnails = _Thumbnails(config, backend, lambda: dialog.response(Gtk.ResponseType.OK))
     dialog.get_content_area().pack_start(thumbnails.box, True, True, 0)
     add_model_row(dialog, config, backend.models)
@@ -66,7 +63,7 @@ class _Thumbnails:
         for image in self._images:
             self._grid.add(image)
         self._text = Gtk.Label(xalign=0, wrap=True, max_width_chars=50)
-        more = Gtk.Button.new_with_mnemonic("Mo_re")
+        more = Gtk.Button.new_with_mnemonic("M_ore")
         row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6)
         row.pack_start(self._text, True, True, 0)
         row.pack_end(more, False, False, 0)

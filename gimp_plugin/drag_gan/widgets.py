@@ -25,12 +25,17 @@ def to_pixbuf(picture: png.Pixels) -> GdkPixbuf.Pixbuf:
     return GdkPixbuf.Pixbuf.new_from_bytes(data, rgb, False, 8, picture.width, picture.height, row)
 
 
-def hide_help(dialog: GimpUi.ProcedureDialog) -> None:
-    """GIMP's own Help button leads to pages of GIMP's manual, which has none on this filter."""
+def new_dialog(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, ok_label: str
+) -> GimpUi.ProcedureDialog:
+    """An empty dialog without Help: that leads to pages of GIMP's manual, which has none on this plug-in."""
+    dialog = GimpUi.ProcedureDialog.new(procedure, config, title)
+    dialog.set_ok_label(ok_label)
     button = dialog.get_widget_for_response(Gtk.ResponseType.HELP)
     if button:
         button.set_no_show_all(True)
         button.hide()
+    return dialog
 
 
 def add_model_row(

@@ -26,6 +26,7 @@ ANSWER_SECONDS = 600.0
 LIMIT_SECONDS = 200.0  # a limit, not a duration: most of what is waited for takes a second where nothing else runs
 TOY = ["-u", "-m", "tests.gimp.patch_backend", "serve"]  # the arguments of a backend with a toy for an engine
 KILL = "SIGKILL"  # a name: Windows, where this is never run, has no such signal
+TEMPORARY = "temporary files"  # the folder in a home
 GIMPRC = """(color-profile-policy keep)
 (show-welcome-dialog no)
 (check-updates no)
@@ -48,6 +49,7 @@ def prepare_home(gimp: Gimp, home: Path, vendor: Path, arguments: list[str] | No
     (profile / "gimprc").write_text(GIMPRC.format(version=gimp.version), encoding="utf-8")
     backend = home / "backend"
     backend.mkdir()
+    (home / TEMPORARY).mkdir()
     settings = {
         "python": str(_python(gimp, home)),
         "arguments": arguments or ["-u", "-m", "backend", "serve"],
@@ -102,6 +104,7 @@ class Session:
         variables = {
             "DRAGGAN_TEST_PORT": str(listener.getsockname()[1]),
             "DRAGGAN_HOME": str(home / "backend"),
+            "TMPDIR": str(home / TEMPORARY),
             "PYTHONPYCACHEPREFIX": str(home / "compiled"),  # GIMP's Python is another one than ours
             "OMP_NUM_THREADS": "1",  # beside GIMP, a second thread waits more than it works
             **(env or {}),
@@ -179,6 +182,13 @@ def newest_log(home: Path) -> str:
     """What the plug-in of this home has logged that started last."""
     *_, newest = sorted((home / "backend" / "logs").glob("plugin-*.log"))
     return newest.read_text(encoding="utf-8")
+
+
+def left_behind(home: Path) -> list[str]:
+    """What runs of the plug-in in this home have left: processes and temporary files."""
+    process = _plugin_process(home)
+    files = [file.name for file in (home / TEMPORARY).iterdir() if not file.name.startswith("gimp")]
+    return [*([f"process {process}"] if process else []), *files]
 
 
 def plugin_process(session: Session) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from desktop import GIMP_TITLE, Desktop, find_on_screen, likeness
+from gimp_root import Gimp
 from PIL import Image
-from session import Session, plugin_log, to_array, wait_for
+from session import TOY, Session, plugin_log, prepare_home, stop_backend, to_array, wait_for
 
 TITLE = "^Drag Along Paths$"
 CHANGE = 1000  # pixels: less than the smallest menu entry has, more than a blinking cursor
@@ -90,9 +94,9 @@ class Story:
 
         wait_for(lambda: shows(self.look(name), self, name), f"the picture {name!r} on the screen", instead=instead)
 
-    def wait_without_window(self) -> None:
+    def wait_without_window(self, title: str = TITLE) -> None:
         """Wait until the plug-in has no window any more and GIMP's has the keyboard."""
-        search = ("search", "--onlyvisible", "--name", TITLE)
+        search = ("search", "--onlyvisible", "--name", title)
         wait_for(lambda: not self.desktop.xdotool(*search), "the end of the window", instead=self.desktop.windows)
         self.desktop.wait_for_window(GIMP_TITLE)
 
@@ -104,15 +108,36 @@ class Story:
 
 
 @contextmanager
-def told(story: Story) -> Iterator[None]:
-    """However the story ends: its screenshots are written, and what went wrong says where they are."""
+def told(gimp: Gimp, vendor: Path, folder: Path, picture: Path | None = None) -> Iterator[Story]:
+    """A story from its beginning: a GIMP with a home of its own in `folder`, and `picture` open in its window.
+
+    The backend's engine is a toy where there is no picture. However the story ends: its screenshots are written, what
+    went wrong says where they are, and GIMP and backend are ended.
+    """
+    missing = gimp.missing_display_programs()
+    if missing and os.environ.get("DRAGGAN_REQUIRE_GIMP") != "1":
+        pytest.skip(f"NOT TESTED IN GIMP'S WINDOW: install {', '.join(missing)}")
+    assert not missing
+    home = folder / "a höme"
+    backend = prepare_home(gimp, home, vendor, None if picture else TOY)
+    files = [Path(shutil.copy(picture, home))] if picture else []
+    original = np.array(Image.open(picture)) if picture else np.zeros((0, 0, 3), np.uint8)
+    desktop = Desktop(gimp, home)
     try:
-        yield
-    except AssertionError as error:
-        story.look("the end")
-        raise AssertionError(f"{error}; what was on the screen is in {story.folder}") from error
+        session = desktop.start_gimp(*files)
+        story = Story(desktop, session, original, folder)
+        try:
+            yield story
+        except AssertionError as error:
+            story.look("the end")
+            raise AssertionError(f"{error}; what was on the screen is in {folder}") from error
+        finally:
+            story.save()
+            session.process.kill()
+            session.process.wait()
     finally:
-        story.save()
+        desktop.close()
+        stop_backend(backend)
 
 
 def open_picture(story: Story) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from session import KILL, Session, plugin_process, wait_for
+from session import KILL, Session, left_behind, plugin_process, wait_for
 
 from stylegan2.critters import WEIGHTS
 from stylegan2.critters.examples import Example
@@ -54,9 +54,10 @@ def kill(process: int) -> float:
 
 
 def works(console: Session, image: int) -> None:
-    """The next run works."""
+    """The next run works, and leaves nothing behind of itself or of the one before."""
     console.call(image, "clean_all")
     assert console.drag(image, **QUICK)["status"] == "success"
+    assert left_behind(console.home) == []
 
 
 def test_when_the_plug_in_is_killed_its_job_ends_within_a_step(console: Session, home: Path, moment: dict[str, Any]):

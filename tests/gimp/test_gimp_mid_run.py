@@ -7,14 +7,14 @@ engine, which takes its time (patch_backend.py).
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from desktop import GIMP_TITLE, Desktop
+from desktop import GIMP_TITLE
 from gimp_root import Gimp
-from session import TOY, newest_log, plugin_process, prepare_home, stop_backend, wait_for
+from session import KILL, Session, left_behind, newest_log, plugin_process, wait_for
 from story import TITLE, Story, see_picture, told
 
 PATIENCE = 60.0  # seconds
@@ -25,32 +25,16 @@ LOST = "The layer was deleted or its image closed during the drag: the result is
 @pytest.fixture(scope="module")
 def story(either_gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The whole story, played once."""
-    missing = either_gimp.missing_display_programs()
-    if missing and os.environ.get("DRAGGAN_REQUIRE_GIMP") != "1":
-        pytest.skip(f"NOT TESTED IN GIMP'S WINDOW: install {', '.join(missing)}")
-    assert not missing
-    folder = tmp_path_factory.mktemp("mid-run")
-    home = folder / "a höme"
-    backend = prepare_home(either_gimp, home, vendor, TOY)
-    desktop = Desktop(either_gimp, home)
-    try:
-        session = desktop.start_gimp()
-        try:
-            story = Story(desktop, session, np.zeros((0, 0, 3), np.uint8), folder)
-            with told(story):
-                open_sample(story)
-                delete_the_layer(story)
-                undo_the_layer(story)
-                close_the_image(story)
-                work_as_usual(story)
-                quit_gimp(story)
-            yield story
-        finally:
-            session.process.kill()
-            session.process.wait()
-    finally:
-        desktop.close()
-        stop_backend(backend)
+    with told(either_gimp, vendor, tmp_path_factory.mktemp("mid-run")) as story:
+        open_sample(story)
+        delete_the_layer(story)
+        undo_the_layer(story)
+        close_the_image(story)
+        work_as_usual(story)
+        wait_for_another(story)
+        quit_gimp(story)
+        work_again(story, either_gimp)
+        yield story
 
 
 def open_sample(story: Story) -> None:
@@ -75,13 +59,18 @@ def begin(story: Story, name: str) -> None:
 
 def drag_long(story: Story, name: str) -> None:
     """Choose very many steps in the dialog, and wait until it drags; it will not end by itself."""
-    story.desktop.wait_for_window(TITLE)
-    story.desktop.press("alt+t")
-    story.desktop.xdotool("type", "2000")
-    story.desktop.press("Tab", "alt+d")
+    choose_steps(story, 2000)
     wait_for(lambda: "phase drag" in newest_log(story.session.home), "the drag", PATIENCE, story.desktop.windows)
     story.desktop.wait_for_window(TITLE)
     story.look(name)
+
+
+def choose_steps(story: Story, steps: int) -> None:
+    """In the dialog; and start."""
+    story.desktop.wait_for_window(TITLE)
+    story.desktop.press("alt+t")
+    story.desktop.xdotool("type", str(steps))
+    story.desktop.press("Tab", "alt+d")
 
 
 def to_the_image(story: Story) -> None:
@@ -151,6 +140,27 @@ def work_as_usual(story: Story) -> None:
     story.note("as usual")
 
 
+def wait_for_another(story: Story) -> None:
+    """Run the filter while the backend drags on another image, until that drag ends because its plug-in is killed."""
+    other = story.session.sample(seed=3)["image"]
+    story.session.draw_path(other, PATH)
+    story.session.send("drag", other, steps=2000)
+    wait_for(lambda: "phase drag" in newest_log(story.session.home), "the other drag", PATIENCE)
+    first = plugin_process(story.session)
+    story.desktop.press("ctrl+shift+f")
+    choose_steps(story, 3)
+    wait_for(lambda: "phase wait" in newest_log(story.session.home), "its turn", PATIENCE, story.desktop.windows)
+    story.desktop.wait_for_window(TITLE)
+    story.look("another waits")
+    os.kill(first, signal.Signals[KILL])
+    assert story.session.receive()["status"] == "error"
+    wait_for(lambda: len(story.session.state(story.image)["layers"]) == 3, "the new layer", PATIENCE)
+    story.desktop.wait_for_window("GIMP Message")  # GIMP tells of the killed plug-in
+    story.desktop.press("Escape")
+    story.wait_without_window()
+    story.note("after another")
+
+
 def quit_gimp(story: Story) -> None:
     begin(story, "quit")
     plugin = plugin_process(story.session)
@@ -163,6 +173,17 @@ def quit_gimp(story: Story) -> None:
     wait_for(lambda: story.session.process.poll() is not None, "the end of GIMP", PATIENCE, story.desktop.windows)
     wait_for(lambda: backend_log.read_text().count(" ends after ") > ended, "the end of the job", PATIENCE)
     story.states["log at the end"] = newest_log(story.session.home)
+
+
+def work_again(story: Story, gimp: Gimp) -> None:
+    """An ordinary run in the next GIMP of this home, which cleans up after the one that was quit."""
+    session = Session.console(gimp, story.session.home)
+    image = session.sample(seed=2)["image"]
+    session.draw_path(image, PATH)
+    story.states["run after quitting"] = session.drag(image)["status"]
+    story.states["left behind"] = left_behind(session.home)
+    session.close_image(image)
+    session.close()
 
 
 @pytest.mark.parametrize("what", ["deleted", "undone"])
@@ -181,5 +202,14 @@ def test_the_next_ordinary_run_works(story: Story):
     assert source["name"] == "critters, seed 2"
 
 
+def test_a_drag_waits_for_another_and_is_done_after_it(story: Story):
+    assert len(story.states["after another"]["layers"]) == 3
+
+
 def test_when_gimp_is_quit_plug_in_and_job_end(story: Story):
     assert "unexpected" not in story.states["log at the end"]
+
+
+def test_after_gimp_was_quit_the_next_run_works_and_nothing_is_left(story: Story):
+    assert story.states["run after quitting"] == "success"
+    assert story.states["left behind"] == []

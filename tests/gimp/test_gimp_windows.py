@@ -5,9 +5,7 @@ The story is played once; the tests look at what was seen on its way. Its screen
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,10 +14,8 @@ from typing import Any
 import markers
 import numpy as np
 import pytest
-from desktop import Desktop
 from gimp_root import Gimp
-from PIL import Image
-from session import prepare_home, stop_backend, wait_for
+from session import left_behind, wait_for
 from story import TITLE, Story, count, open_picture, shows, told
 
 from stylegan2.critters.examples import Example
@@ -35,35 +31,15 @@ def story(
     gimp: Gimp, vendor: Path, head: Example, picture: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Story]:
     """The whole story, played once."""
-    missing = gimp.missing_display_programs()
-    if missing and os.environ.get("DRAGGAN_REQUIRE_GIMP") != "1":
-        pytest.skip(f"NOT TESTED IN GIMP'S WINDOW: install {', '.join(missing)}")
-    assert not missing
-    folder = tmp_path_factory.mktemp("windows")
-    home = folder / "a höme"
-    backend = prepare_home(gimp, home, vendor)
-    original = np.array(Image.open(picture))
-    shutil.copy(picture, home)
-    desktop = Desktop(gimp, home)
-    try:
-        session = desktop.start_gimp(home / picture.name)
-        try:
-            story = Story(desktop, session, original, folder)
-            with told(story):
-                open_picture(story)
-                draw(story, head)
-                run(story)
-                undo(story)
-                keep(story)
-                cancel(story)
-                be_refused(story)
-            yield story
-        finally:
-            session.process.kill()
-            session.process.wait()
-    finally:
-        desktop.close()
-        stop_backend(backend)
+    with told(gimp, vendor, tmp_path_factory.mktemp("windows"), picture) as story:
+        open_picture(story)
+        draw(story, head)
+        run(story)
+        undo(story)
+        keep(story)
+        cancel(story)
+        be_refused(story)
+        yield story
 
 
 def draw(story: Story, head: Example) -> None:
@@ -259,3 +235,4 @@ def test_a_refusal_is_a_sentence_on_the_screen_and_changes_nothing(story: Story)
     assert re.search(r"WARNING \S+ draggan: There is no path", story.log)
     assert not np.array_equal(story.screens["refusal"], story.screens["undone"])
     assert story.states["refused"] == story.states["no path"]
+    assert left_behind(story.session.home) == []
