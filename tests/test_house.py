@@ -17,7 +17,7 @@ TOP_LEVEL = {
     *("gimp_plugin", "backend", "stylegan2", "tests", "install.py", "README.md"),
     *("pyproject.toml", "LICENSE", ".ci", ".gitignore"),
 }
-PURE_PLUGIN_MODULES = ("drags.py", "service.py")
+PURE_PLUGIN_MODULES = ("drags.py", "installation.py", "service.py")
 MACHINE_PATHS = ("/" + "work/", "/" + "srv/", "/" + "opt/", "/" + "farm", "../" + "shared")
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -117,6 +118,8 @@ def drag(
     strokes = paths.read_strokes(image)
     # whoever has to draw anew should see no dialog first
     drags.drags_from_strokes(strokes, subject.offset, subject.size)
+    # it starts, or at least gradio_client loads, while the layer is read
+    threading.Thread(target=backend.answer, args=(lambda connection: None,), daemon=True).start()
     selection = subject.read_selection(image)
     carried = Carried.by(subject)
     if carried.model and run_mode != Gimp.RunMode.NONINTERACTIVE:  # an artist may choose another, a script has
@@ -174,18 +177,10 @@ def ask(
     import dialog
 
     def fetch_models() -> list[str]:
-        try:
-            return backend.connect().models
-        except Problem as problem:
-            log.info("while the dialog was open: %s", problem)  # said to the artist when the job meets it
-            return []
+        return backend.answer(lambda connection: connection.models) or []
 
     def fetch_region(options: Mapping[str, object]) -> sketch.Box | None:
-        try:
-            return backend.connect().region(shown.size, shown.selected, options)
-        except Problem as problem:
-            log.info("while the dialog was open: %s", problem)
-            return None
+        return backend.answer(lambda connection: connection.region(shown.size, shown.selected, options))
 
     if not dialog.ask(procedure, config, shown, remark, dialog.Asking(fetch_models, fetch_region, options_from)):
         raise Cancelled

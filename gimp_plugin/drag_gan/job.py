@@ -22,6 +22,8 @@ WAIT_SECONDS = 0.5  # every job is in the queue for a moment
 
 log = logging.getLogger("draggan.job")
 Points = tuple[tuple[float, float], ...]
+Box = tuple[int, int, int, int]  # x, y, width, height
+Fetch = Callable[[Mapping[str, Any]], Path]
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,11 @@ class Task:
 class Result:
     """What the backend made: PNG files, and where they belong.
 
-    layer   RGBA, the region of the layer that was edited
-    mask    grey, of the same size: white where the layer has changed
+    layer   RGBA, all that has changed of the artist's layer
+    mask    grey, of the same size: white where it has changed
     edit    what the next drag on the result goes on from
     offset  (x, y) of layer and mask inside the artist's layer
+    region  (x, y, width, height) of what was worked on, inside the artist's layer; None of a sample
     kept    whether the artist has ended the drag here
     """
 
@@ -54,6 +57,7 @@ class Result:
     edit: Path
     offset: tuple[int, int]
     report: Mapping[str, Any]
+    region: Box | None = None
     kept: bool = False
 
     def remarks(self) -> list[str]:
@@ -75,7 +79,7 @@ class Update:
     message: str
     points: Points = ()
     targets: Points = ()
-    region: tuple[int, int, int, int] | None = None
+    region: Box | None = None
     preview: png.Pixels | None = None
     result: Result | None = field(default=None)
 
@@ -85,12 +89,16 @@ class Update:
         return min(1.0, self.step / self.steps) if self.steps > 0 else None
 
     @classmethod
-    def from_wire(cls, output: Sequence[Any]) -> Update:
-        """Read (update, layer, mask, edit). Raises KeyError, TypeError or ValueError on another shape."""
+    def from_wire(cls, output: Sequence[Any], fetch: Fetch) -> Update:
+        """Read (update, layer, mask, edit), and fetch its files.
+
+        Raises KeyError, TypeError or ValueError on another shape, and what `fetch` does.
+        """
         update, *files = output
         if not isinstance(update, Mapping):
             raise TypeError(f"an update is an object, not {update!r}")
-        region = update.get("region")
+        box = update.get("region")
+        region = (int(box[0]), int(box[1]), int(box[2]), int(box[3])) if box else None
         return cls(
             phase=str(update["phase"]),
             step=int(update["step"]),
@@ -98,9 +106,9 @@ class Update:
             message=str(update["message"]),
             points=_points(update.get("points")),
             targets=_points(update.get("targets")),
-            region=(int(region[0]), int(region[1]), int(region[2]), int(region[3])) if region else None,
+            region=region,
             preview=_preview(update.get("preview")),
-            result=_result(update.get("result"), files),
+            result=_result(update.get("result"), files, region, fetch),
         )
 
 
@@ -116,12 +124,15 @@ def _preview(preview: Mapping[str, Any] | None) -> png.Pixels | None:
     )
 
 
-def _result(result: Mapping[str, Any] | None, files: Sequence[str | None]) -> Result | None:
-    layer, mask, edit = (Path(file) if file else None for file in files)
+def _result(
+    result: Mapping[str, Any] | None, files: Sequence[Mapping[str, Any] | None], region: Box | None, fetch: Fetch
+) -> Result | None:
+    layer, mask, edit = files
     if not result or not layer or not mask or not edit:
         return None
+    layer, mask, edit = fetch(layer), fetch(mask), fetch(edit)
     x, y = result["offset"]
-    return Result(layer, mask, edit, (int(x), int(y)), result.get("report") or {})
+    return Result(layer, mask, edit, (int(x), int(y)), result.get("report") or {}, region)
 
 
 def work(
@@ -193,7 +204,7 @@ def stream(
         over = job.done()  # asked before the outputs, or the last of them could be missed
         outputs = job.outputs()
         for output in outputs[seen:]:
-            yield _understand(output, log_file)
+            yield _understand(output, connection, log_file)
         seen = len(outputs)
         if over:
             break
@@ -236,11 +247,18 @@ def _submit(client: Any, task: Task, folder: Path) -> Any:
     return client.submit(*files, list(task.drags), dict(task.options), edit, PROTOCOL, api_name="/drag")
 
 
-def _understand(output: Sequence[Any], log_file: Path) -> Update:
-    if output and isinstance(output[0], Exception):  # so gradio_client tells that a file did not come (measured)
-        raise _gone(log_file) from output[0]
+def _understand(output: Sequence[Any], connection: Connection, log_file: Path) -> Update:
+    import httpx
+
     try:
-        return Update.from_wire(output)
+        return Update.from_wire(output, connection.fetch)
+    except httpx.HTTPError as error:
+        raise _gone(log_file) from error
+    except OSError as error:
+        raise Fault(
+            f"The result cannot be stored in {connection.downloads} ({error.strerror}); make room there, and run the "
+            "filter again."
+        ) from error
     except (KeyError, TypeError, ValueError, zlib.error) as error:
         log.exception("update not understood")
         raise Fault(

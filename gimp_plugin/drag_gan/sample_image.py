@@ -91,11 +91,7 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: servic
     import sample_dialog
 
     def fetch_models() -> list[str]:
-        try:
-            return backend.connect().models
-        except Problem as problem:
-            log.info("while the dialog was open: %s", problem)  # said to the artist where the thumbnails would be
-            return []
+        return backend.answer(lambda connection: connection.models) or []
 
     def thumbnails(options: dict[str, object], cancelled: service.Asked) -> Iterator[png.Pixels]:
         return job.thumbnails(backend, options, cancelled)
@@ -135,7 +131,7 @@ def new_image(made: job.Result, options: dict[str, object], seed: int) -> Gimp.I
         top += rows.height
     pixels.flush()
     layer.update(0, 0, picture.width, picture.height)
-    going_on.attach(layer, made.edit, options, own_mask=False)
+    going_on.attach(layer, pixels, made.edit, options, own_mask=False)
     image.insert_layer(layer, None, 0)
     image.undo_enable()
     return image

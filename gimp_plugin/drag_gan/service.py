@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shlex
 import socket
 import subprocess
-import sys
 import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
 from concurrent import futures
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from installation import Installation
 from problems import Cancelled, Fault, Problem
 
 PROTOCOL = 1
@@ -27,20 +25,10 @@ REFUSED = 2  # the backend's exit code when another one is starting, whose ready
 OTHER_START_SECONDS = 60.0
 DYING_SECONDS = 3.0  # a killed process closes its connections one after the other, its port perhaps last
 ASIDE_SECONDS = 10.0  # for answers that a drag can do without
+PIECE = 1 << 20  # bytes of a file at a time
 SILENCE_SECONDS = 60.0  # the server says something every 15 s even when a job is silent
 OTHER_VERSION = "This plug-in and its backend are of different versions; update both by running install.py."
-FLATPAK_MARK = Path("/.flatpak-info")  # there in every Flatpak sandbox
-NOT_INSTALLED = "The plug-in is not completely installed ({reason}); run install.py again."
 
-# GIMP's bundles point these at their own libraries, which break a Python that is not theirs
-FOREIGN_VARIABLES = frozenset({
-    "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX",
-    "LD_LIBRARY_PATH", "LD_PRELOAD",
-    "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH", "GI_TYPELIB_PATH",
-    "GTK_PATH", "GTK_EXE_PREFIX", "GTK_DATA_PREFIX", "GTK_IM_MODULE_FILE", "GDK_PIXBUF_MODULE_FILE",
-    "GDK_PIXBUF_MODULEDIR", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "APPDIR", "APPIMAGE", "ARGV0",
-})  # fmt: skip
-FOREIGN_PREFIXES = ("GIMP", "GEGL", "BABL")
 
 # Without these gradio_client asks huggingface.co, sends a saved Hugging Face token along, and follows
 # HTTP_PROXY even to this machine (measured); they must be set before it is imported.
@@ -56,49 +44,23 @@ CLIENT_VARIABLES = {
 log = logging.getLogger("draggan.service")
 Tell = Callable[[str], None]
 Asked = Callable[[], bool]
+Answer = TypeVar("Answer")
 
 
 class _NotThereError(Exception):
     """The ready file names a backend that does not exist any more."""
 
 
-@dataclass(frozen=True)
-class Installation:
-    """What install.py wrote into backend.json beside the plug-in; the plug-in guesses nothing."""
-
-    python: str
-    arguments: tuple[str, ...]
-    directory: str
-    ready_file: Path
-    log_file: Path
-    version: str
-
-    @classmethod
-    def read(cls, folder: Path) -> Installation:
-        """Read `folder`/backend.json. Raises Problem when it is missing or damaged."""
-        file = folder / "backend.json"
-        try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-            return cls(
-                python=str(content["python"]),
-                arguments=tuple(str(argument) for argument in content["arguments"]),
-                directory=str(content["directory"]),
-                ready_file=Path(content["ready_file"]),
-                log_file=Path(content["log_file"]),
-                version=str(content["version"]),
-            )
-        except FileNotFoundError:
-            raise Fault(NOT_INSTALLED.format(reason=f"{file} is missing")) from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Fault(NOT_INSTALLED.format(reason=f"{file} cannot be read")) from error
-
-
 class Connection(NamedTuple):
-    """A backend that answered: its process, the gradio_client.Client, and what it said about itself."""
+    """A backend that answered: its process, the gradio_client.Client, and what it said about itself.
+
+    downloads: a folder for the files that it sends.
+    """
 
     pid: int
     client: Any
     health: Mapping[str, Any]
+    downloads: Path
 
     @property
     def models(self) -> list[str]:
@@ -119,6 +81,21 @@ class Connection(NamedTuple):
         except Exception as error:  # only a frame on a preview depends on it
             log.info("region: %r", error)
             return None
+
+    def fetch(self, file: Mapping[str, Any]) -> Path:
+        """Copy a file of an answer, a gradio FileData, into the folder. Raises httpx.HTTPError, OSError, KeyError.
+
+        gradio_client itself would fetch all files of the last answer twice, in pieces of 8 KB (measured).
+        """
+        import httpx
+
+        target = self.downloads / f"received {Path(file['path']).name}"
+        request = httpx.stream("GET", file["url"], headers=self.client.headers, **self.client.httpx_kwargs)
+        with request as response, open(target, "wb") as out:
+            response.raise_for_status()
+            for piece in response.iter_bytes(PIECE):
+                out.write(piece)
+        return target
 
     def keep(self) -> None:
         """Ask that the drag of this connection ends where it is, with its result."""
@@ -148,15 +125,6 @@ def prepare_environment() -> None:
     os.environ.update(CLIENT_VARIABLES)
 
 
-def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for the backend: without what GIMP and its bundles set for their own programs."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if name not in FOREIGN_VARIABLES and not name.startswith(FOREIGN_PREFIXES)
-    }
-
-
 class Backend:
     """The one backend of this user. Threads may call `connect` together; they wait for each other."""
 
@@ -173,25 +141,36 @@ class Backend:
         self._start_seconds = start_seconds
         self._silence_seconds = silence_seconds
         self._lock = threading.Lock()
+        self._failed: tuple[float, Problem] | None = None  # when, and how
 
     def connect(self, cancelled: Asked = lambda: False, tell: Tell = lambda message: None) -> Connection:
         """Connect to the running backend, or start one and wait until it answers.
 
+        Who has waited while another attempt failed is not made to wait for the next one to fail.
         Raises Problem when it cannot be started, does not answer or is of another version; Cancelled.
         """
+        asked = time.monotonic()
         while not self._lock.acquire(timeout=0.1):
             if cancelled():
                 raise Cancelled
         try:
-            stale = self._ready_text()
-            try:
-                return self._open(stale)
-            except _NotThereError as error:
-                log.info("no running backend: %s", error)
-            tell("Starting the backend...")
-            return self._wait(self._start(), stale, cancelled)
+            if self._failed and self._failed[0] > asked:
+                raise self._failed[1]
+            return self._connect(cancelled, tell)
+        except Problem as problem:
+            self._failed = time.monotonic(), problem
+            raise
         finally:
             self._lock.release()
+
+    def _connect(self, cancelled: Asked, tell: Tell) -> Connection:
+        stale = self._ready_text()
+        try:
+            return self._open(stale)
+        except _NotThereError as error:
+            log.info("no running backend: %s", error)
+        tell("Starting the backend...")
+        return self._wait(self.installation.start(), stale, cancelled)
 
     def running(self) -> Connection | None:
         """The backend if one runs already and answers, else None; starts nothing."""
@@ -199,6 +178,17 @@ class Backend:
             with self._lock:
                 return self._open(self._ready_text())
         except (_NotThereError, Problem):
+            return None
+
+    def answer(self, question: Callable[[Connection], Answer]) -> Answer | None:
+        """What the backend, which may have to be started, answers to a question that a dialog can do without.
+
+        None when there is no backend: the artist is told why when a job meets it.
+        """
+        try:
+            return question(self.connect())
+        except Problem as problem:
+            log.info("nobody to ask: %s", problem)
             return None
 
     def _ready_text(self) -> str:
@@ -225,7 +215,7 @@ class Backend:
         client, health = self._greet(url, token, pid)
         if health.get("protocol") != PROTOCOL:
             raise Fault(OTHER_VERSION)
-        return Connection(pid, client, health)
+        return Connection(pid, client, health, self._downloads)
 
     def _greet(self, url: str, token: str, pid: int) -> tuple[Any, Mapping[str, Any]]:
         prepare_environment()
@@ -237,7 +227,7 @@ class Backend:
                 url,
                 headers={TOKEN_HEADER: token},
                 httpx_kwargs={"timeout": self._silence_seconds, "trust_env": False},
-                download_files=str(self._downloads),
+                download_files=False,
                 analytics_enabled=False,
                 verbose=False,
             )
@@ -256,23 +246,6 @@ class Backend:
             raise _NotThereError(f"{url} answered {health!r}")
         return client, health
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        place = self.installation
-        if in_sandbox():
-            raise Fault(
-                "GIMP from Flatpak or Snap cannot start the backend; start it yourself with "
-                f"{shlex.join([place.python, *place.arguments])}, then run the filter again."
-            )
-        try:
-            place.log_file.parent.mkdir(parents=True, exist_ok=True)
-            with open(place.log_file, "ab") as output:
-                process = start_detached([place.python, *place.arguments], place.directory, output)
-        except OSError as error:
-            log.error("start: %r", error)
-            raise Fault(f"The backend could not be started ({error}); run install.py again.") from error
-        log.info("started the backend, process %d", process.pid)
-        return process
-
     def _wait(self, process: subprocess.Popen[bytes], stale: str, cancelled: Asked) -> Connection:
         """Wait until the started backend (or one that somebody else started meanwhile) answers."""
         deadline = time.monotonic() + self._start_seconds
@@ -290,44 +263,9 @@ class Backend:
                 ended = ended or time.monotonic()
                 patience = OTHER_START_SECONDS if process.returncode == REFUSED else 0.0
                 if time.monotonic() - ended >= patience:
-                    raise self._early_death(process.returncode)
+                    raise self.installation.early_death(process.returncode)
             time.sleep(0.1)
         raise Fault(
             f"The backend was not ready after {self._start_seconds:.0f} seconds; run the filter again.",
             self.installation.log_file,
         )
-
-    def _early_death(self, code: int) -> Fault:
-        file = self.installation.log_file
-        try:
-            lines = [line.strip() for line in file.read_text(encoding="utf-8", errors="replace").splitlines()]
-        except OSError:
-            lines = []
-        last = next((line for line in reversed(lines) if line), "nothing")
-        return Fault(
-            f"The backend ended while it was starting (exit code {code}, last words: {last[:200]}); "
-            "run install.py again.",
-            file,
-        )
-
-
-def in_sandbox() -> bool:
-    """Whether this GIMP came as a Flatpak or Snap, which may start no program of the machine."""
-    return FLATPAK_MARK.exists() or "SNAP" in os.environ
-
-
-def start_detached(command: list[str], directory: str, output: Any) -> subprocess.Popen[bytes]:
-    """Start a program that outlives this one, with a clean environment, its output in the file `output`."""
-    flags = 0
-    if sys.platform == "win32":
-        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
-    return subprocess.Popen(
-        command,
-        env=clean_environment(os.environ),
-        cwd=directory,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=sys.platform != "win32",
-        creationflags=flags,
-    )

@@ -15,7 +15,8 @@ from typing import Any
 import job
 import png
 import pytest
-from service import Backend, Installation
+from installation import Installation
+from service import Backend
 
 TOKEN = "a-token-for-tests"  # of the fake backend
 FAKE = Path(__file__).with_name("fake_backend.py")

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import job
 import png
@@ -40,8 +41,9 @@ def watch(event, arguments):
 
 sys.addaudithook(watch)
 import job, png, service
+from installation import Installation
 place = Path(sys.argv[1])
-installation = service.Installation("", (), "", place / "ready.json", place / "log", "")
+installation = Installation("", (), "", place / "ready.json", place / "log", "")
 backend = service.Backend(installation, place / "downloads")
 layer = place / "downloads" / "layer.png"
 png.write(layer, 40, 30, 3, [bytes(3600)])
@@ -69,7 +71,7 @@ def test_nothing_leaves_this_machine_and_no_secret_of_the_user_is_sent(running: 
 
 def test_the_result_comes_as_files_with_their_place_in_the_layer(running: Place, work: Work):
     result, _ = work(running)
-    assert (result.offset, result.report) == ((2, 1), {"steps": 5})
+    assert (result.offset, result.region, result.report) == ((2, 1), (0, 0, 40, 30), {"steps": 5})
     assert Image.open(result.layer).size == Image.open(result.mask).size == (38, 29)
     assert Image.open(result.mask).mode == "L"
 
@@ -156,12 +158,16 @@ def test_a_backend_that_hangs_in_the_middle_is_given_up(place: Place, work: Work
     assert time.monotonic() - began < 20
 
 
+def not_fetched(file: Mapping[str, Any]) -> Path:
+    raise AssertionError(file)
+
+
 @pytest.mark.parametrize(
     "output", [(None, None, None, None), ({}, None, None, None), (), ({"phase": "drag"}, None, None)]
 )
 def test_an_update_of_another_shape_is_not_understood(output: tuple[object, ...]):
     with pytest.raises((KeyError, TypeError, ValueError)):
-        job.Update.from_wire(output)
+        job.Update.from_wire(output, not_fetched)
 
 
 def test_points_that_did_not_arrive_are_named_with_the_reason():
@@ -173,7 +179,8 @@ def test_points_that_did_not_arrive_are_named_with_the_reason():
 
 def test_a_result_without_its_files_is_no_result():
     update = {"phase": "done", "step": 1, "steps": 1, "message": "", "result": {"offset": [0, 0]}}
-    assert job.Update.from_wire((update, None, None, None)).result is None
-    assert job.Update.from_wire((update, "layer.png", "mask.png", None)).result is None
-    whole = job.Update.from_wire((update, "layer.png", "mask.png", "edit")).result
+    assert job.Update.from_wire((update, None, None, None), not_fetched).result is None
+    files = [{"path": name} for name in ("layer.png", "mask.png", "edit")]
+    assert job.Update.from_wire((update, *files[:2], None), not_fetched).result is None
+    whole = job.Update.from_wire((update, *files), lambda file: Path(file["path"])).result
     assert whole == job.Result(Path("layer.png"), Path("mask.png"), Path("edit"), (0, 0), {})

@@ -17,42 +17,7 @@ import service
 from conftest import Place
 from problems import Cancelled, Problem
 
-WRITTEN = {
-    "python": "/somewhere/bin/python",
-    "arguments": ["-u", "-m", "backend", "serve"],
-    "directory": "/somewhere",
-    "ready_file": "/data/backend.json",
-    "log_file": "/logs/backend.log",
-    "version": "0.1.0",
-}
 READY = {"url": "http://127.0.0.1:9/", "pid": 1, "token": "t", "protocol": 1}
-
-
-def test_what_install_py_wrote_is_all_it_knows(tmp_path: Path):
-    (tmp_path / "backend.json").write_text(json.dumps(WRITTEN))
-    read = service.Installation.read(tmp_path)
-    assert (read.python, read.arguments) == ("/somewhere/bin/python", ("-u", "-m", "backend", "serve"))
-    assert (read.ready_file, read.log_file) == (Path("/data/backend.json"), Path("/logs/backend.log"))
-
-
-@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"python": 1, "arguments": 2}', "\0"])
-def test_a_missing_or_damaged_installation_says_to_run_install_py_again(tmp_path: Path, content: str | None):
-    if content is not None:
-        (tmp_path / "backend.json").write_text(content)
-    with pytest.raises(Problem, match=r"run install\.py again"):
-        service.Installation.read(tmp_path)
-
-
-def test_the_backend_gets_nothing_of_what_gimp_set_for_its_own_programs():
-    given = {"PATH": "/bin", "HOME": "/home/me", "DRAGGAN_HOME": "/d", "OMP_NUM_THREADS": "1", "LANG": "C"}
-    foreign = {
-        "PYTHONPATH": "x",
-        "PYTHONHOME": "x",
-        "LD_LIBRARY_PATH": "x",
-        "GI_TYPELIB_PATH": "x",
-        "GIMP3_DATADIR": "x",
-    }
-    assert service.clean_environment({**given, **foreign}) == given
 
 
 @pytest.mark.parametrize("dies_after", [0.0, 0.5, None])
@@ -64,7 +29,7 @@ def test_a_dead_or_dying_backend_is_not_open_and_a_hung_one_is(dies_after: float
             listener.close()
         elif dies_after:
             threading.Timer(dies_after, listener.close).start()
-        connection = service.Connection(0, SimpleNamespace(src=url), {})
+        connection = service.Connection(0, SimpleNamespace(src=url), {}, Path())
         assert connection.is_open() == (dies_after is None)
 
 
@@ -116,25 +81,6 @@ def test_a_backend_of_another_version_says_to_run_install_py(place: Place):
     place.ready_file.write_text(json.dumps({**READY, "protocol": 2}))
     with pytest.raises(Problem, match=r"different versions; update both by running install\.py"):
         place.backend().connect()
-
-
-def test_in_a_sandbox_the_sentence_names_the_command_that_starts_the_backend(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-):
-    mark = place.folder / "flatpak-info"
-    mark.touch()
-    monkeypatch.setattr(service, "FLATPAK_MARK", mark)
-    installation = service.Installation(
-        "/a place/python", ("-m", "backend", "serve"), str(place.folder), place.ready_file, place.log_file, "test"
-    )
-    with pytest.raises(Problem, match=r"start it yourself with '/a place/python' -m backend serve, then run"):
-        service.Backend(installation, place.folder).connect()
-
-
-def test_a_python_that_is_gone_says_to_run_install_py_again(place: Place):
-    gone = service.Installation("/no/python", (), str(place.folder), place.ready_file, place.log_file, "test")
-    with pytest.raises(Problem, match=r"could not be started .*run install\.py again"):
-        service.Backend(gone, place.downloads).connect()
 
 
 def test_a_backend_that_dies_at_once_is_noticed_with_its_last_words_and_its_log(place: Place):
