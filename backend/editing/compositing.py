@@ -60,6 +60,15 @@ def compose(
     return layer, visible
 
 
+def changed_part(before: np.ndarray, after: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns with all pixels in which two pictures, uint8 [H, W, 4], differ; where none do, of one pixel."""
+    differ = (before.view(np.uint32) != after.view(np.uint32))[..., 0]
+    rows, columns = (np.flatnonzero(differ.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return slice(0, 1), slice(0, 1)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
 def laid_over(picture: np.ndarray, layer: np.ndarray, mask: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
     """What `picture` (uint8 [H, W, 4]) becomes with `layer`, seen through `mask`, in its place at `offset` (x, y).
 
@@ -70,8 +79,10 @@ def laid_over(picture: np.ndarray, layer: np.ndarray, mask: np.ndarray, offset: 
     for top in range(0, height, max(STRIP // width, 1)):
         rows = slice(top, min(top + max(STRIP // width, 1), height))
         part = mask[rows]
-        under = result[y + rows.start : y + rows.stop, x : x + width]
-        under[part > 0] = _mixed(under[part > 0], layer[rows][part > 0], part[part > 0])
+        under, over = result[y + rows.start : y + rows.stop, x : x + width], np.ascontiguousarray(layer[rows])
+        np.copyto(under.view(np.uint32), over.view(np.uint32), where=(part == 255)[..., None])  # whole pixels
+        partly = (part > 0) & (part < 255)
+        under[partly] = _mixed(under[partly], over[partly], part[partly])
     return result
 
 
@@ -136,7 +147,7 @@ def _read_moved(original: np.ndarray, inverted: torch.Tensor, place: torch.Tenso
     first, last = (int((float(y) + 1) / 2 * height) for y in reach)
     rows = slice(max(first - 1, 0), min(max(last + 2, 1), height))
     rows = slice(min(rows.start, height - 1), rows.stop)
-    picture = torch.from_numpy(original[rows]).to(place.device).permute(2, 0, 1).float()
+    picture = torch.tensor(original[rows], device=place.device).permute(2, 0, 1).float()
     picture[:3] = picture[:3] / 127.5 - 1
     if not picture[3].all():
         behind = sample(inverted, _places(rows, slice(0, width), (height, width)).to(place), "bicubic")
@@ -147,10 +158,13 @@ def _read_moved(original: np.ndarray, inverted: torch.Tensor, place: torch.Tenso
 
 def _strips(changed: torch.Tensor, size: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
     """Rows and columns of the picture (height, width) that cover all of `changed` [h, w], some rows at a time."""
-    rows, columns = (_extent(changed.amax(dim=1 - axis) > 0, size[axis]) for axis in (0, 1))
-    step = max(STRIP // (columns.stop - columns.start), 1)
+    (height, width), scale = size, changed.shape[0] / size[0]
+    rows, step = _extent(changed.amax(dim=1) > 0, height), max(STRIP // width, 1)
     for top in range(rows.start, rows.stop, step):
-        yield slice(top, min(top + step, rows.stop)), columns
+        bottom = min(top + step, rows.stop)
+        near = changed[max(int(top * scale) - 1, 0) : math.ceil(bottom * scale) + 1].amax(dim=0) > 0
+        if near.any():
+            yield slice(top, bottom), _extent(near, width)
 
 
 def _extent(seen: torch.Tensor, length: int) -> slice:

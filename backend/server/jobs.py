@@ -16,12 +16,13 @@ import numpy as np
 import torch
 
 from backend import __version__, pictures
-from backend.editing.compositing import laid_over
+from backend.editing.compositing import changed_part, laid_over
 from backend.editing.edit_state import EditState
-from backend.editing.editor import Editor, EditResult
+from backend.editing.editor import Editor
 from backend.editing.points import Drag, check_drags
 from backend.editing.region import LAYER, Region, box_around, choose_region
 from backend.editing.settings import with_changes
+from backend.editing.steps import EditResult
 from backend.errors import UserError
 from backend.models import device, models
 from backend.server import PROTOCOL, wire
@@ -115,12 +116,14 @@ class Workshop:
         pace.check()
         yield last.model_copy(update={"phase": "compose", "message": "Putting the layer together."}), NO_FILES
         pace.check()
-        result = editor.result()
+        result, before = editor.result(), np.ascontiguousarray(region.crop(job.image))
+        rows, columns = part = changed_part(before, result.layer)
+        layer, mask, offset = result.layer[part], result.mask[part], (region.x + columns.start, region.y + rows.start)
         next_region = replace(region, x=0, y=0)  # of the layer that will hold a patch
         if options.result == "whole":
-            whole = laid_over(region.crop(job.image), result.layer, result.mask, (0, 0))
-            result, next_region = replace(result, layer=whole), region
-        done = wire.Result(offset=result.offset, report=result.report)
+            layer, next_region = laid_over(before[part], layer, mask, (0, 0)), region
+        result = replace(result, layer=layer, mask=mask, offset=offset)
+        done = wire.Result(offset=offset, report=result.report)
         files = self._write(result, next_region, wish.session)
         yield last.model_copy(update={"phase": "done", "message": "Done.", "result": done}), files
 

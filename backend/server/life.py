@@ -87,6 +87,7 @@ def serve(idle_minutes: float = IDLE_MINUTES) -> None:
         shutil.rmtree(files, ignore_errors=True)  # a killed backend could not delete its pictures
         files.mkdir(mode=0o700)
         os.environ["GRADIO_TEMP_DIR"] = str(files)
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(files / "torch")  # else an empty folder of torch's stays in /tmp
         try:
             _serve(files, idle_minutes * 60)
         finally:

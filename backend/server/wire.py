@@ -105,7 +105,7 @@ class Preview(BaseModel):
 
 
 class Result(BaseModel):
-    """What came of the drag: where in the layer its pictures belong, and the engine's report."""
+    """What came of the drag: where in the layer its pictures, which hold all that has changed, belong; its report."""
 
     offset: tuple[int, int]
     report: dict[str, Any]

@@ -71,11 +71,11 @@ class Carried:
         return "The layer was painted on since its last drag, so it is looked at anew." if self.painted else ""
 
 
-def attach(layer: Gimp.Layer, edit: Path, options: Mapping[str, object], own_mask: bool) -> None:
-    """Let a new layer, which is complete but not yet in its image, carry the edit that made it."""
+def attach(layer: Gimp.Layer, pixels: Gegl.Buffer, edit: Path, options: Mapping[str, object], own_mask: bool) -> None:
+    """Let a new layer, which is complete but not yet in its image, carry the edit that made its `pixels`."""
     made = {
         "model": options["model"],
-        "pixels": _fingerprint(layer.get_buffer()),
+        "pixels": _fingerprint(pixels),
         "mask": _fingerprint_of_mask(layer) if own_mask else None,
     }
     # as text: GIMP's Python takes no byte above 127

@@ -21,13 +21,13 @@ import going_on  # noqa: E402
 import job  # noqa: E402
 import png  # noqa: E402
 from gi.repository import Gegl, Gimp  # noqa: E402
+from job import Box  # noqa: E402
 from problems import Fault  # noqa: E402
 from subjects import FINE_SRGB, MASK, NONE, SRGB, STRIP, Subject, require_there  # noqa: E402
 
 DRAGGED = re.compile(r" \(dragged\)( #\d+)?$")  # with the number that GIMP gives the second of a name
 FINE_BYTES = 8  # of one pixel
 TYPES = {Gimp.ImageBaseType.RGB: Gimp.ImageType.RGBA_IMAGE, Gimp.ImageBaseType.GRAY: Gimp.ImageType.GRAYA_IMAGE}
-Box = tuple[int, int, int, int]  # x, y, width, height
 
 
 @dataclass(frozen=True)
@@ -48,24 +48,26 @@ class Drag:
 
 
 def insert_patch(image: Gimp.Image, drag: Drag, made: job.Result) -> Gimp.Layer:
-    """Insert above the subject what was edited of it, with the changed area as its layer mask, in one undo step.
+    """Insert above the subject what was worked on, with the changed area as its layer mask, in one undo step.
 
     The layer carries its edit.
     Raises Problem when the image or the layer went away meanwhile, Fault when the files cannot be read.
     """
     subject, sent = drag.subject, drag.sent
     edited, mask, box = _opened(image, subject, made)
-    result = _new_layer(image, subject, box)
+    region = made.region or box
+    result = _new_layer(image, subject, region)
     layer_mask = result.create_mask(Gimp.AddMaskType.BLACK)
     result.add_mask(layer_mask)
     pixels, shown = result.get_buffer(), layer_mask.get_buffer()
-    sent.copy(Gegl.Rectangle.new(*box), NONE, pixels, Gegl.Rectangle.new(0, 0, *box[2:]))
+    sent.copy(Gegl.Rectangle.new(*region), NONE, pixels, Gegl.Rectangle.new(0, 0, *region[2:]))
     for rows, values, changed in _changes(sent, edited, mask, box):
-        pixels.set(rows, FINE_SRGB, values)
-        shown.set(rows, MASK, changed)
+        place = Gegl.Rectangle.new(rows.x - region[0], rows.y - region[1], rows.width, rows.height)
+        pixels.set(place, FINE_SRGB, values)
+        shown.set(place, MASK, changed)
     _complete(result, pixels)
     _complete(layer_mask, shown)
-    going_on.attach(result, made.edit, drag.options, own_mask=True)
+    going_on.attach(result, pixels, made.edit, drag.options, own_mask=True)
     return _insert(image, drag, result)
 
 
@@ -83,13 +85,13 @@ def insert_whole(image: Gimp.Image, drag: Drag, made: job.Result) -> Gimp.Layer:
     for rows, values, changed in _changes(sent, edited, mask, box):
         for x, y, width in _runs(changed, rows.width):
             start = FINE_BYTES * (y * rows.width + x)
-            run = Gegl.Rectangle.new(box[0] + x, box[1] + rows.y + y, width, 1)
+            run = Gegl.Rectangle.new(rows.x + x, rows.y + y, width, 1)
             pixels.set(run, FINE_SRGB, values[start : start + FINE_BYTES * width])
     _complete(result, pixels)
     _take_over(subject.layer, result)
     if drag.own_mask:
         _widen(result.get_mask(), mask, box)
-    going_on.attach(result, made.edit, drag.options, drag.own_mask)
+    going_on.attach(result, pixels, made.edit, drag.options, drag.own_mask)
     return _insert(image, drag, result, instead=True)
 
 
@@ -121,15 +123,13 @@ def _changes(
 ) -> Iterator[tuple[Gegl.Rectangle, bytes, bytes]]:
     """Where rows of the box have changed: the rows, their new values as FINE_SRGB, and the mask's values."""
     x, y, width, _ = box
-    top = 0
     for after, changed in zip(edited.strips(STRIP), mask.strips(STRIP), strict=True):
-        rows = Gegl.Rectangle.new(0, top, width, len(changed) // width)
-        place = Gegl.Rectangle.new(x, y + top, width, rows.height)
-        before = bytes(sent.get(place, 1.0, SRGB, NONE))
+        rows = Gegl.Rectangle.new(x, y, width, len(changed) // width)
+        before = bytes(sent.get(rows, 1.0, SRGB, NONE))
         if after != before:
-            values = bytes(sent.get(place, 1.0, FINE_SRGB, NONE))
+            values = bytes(sent.get(rows, 1.0, FINE_SRGB, NONE))
             yield rows, _sum(values, after, before, 4 * width), changed
-        top += rows.height
+        y += rows.height
 
 
 def _sum(values: bytes, after: bytes, before: bytes, width: int) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from backend.editing import compositing
-from backend.editing.compositing import compose, laid_over
+from backend.editing.compositing import changed_part, compose, laid_over
 from backend.editing.region import Region
 
 REGION = Region(20, 0, 100, 100, (50, 50))
@@ -119,6 +119,14 @@ def test_where_nothing_changed_far_and_wide_the_layer_is_the_original_bit_for_bi
     np.testing.assert_array_equal(layer[:20], original[:20])
     np.testing.assert_array_equal(layer[:, 85:], original[:, 85:])
     assert not mask[:, 85:].any()
+
+
+def test_the_changed_part_holds_every_pixel_that_differs(original: np.ndarray) -> None:
+    after = original.copy()
+    after[30, 40, 3] ^= 1
+    after[50, 20, 0] ^= 1
+    assert changed_part(original, after) == (slice(30, 51), slice(20, 41))
+    assert original[changed_part(original, original)].shape == (1, 1, 4)
 
 
 def test_a_layer_put_together_in_strips_has_no_seams(original: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
