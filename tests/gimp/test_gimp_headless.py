@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from session import Session, plugin_log, to_array
+from session import Session, newest_log, plugin_log, to_array
 
 from stylegan2.critters.examples import Example
 
@@ -202,11 +202,29 @@ def test_paths_it_cannot_follow(console: Session, image: int):
         ([[(10, 10), (760, 60)]], False, "760, 60 lies outside the layer"),
         ([[(50, 50), (50, 50)]], False, "has no length"),
         ([[(50, 50)]], False, "hold points in place"),
+        ([[(50, 50), (60, 60)], [(50, 50), (40, 40)]], False, "Two paths start at 50, 50"),
+        ([[(x, y), (x, y + 2)] for y in range(0, 65, 5) for x in range(10)], False, "130 drags at once, and 128 are"),
     ]
     for strokes, closed, words in cases:
         console.draw_path(image, *strokes, closed=closed)
         assert words in refused(console, image)
         console.remove_paths(image)
+
+
+def test_the_paths_handles_and_targets_are_matched_in_order(console: Session, image: int, home: Path):
+    console.draw_path(image, [(324, 280), (300, 200)], [(340, 300)], name="Handles")
+    console.draw_path(image, [(330, 285)], [(300, 200), (345, 310)], name="Targets")
+    dragged(console, image, **QUICK)
+    _, _, rest = newest_log(home).rpartition("asked: ")
+    asked = ast.literal_eval(rest.splitlines()[0])["drags"]
+    ways = [[drag["handle"], drag["target"]] for drag in asked]
+    assert ways == [[[324, 280], [330, 285]], [[300, 200], [300, 200]], [[340, 300], [345, 310]]]
+
+
+def test_the_paths_handles_and_targets_of_different_length(console: Session, image: int):
+    console.draw_path(image, [(324, 280), (300, 200)], name="Handles")
+    console.draw_path(image, [(330, 285)], name="Targets")
+    assert "Handles has 2 anchors and the path Targets 1 anchor" in refused(console, image)
 
 
 def test_a_selection_beside_the_layer(console: Session):
