@@ -15,7 +15,7 @@ import pytest
 
 from backend import demo
 from stylegan2.critters.examples import EXAMPLES, Example
-from tests.backend.conftest import Demo, run_demo
+from tests.backend.demo_run import Demo, run_demo
 
 
 def test_it_leaves_pictures_edit_and_report_and_no_backend(demo_run: Demo):

@@ -1,5 +1,8 @@
 """What a drag on a large layer costs besides inversion and drag: seconds and memory, with a real GIMP 3."""
 
+# pyright: reportMissingImports=false
+# (the modules of tests/gimp import each other from their own folder)
+
 from __future__ import annotations
 
 import argparse

@@ -63,9 +63,9 @@ def close_image(image: int) -> None:
     the_image(image).delete()
 
 
-def draw_path(image: int, *strokes: Sequence[Sequence[float]], closed: bool = False, name: str = "drags") -> int:
+def draw_path(image: int, *strokes: Sequence[Sequence[float]], closed: bool = False, called: str = "drags") -> int:
     """One path with one stroke for each list of anchors (x, y), which is selected afterwards."""
-    path = Gimp.Path.new(the_image(image), name)
+    path = Gimp.Path.new(the_image(image), called)
     for anchors in strokes:
         flat = [number for x, y in anchors for number in (x, y) * 3]
         path.stroke_new_from_points(Gimp.PathStrokeType.BEZIER, flat, closed)

@@ -185,9 +185,11 @@ def newest_log(home: Path) -> str:
 
 
 def left_behind(home: Path) -> list[str]:
-    """What runs of the plug-in in this home have left: processes and temporary files."""
+    """What runs of the plug-in in this home have left: processes and temporary files, but for the logs of those that
+    had no other place for them.
+    """
     process = _plugin_process(home)
-    files = [file.name for file in (home / TEMPORARY).iterdir() if not file.name.startswith("gimp")]
+    files = [file.name for file in (home / TEMPORARY).iterdir() if not file.name.startswith(("gimp", "plugin-"))]
     return [*([f"process {process}"] if process else []), *files]
 
 

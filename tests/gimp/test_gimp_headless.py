@@ -212,8 +212,8 @@ def test_paths_it_cannot_follow(console: Session, image: int):
 
 
 def test_the_paths_handles_and_targets_are_matched_in_order(console: Session, image: int, home: Path):
-    console.draw_path(image, [(324, 280), (300, 200)], [(340, 300)], name="Handles")
-    console.draw_path(image, [(330, 285)], [(300, 200), (345, 310)], name="Targets")
+    console.draw_path(image, [(324, 280), (300, 200)], [(340, 300)], called="Handles")
+    console.draw_path(image, [(330, 285)], [(300, 200), (345, 310)], called="Targets")
     dragged(console, image, **QUICK)
     _, _, rest = newest_log(home).rpartition("asked: ")
     asked = ast.literal_eval(rest.splitlines()[0])["drags"]
@@ -222,8 +222,8 @@ def test_the_paths_handles_and_targets_are_matched_in_order(console: Session, im
 
 
 def test_the_paths_handles_and_targets_of_different_length(console: Session, image: int):
-    console.draw_path(image, [(324, 280), (300, 200)], name="Handles")
-    console.draw_path(image, [(330, 285)], name="Targets")
+    console.draw_path(image, [(324, 280), (300, 200)], called="Handles")
+    console.draw_path(image, [(330, 285)], called="Targets")
     assert "Handles has 2 anchors and the path Targets 1 anchor" in refused(console, image)
 
 

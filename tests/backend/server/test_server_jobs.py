@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from backend.errors import UserError
-from backend.server import updates as how_often
 from backend.server.jobs import Request, Workshop
 
 DRAG = [{"handle": [40, 32], "target": [52, 32]}]
@@ -31,7 +30,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step is sent, however fast they come."""
-    monkeypatch.setattr(how_often, "UPDATE_EVERY", 0.0)
+    monkeypatch.setattr("backend.server.updates.UPDATE_EVERY", 0.0)
 
 
 @pytest.mark.usefixtures("every_step")
