@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from session import Session, wait_for
 WIDTH, HEIGHT = 1280, 960
 GIMP_TITLE = "GIMP$|GNU Image Manipulation Program"
 BORDER = 6  # pixels beside a picture's edge, where GIMP draws the layer's outline
+SETTLING_SECONDS = 0.5  # what GIMP shows so long after it was told something, it keeps on showing
 ALMOST_ALL = 0.99  # of a picture's pixels: a path, its anchors and the pointer are drawn over it
 
 
@@ -37,12 +39,16 @@ class Desktop:
         session = Session(self._gimp, self._home, program, {"DISPLAY": self.display})
         self.xdotool("mousemove", "2", str(HEIGHT - 2))  # away from the picture
         self.wait_for_window(GIMP_TITLE)
-        self.xdotool("getactivewindow", "windowmove", "0", "0", "windowsize", str(WIDTH), str(HEIGHT))
 
         def size() -> str:
             return self.xdotool("getactivewindow", "getwindowgeometry")
 
-        wait_for(lambda: f"{WIDTH}x{HEIGHT}" in size(), "GIMP's window at its size", instead=size)
+        def has_size() -> bool:  # GIMP may give its window another one after ours, when a picture is opened
+            self.xdotool("getactivewindow", "windowmove", "0", "0", "windowsize", str(WIDTH), str(HEIGHT))
+            time.sleep(SETTLING_SECONDS)
+            return f"{WIDTH}x{HEIGHT}" in size()
+
+        wait_for(has_size, "GIMP's window at its size", instead=size)
         return session
 
     def xdotool(self, *arguments: str) -> str:

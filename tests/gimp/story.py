@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from desktop import GIMP_TITLE, Desktop, find_on_screen, likeness
+from desktop import GIMP_TITLE, SETTLING_SECONDS, Desktop, find_on_screen, likeness
 from gimp_root import Gimp
 from PIL import Image
 from session import TOY, Session, plugin_log, prepare_home, stop_backend, to_array, wait_for
 
 TITLE = "^Drag Along Paths$"
 CHANGE = 1000  # pixels: less than the smallest menu entry has, more than a blinking cursor
-SETTLING_SECONDS = 0.5  # what GIMP shows so long after a key was pressed, it keeps on showing
 
 
 @dataclass
