@@ -26,6 +26,7 @@ from gi.repository import Gimp, GObject  # noqa: E402
 from going_on import Carried  # noqa: E402
 from problems import Cancelled, Problem  # noqa: E402
 from subjects import Subject  # noqa: E402
+from updates import Result, Update  # noqa: E402
 
 PROCEDURE = "draggan-drag-along-paths"
 SHORT = "Move what is under a path's first anchor to its last one"
@@ -146,7 +147,7 @@ def drag(
     log.info("asked: %s", {"drags": asked, **options})
     task = job.Task(picture, selection, asked, options, edit if carried.edit else None)
 
-    def work(show: Callable[[job.Update], None], cancelled: service.Asked, enough: service.Asked) -> job.Result:
+    def work(show: Callable[[Update], None], cancelled: service.Asked, enough: service.Asked) -> Result:
         return job.work(backend, task, downloads, show, cancelled, enough)
 
     made = watch(subject, found, work) if with_windows else work(lambda update: None, lambda: False, lambda: False)
@@ -186,11 +187,11 @@ def ask(
         raise Cancelled
 
 
-def watch(subject: Subject, found: Sequence[drags.Drag], work: Callable[..., job.Result]) -> job.Result:
+def watch(subject: Subject, found: Sequence[drags.Drag], work: Callable[..., Result]) -> Result:
     """Do the work behind a window that shows it."""
     import progress
 
     region = (0, 0, *subject.size)
     window = progress.ProgressWindow("Drag Along Paths", subject.thumbnail(progress.LONGEST_SIDE), region)
     points, targets = tuple(one.handle for one in found), tuple(one.target for one in found)
-    return window.run(work, job.Update("start", 0, 0, "Starting...", points, targets))
+    return window.run(work, Update("start", 0, 0, "Starting...", points, targets))

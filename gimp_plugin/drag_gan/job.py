@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,12 @@ import logs
 import png
 from problems import Cancelled, Fault, Problem
 from service import PROTOCOL, Asked, Backend, Connection
+from updates import Result, Update
 
 POLL_SECONDS = 0.03
 WAIT_SECONDS = 0.5  # every job is in the queue for a moment
 
 log = logging.getLogger("draggan.job")
-Points = tuple[tuple[float, float], ...]
-Box = tuple[int, int, int, int]  # x, y, width, height
-Fetch = Callable[[Mapping[str, Any]], Path]
 
 
 @dataclass(frozen=True)
@@ -38,101 +35,6 @@ class Task:
     drags: Sequence[Mapping[str, object]]
     options: Mapping[str, object]
     edit: Path | None = None
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the backend made: PNG files, and where they belong.
-
-    layer   RGBA, all that has changed of the artist's layer
-    mask    grey, of the same size: white where it has changed
-    edit    what the next drag on the result goes on from
-    offset  (x, y) of layer and mask inside the artist's layer
-    region  (x, y, width, height) of what was worked on, inside the artist's layer; None of a sample
-    kept    whether the artist has ended the drag here
-    """
-
-    layer: Path
-    mask: Path
-    edit: Path
-    offset: tuple[int, int]
-    report: Mapping[str, Any]
-    region: Box | None = None
-    kept: bool = False
-
-    def remarks(self) -> list[str]:
-        """A sentence for every point that did not reach its target, unless the artist wanted no more."""
-        if self.kept:
-            return []
-        points = enumerate(self.report.get("points") or (), start=1)
-        late = [(number, point.get("why_not")) for number, point in points if not point.get("arrived", True)]
-        return [f"Point {number} did not reach its target: {why or 'the drag ended before'}." for number, why in late]
-
-
-@dataclass(frozen=True)
-class Update:
-    """One message of the stream. Points in layer pixels; `region` is the edited (x, y, width, height)."""
-
-    phase: str
-    step: int
-    steps: int
-    message: str
-    points: Points = ()
-    targets: Points = ()
-    region: Box | None = None
-    preview: png.Pixels | None = None
-    result: Result | None = field(default=None)
-
-    @property
-    def fraction(self) -> float | None:
-        """How much of the phase is done, 0 to 1, or None when nobody knows."""
-        return min(1.0, self.step / self.steps) if self.steps > 0 else None
-
-    @classmethod
-    def from_wire(cls, output: Sequence[Any], fetch: Fetch) -> Update:
-        """Read (update, layer, mask, edit), and fetch its files.
-
-        Raises KeyError, TypeError or ValueError on another shape, and what `fetch` does.
-        """
-        update, *files = output
-        if not isinstance(update, Mapping):
-            raise TypeError(f"an update is an object, not {update!r}")
-        box = update.get("region")
-        region = (int(box[0]), int(box[1]), int(box[2]), int(box[3])) if box else None
-        return cls(
-            phase=str(update["phase"]),
-            step=int(update["step"]),
-            steps=int(update["steps"]),
-            message=str(update["message"]),
-            points=_points(update.get("points")),
-            targets=_points(update.get("targets")),
-            region=region,
-            preview=_preview(update.get("preview")),
-            result=_result(update.get("result"), files, region, fetch),
-        )
-
-
-def _points(pairs: Sequence[Sequence[float]] | None) -> Points:
-    return tuple((float(x), float(y)) for x, y in pairs or ())
-
-
-def _preview(preview: Mapping[str, Any] | None) -> png.Pixels | None:
-    if not preview:
-        return None
-    return png.Pixels(
-        int(preview["width"]), int(preview["height"]), 3, zlib.decompress(base64.b64decode(preview["rgb"]))
-    )
-
-
-def _result(
-    result: Mapping[str, Any] | None, files: Sequence[Mapping[str, Any] | None], region: Box | None, fetch: Fetch
-) -> Result | None:
-    layer, mask, edit = files
-    if not result or not layer or not mask or not edit:
-        return None
-    layer, mask, edit = fetch(layer), fetch(mask), fetch(edit)
-    x, y = result["offset"]
-    return Result(layer, mask, edit, (int(x), int(y)), result.get("report") or {}, region)
 
 
 def work(

@@ -18,12 +18,11 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 import going_on  # noqa: E402
-import job  # noqa: E402
 import png  # noqa: E402
 from gi.repository import Gegl, Gimp  # noqa: E402
-from job import Box  # noqa: E402
 from problems import Fault  # noqa: E402
 from subjects import FINE_SRGB, MASK, NONE, SRGB, STRIP, Subject, require_there  # noqa: E402
+from updates import Box, Result  # noqa: E402
 
 DRAGGED = re.compile(r" \(dragged\)( #\d+)?$")  # with the number that GIMP gives the second of a name
 FINE_BYTES = 8  # of one pixel
@@ -47,7 +46,7 @@ class Drag:
     seen: bool
 
 
-def insert_patch(image: Gimp.Image, drag: Drag, made: job.Result) -> Gimp.Layer:
+def insert_patch(image: Gimp.Image, drag: Drag, made: Result) -> Gimp.Layer:
     """Insert above the subject what was worked on, with the changed area as its layer mask, in one undo step.
 
     The layer carries its edit.
@@ -71,7 +70,7 @@ def insert_patch(image: Gimp.Image, drag: Drag, made: job.Result) -> Gimp.Layer:
     return _insert(image, drag, result)
 
 
-def insert_whole(image: Gimp.Image, drag: Drag, made: job.Result) -> Gimp.Layer:
+def insert_whole(image: Gimp.Image, drag: Drag, made: Result) -> Gimp.Layer:
     """Insert a copy of the subject with the change in it, and hide the subject, in one undo step.
 
     It takes over opacity, mode and layer mask. Pixels where the changed area is 0 are the subject's own, bit for
@@ -95,7 +94,7 @@ def insert_whole(image: Gimp.Image, drag: Drag, made: job.Result) -> Gimp.Layer:
     return _insert(image, drag, result, instead=True)
 
 
-def _opened(image: Gimp.Image, subject: Subject, made: job.Result) -> tuple[png.File, png.File, Box]:
+def _opened(image: Gimp.Image, subject: Subject, made: Result) -> tuple[png.File, png.File, Box]:
     """The backend's layer and mask, and their box of the subject."""
     require_there(image, subject.layer)
     try:

@@ -21,6 +21,7 @@ import service  # noqa: E402
 import subjects  # noqa: E402
 from gi.repository import Gegl, Gimp, GObject  # noqa: E402
 from problems import Cancelled, Fault, Problem  # noqa: E402
+from updates import Result, Update  # noqa: E402
 
 PROCEDURE = "draggan-new-sample-image"
 TITLE = "New Sample Image"
@@ -75,7 +76,7 @@ def sample(
     seed = config.get_property("seed")
     options = options_from(config, [seed])
 
-    def work(show: Callable[[job.Update], None], cancelled: service.Asked, enough: service.Asked) -> job.Result:
+    def work(show: Callable[[Update], None], cancelled: service.Asked, enough: service.Asked) -> Result:
         return job.sample(backend, options, show, cancelled)
 
     made = watch(work) if interactive else work(lambda update: None, lambda: False, lambda: False)
@@ -103,16 +104,16 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: servic
         raise Cancelled
 
 
-def watch(work: Callable[..., job.Result]) -> job.Result:
+def watch(work: Callable[..., Result]) -> Result:
     """Do the work behind a window that shows it."""
     import progress
 
     side = progress.LONGEST_SIDE
     window = progress.ProgressWindow(TITLE, png.Pixels(1, 1, 3, b"\x80\x80\x80"), (0, 0, side, side))
-    return window.run(work, job.Update("start", 0, 0, "Starting..."))
+    return window.run(work, Update("start", 0, 0, "Starting..."))
 
 
-def new_image(made: job.Result, options: dict[str, object], seed: int) -> Gimp.Image:
+def new_image(made: Result, options: dict[str, object], seed: int) -> Gimp.Image:
     """An image with the picture as its only layer, which carries its edit. Raises Fault when it cannot be read."""
     try:
         picture = png.File.of(made.layer)

@@ -17,6 +17,7 @@ import png
 import pytest
 from installation import Installation
 from service import Backend
+from updates import Result, Update
 
 TOKEN = "a-token-for-tests"  # of the fake backend
 FAKE = Path(__file__).with_name("fake_backend.py")
@@ -105,16 +106,16 @@ def task(folder: Path, model: str = "critters", selection: png.Pixels | None = N
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Callable[..., tuple[job.Result, list[job.Update]]]:
+def work(tmp_path: Path) -> Callable[..., tuple[Result, list[Update]]]:
     """Do a job to its end; returns its result and all updates."""
 
     def do(
         place: Place, model: str = "critters", cancel_at: int = -1, keep_at: int = -1, **more: Any
-    ) -> tuple[job.Result, list[job.Update]]:
-        updates: list[job.Update] = []
+    ) -> tuple[Result, list[Update]]:
+        updates: list[Update] = []
         cancelled, enough = threading.Event(), threading.Event()
 
-        def show(update: job.Update) -> None:
+        def show(update: Update) -> None:
             updates.append(update)
             if update.phase == "drag" and update.step == cancel_at:
                 cancelled.set()

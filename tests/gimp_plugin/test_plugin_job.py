@@ -11,16 +11,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import job
 import png
 import pytest
+import service
 from conftest import Place, task, wait_until
 from PIL import Image
 from problems import Cancelled, Problem
+from updates import Result, Update
 
-Work = Callable[..., tuple[job.Result, list[job.Update]]]
+Work = Callable[..., tuple[Result, list[Update]]]
 SELECTION = png.Pixels(40, 30, 1, bytes(40 * 15) + bytes([255]) * (40 * 15))
 
 
@@ -158,6 +161,28 @@ def test_a_backend_that_hangs_in_the_middle_is_given_up(place: Place, work: Work
     assert time.monotonic() - began < 20
 
 
+def take(connection: service.Connection, url: str) -> None:
+    """Follow a job that has ended, whose files are at `url`."""
+    update = {"phase": "done", "step": 1, "steps": 1, "message": "", "result": {"offset": [0, 0]}}
+    output = (update, *({"path": name, "url": url} for name in ("layer.png", "mask.png", "edit.safetensors")))
+    ended = SimpleNamespace(done=lambda: True, outputs=lambda: [output], exception=lambda: None)
+    list(job.stream(ended, connection, Path("backend.log"), lambda: False))
+
+
+def test_when_a_file_does_not_come_the_backend_is_gone(running: Place):
+    connection = running.backend().connect()
+    with pytest.raises(Problem, match="ended in the middle of the work"):
+        take(connection, "http://127.0.0.1:9/layer.png")
+    with pytest.raises(Problem, match="ended in the middle of the work"):
+        take(connection, f"{connection.client.src}/no/such/file")
+
+
+def test_where_there_is_no_room_for_the_result_the_artist_is_told(running: Place, tmp_path: Path):
+    full = running.backend().connect()._replace(downloads=tmp_path / "missing")
+    with pytest.raises(Problem, match=r"cannot be stored in .*missing .*make room there, and run the filter again\."):
+        take(full, full.client.src)
+
+
 def not_fetched(file: Mapping[str, Any]) -> Path:
     raise AssertionError(file)
 
@@ -167,20 +192,20 @@ def not_fetched(file: Mapping[str, Any]) -> Path:
 )
 def test_an_update_of_another_shape_is_not_understood(output: tuple[object, ...]):
     with pytest.raises((KeyError, TypeError, ValueError)):
-        job.Update.from_wire(output, not_fetched)
+        Update.from_wire(output, not_fetched)
 
 
 def test_points_that_did_not_arrive_are_named_with_the_reason():
     points = [{"arrived": True}, {"arrived": False, "why_not": "the 20 steps were used up; allow more steps"}]
-    result = job.Result(Path("layer.png"), Path("mask.png"), Path("edit"), (0, 0), {"points": points})
+    result = Result(Path("layer.png"), Path("mask.png"), Path("edit"), (0, 0), {"points": points})
     assert result.remarks() == ["Point 2 did not reach its target: the 20 steps were used up; allow more steps."]
     assert dataclasses.replace(result, kept=True).remarks() == []
 
 
 def test_a_result_without_its_files_is_no_result():
     update = {"phase": "done", "step": 1, "steps": 1, "message": "", "result": {"offset": [0, 0]}}
-    assert job.Update.from_wire((update, None, None, None), not_fetched).result is None
+    assert Update.from_wire((update, None, None, None), not_fetched).result is None
     files = [{"path": name} for name in ("layer.png", "mask.png", "edit")]
-    assert job.Update.from_wire((update, *files[:2], None), not_fetched).result is None
-    whole = job.Update.from_wire((update, *files), lambda file: Path(file["path"])).result
-    assert whole == job.Result(Path("layer.png"), Path("mask.png"), Path("edit"), (0, 0), {})
+    assert Update.from_wire((update, *files[:2], None), not_fetched).result is None
+    whole = Update.from_wire((update, *files), lambda file: Path(file["path"])).result
+    assert whole == Result(Path("layer.png"), Path("mask.png"), Path("edit"), (0, 0), {})
