@@ -62,18 +62,18 @@ def head() -> Example:
 
 
 @pytest.fixture(scope="session")
-def home(gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home(either_gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home folder with the plug-in in it; its backend does not run before a test asks for it."""
     home = tmp_path_factory.mktemp("gimp") / "a höme"
-    backend = prepare_home(gimp, home, vendor)
+    backend = prepare_home(either_gimp, home, vendor)
     yield home
     stop_backend(backend)
 
 
 @pytest.fixture(scope="session")
-def console(gimp: Gimp, home: Path) -> Iterator[Session]:
-    """One GIMP without windows for all tests."""
-    session = Session.console(gimp, home)
+def console(either_gimp: Gimp, home: Path) -> Iterator[Session]:
+    """Either GIMP without windows, with the real engine behind it."""
+    session = Session.console(either_gimp, home)
     yield session
     session.close()
 

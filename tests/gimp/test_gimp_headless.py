@@ -1,4 +1,4 @@
-"""The filter in a real GIMP without windows, with the real backend: what it makes, leaves alone, and refuses."""
+"""The filter in a real GIMP 3.0 and 3.2 without windows, with the real backend: what it makes, leaves, and refuses."""
 
 from __future__ import annotations
 
