@@ -78,11 +78,14 @@ def laid_over(picture: np.ndarray, layer: np.ndarray, mask: np.ndarray, offset: 
     result, (x, y), (height, width) = picture.copy(), offset, mask.shape
     for top in range(0, height, max(STRIP // width, 1)):
         rows = slice(top, min(top + max(STRIP // width, 1), height))
-        part = mask[rows]
-        under, over = result[y + rows.start : y + rows.stop, x : x + width], np.ascontiguousarray(layer[rows])
-        np.copyto(under.view(np.uint32), over.view(np.uint32), where=(part == 255)[..., None])  # whole pixels
-        partly = (part > 0) & (part < 255)
-        under[partly] = _mixed(under[partly], over[partly], part[partly])
+        part, over = mask[rows], np.ascontiguousarray(layer[rows])
+        under = result[y + rows.start : y + rows.stop, x : x + width]
+        opaque = Image.fromarray(np.ascontiguousarray(under))
+        opaque.paste(Image.fromarray(over), mask=Image.fromarray(part))  # right for opaque pixels only, but fast
+        partly = (part > 0) & (part < 255) & ((under[..., 3] < 255) | (over[..., 3] < 255))
+        mixed = _mixed(under[partly], over[partly], part[partly])
+        under[:] = np.asarray(opaque)
+        under[partly] = mixed
     return result
 
 

@@ -7,8 +7,9 @@ import torch.nn.functional as F
 
 LONGEST_SIDE = 256  # images are seen at this size at most: motion is smooth, and finer costs seconds
 COARSEST_SIDE = 16
-STEPS = 60  # of Adam on each level
-STEP_SIZE = 0.15  # pixels of the level
+STEPS = 60  # of Adam on each level but the finest: those start near their end, and a step on them takes long
+FINE = 64  # levels of a longer side than this have as many fewer steps
+STEP_SIZE = 0.25  # pixels of the level
 SMOOTHNESS = 0.3  # weight of the squared difference of neighbouring motions, in pixels of the level
 SMALL = 0.01  # of -1 .. 1: differences below count as squares, so that Adam settles
 
@@ -43,7 +44,13 @@ def moved(image: torch.Tensor, motion: torch.Tensor, mode: str = "bilinear") -> 
 
 def sample(image: torch.Tensor, place: torch.Tensor, mode: str = "bilinear") -> torch.Tensor:
     """`image` [C, H, W] read at `place` [h, w, 2], (x, y) from -1 to 1 between the image's corners: [C, h, w]."""
-    return F.grid_sample(image[None], place[None], mode=mode, padding_mode="border", align_corners=False)[0]
+    # grid_sample shares out pictures among the cores, not rows: so these are as many pictures of some rows each
+    rows, parts = len(place), torch.get_num_threads() if place.device.type == "cpu" else 1
+    each = -(-rows // parts)
+    place = F.pad(place, (0, 0, 0, 0, 0, parts * each - rows)).unflatten(0, (parts, each))
+    images = image.expand(parts, *image.shape)
+    read = F.grid_sample(images, place, mode=mode, padding_mode="border", align_corners=False)
+    return read.transpose(0, 1).flatten(1, 2)[:, :rows]
 
 
 def _read(image: torch.Tensor, motion: torch.Tensor, mode: str = "bilinear") -> torch.Tensor:
@@ -60,7 +67,7 @@ def _refine(motion: torch.Tensor, before: torch.Tensor, after: torch.Tensor) -> 
     to_share = motion.new_tensor([1 / motion.shape[3], 1 / motion.shape[2]]).view(1, 2, 1, 1)
     pixels = (motion / to_share).detach().requires_grad_()
     optimizer = torch.optim.Adam([pixels], lr=STEP_SIZE)
-    for _ in range(STEPS):
+    for _ in range(min(STEPS, STEPS * FINE // max(before.shape[2:]))):
         difference = ((_read(before, pixels * to_share) - after).square() + SMALL**2).sqrt().mean()
         rough_x = (pixels[..., 1:] - pixels[..., :-1]).square().mean()
         rough_y = (pixels[..., 1:, :] - pixels[..., :-1, :]).square().mean()

@@ -15,6 +15,7 @@ from typing import Any
 import gradio as gr
 from fastapi import FastAPI
 from gradio.routes import App
+from starlette.responses import FileResponse
 from starlette.routing import Mount
 
 from backend.errors import UserError
@@ -24,6 +25,7 @@ from backend.server.jobs import Files, Request, Workshop
 from backend.server.wire import Update
 
 LARGEST_UPLOAD = "512mb"
+PIECE = 1 << 20  # bytes of a result file sent at a time: with starlette's 64 KB a large layer takes twice as long
 
 Answer = tuple[dict[str, Any], str | None, str | None, str | None]
 
@@ -36,6 +38,7 @@ def build(workshop: Workshop, token: str, port: int, stop: Callable[[], None]) -
         port: the loopback port it is served on, for the check of the Host header.
         stop: called when a client asks the server to end.
     """
+    FileResponse.chunk_size = PIECE
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gr.mount_gradio_app(
         page,

@@ -120,7 +120,7 @@ def drag(
     # whoever has to draw anew should see no dialog first
     drags.drags_from_strokes(strokes, subject.offset, subject.size)
     # it starts, or at least gradio_client loads, while the layer is read
-    threading.Thread(target=backend.answer, args=(lambda connection: None,), daemon=True).start()
+    threading.Thread(target=backend.prepare, daemon=True).start()
     selection = subject.read_selection(image)
     carried = Carried.by(subject)
     if carried.model and run_mode != Gimp.RunMode.NONINTERACTIVE:  # an artist may choose another, a script has

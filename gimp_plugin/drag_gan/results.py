@@ -26,6 +26,7 @@ from updates import Box, Result  # noqa: E402
 
 DRAGGED = re.compile(r" \(dragged\)( #\d+)?$")  # with the number that GIMP gives the second of a name
 FINE_BYTES = 8  # of one pixel
+SUM_WIDTH = 512  # some whole tiles of GEGL: it makes and clears all of a tile, however little of it is used
 TYPES = {Gimp.ImageBaseType.RGB: Gimp.ImageType.RGBA_IMAGE, Gimp.ImageBaseType.GRAY: Gimp.ImageType.GRAYA_IMAGE}
 
 
@@ -127,20 +128,20 @@ def _changes(
         before = bytes(sent.get(rows, 1.0, SRGB, NONE))
         if after != before:
             values = bytes(sent.get(rows, 1.0, FINE_SRGB, NONE))
-            yield rows, _sum(values, after, before, 4 * width), changed
+            yield rows, _sum(values, after, before), changed
         y += rows.height
 
 
-def _sum(values: bytes, after: bytes, before: bytes, width: int) -> bytes:
+def _sum(values: bytes, after: bytes, before: bytes) -> bytes:
     """`values` (16 bits each) plus the difference of `after` and `before` (8 bits each), kept within the 16 bits.
 
-    The numbers are given to GEGL as if each three of them were a colour of linear light, `width` colours to a row: of
-    what they are it would add the light, not the numbers, and leave alpha out.
+    The numbers are given to GEGL as if each three of them were a colour of linear light, in rows that have nothing to
+    do with the picture's: of what they are it would add the light, not the numbers, and leave alpha out.
     """
-    height = -(-len(before) // (3 * width))
-    missing = 3 * width * height - len(before)  # of the last rows
-    area = Gegl.Rectangle.new(0, 0, width, height)
-    graph, total = Gegl.Node(), Gegl.Buffer.new("RGB u16", 0, 0, width, height)
+    height = -(-len(before) // (3 * SUM_WIDTH))
+    missing = 3 * SUM_WIDTH * height - len(before)  # of the last row
+    area = Gegl.Rectangle.new(0, 0, SUM_WIDTH, height)
+    graph, total = Gegl.Node(), Gegl.Buffer.new("RGB u16", 0, 0, SUM_WIDTH, height)
     fine, new, old = (
         _node(graph, "gegl:buffer-source", buffer=_buffer(name, area, data))
         for name, data in (

@@ -26,6 +26,7 @@ OTHER_START_SECONDS = 60.0
 DYING_SECONDS = 3.0  # a killed process closes its connections one after the other, its port perhaps last
 ASIDE_SECONDS = 10.0  # for answers that a drag can do without
 PIECE = 1 << 20  # bytes of a file at a time
+FRESH_SECONDS = 2.0  # what was prepared is not looked at again: a backend seldom ends in so short a time
 SILENCE_SECONDS = 60.0  # the server says something every 15 s even when a job is silent
 OTHER_VERSION = "This plug-in and its backend are of different versions; update both by running install.py."
 
@@ -142,6 +143,7 @@ class Backend:
         self._silence_seconds = silence_seconds
         self._lock = threading.Lock()
         self._failed: tuple[float, Problem] | None = None  # when, and how
+        self._prepared: tuple[float, Connection] | None = None  # when, and what
 
     def connect(self, cancelled: Asked = lambda: False, tell: Tell = lambda message: None) -> Connection:
         """Connect to the running backend, or start one and wait until it answers.
@@ -156,6 +158,9 @@ class Backend:
         try:
             if self._failed and self._failed[0] > asked:
                 raise self._failed[1]
+            prepared, self._prepared = self._prepared, None
+            if prepared and time.monotonic() - prepared[0] < FRESH_SECONDS:
+                return prepared[1]
             return self._connect(cancelled, tell)
         except Problem as problem:
             self._failed = time.monotonic(), problem
@@ -190,6 +195,11 @@ class Backend:
         except Problem as problem:
             log.info("nobody to ask: %s", problem)
             return None
+
+    def prepare(self) -> None:
+        """Connect for the one who will do so in a moment: to be called while there is something else to do."""
+        connection = self.answer(lambda connection: connection)
+        self._prepared = (time.monotonic(), connection) if connection else None
 
     def _ready_text(self) -> str:
         try:

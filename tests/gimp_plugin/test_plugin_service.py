@@ -53,6 +53,23 @@ def test_where_none_runs_one_is_started_and_told_of(place: Place):
     assert told == ["Starting the backend..."]
 
 
+def test_what_was_prepared_a_moment_ago_is_the_next_ones_connection_and_of_nobody_after(
+    running: Place, monkeypatch: pytest.MonkeyPatch
+):
+    backend = running.backend()
+    backend.prepare()
+    monkeypatch.setattr(backend, "_connect", lambda cancelled, tell: "a new one")
+    assert backend.connect().models == ["critters", "broken"]
+    assert backend.connect() == "a new one"
+
+
+def test_a_failure_to_prepare_is_told_to_the_one_who_connects(place: Place):
+    backend = place.backend("-c", "raise SystemExit('no torch here')")
+    backend.prepare()
+    with pytest.raises(Problem):
+        backend.connect()
+
+
 def test_two_that_ask_at_once_start_one_backend(place: Place):
     backend, found = place.backend(), []
     threads = [threading.Thread(target=lambda: found.append(backend.connect())) for _ in range(2)]
