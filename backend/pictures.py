@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from backend.files import written_whole
 MOST_PIXELS = 64_000_000
 PNG = ("PNG",)
 FILES = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+ROWS = 64  # of a PNG file written at a time
 PNG_GREY, PNG_RGBA = 0, 6  # the PNG format's colour types
 EIGHT_BIT = {"RGB", "RGBA", "L", "LA", "P"}
 
@@ -79,17 +80,26 @@ def write_plain(path: Path, pixels: np.ndarray) -> str:
 
     pixels: uint8 [h, w] or [h, w, 4].
     """
-    height, width = pixels.shape[:2]
-    rows = pixels.reshape(height, -1)
-    rows = np.concatenate([np.zeros((height, 1), np.uint8), rows], axis=1)  # in front: how the row is filtered, not
-    kind = PNG_GREY if pixels.ndim == 2 else PNG_RGBA
-    header = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
     with written_whole(path) as temporary, open(temporary, "wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
-        for name, content in ((b"IHDR", header), (b"IDAT", zlib.compress(rows.data, 0)), (b"IEND", b"")):
+        for name, content in _chunks(pixels):
             file.writelines((struct.pack(">I", len(content)), name, content))
             file.write(struct.pack(">I", zlib.crc32(content, zlib.crc32(name))))
     return str(path)
+
+
+def _chunks(pixels: np.ndarray) -> Iterator[tuple[bytes, bytes]]:
+    """Name and content of the chunks of a PNG file; some rows at a time: all would need as much memory again."""
+    height, width = pixels.shape[:2]
+    kind = PNG_GREY if pixels.ndim == 2 else PNG_RGBA
+    yield b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
+    packer = zlib.compressobj(0)
+    for top in range(0, height, ROWS):
+        rows = pixels[top : top + ROWS].reshape(-1, width * pixels[0, 0].size)
+        rows = np.concatenate([np.zeros((len(rows), 1), np.uint8), rows], axis=1)  # in front: no filter for this row
+        yield b"IDAT", packer.compress(rows.data)
+    yield b"IDAT", packer.flush()
+    yield b"IEND", b""
 
 
 def _decode(path: Path, what: str, mode: str, formats: Sequence[str]) -> Image.Image:
@@ -100,7 +110,8 @@ def _decode(path: Path, what: str, mode: str, formats: Sequence[str]) -> Image.I
     try:
         with Image.open(path, formats=list(formats)) as image:
             _check(image, what)
-            return (ImageOps.exif_transpose(image) or image).convert(mode)
+            ImageOps.exif_transpose(image, in_place=True)
+            return image if image.mode == mode else image.convert(mode)
     except UserError:
         raise
     except Image.DecompressionBombError:

@@ -65,14 +65,15 @@ class Editor:
             w_plus, quality = self._inversions[key]
             yield self._progress(total_steps(settings), settings, w_plus, lambda: quality)
         else:
-            picture, weight = to_model(region.shrink(image), self.device)
+            picture, weight = to_model(region.shrink(part), self.device)
             step = None
             for step in invert(self.model, picture, weight, settings):
                 yield self._progress(step.step, settings, step.w_plus, lambda step=step: step.psnr)
             assert step is not None
             w_plus, quality = step.w_plus, step.psnr
             self._remember(key, w_plus, quality)
-        self._begin(image, self._new_state(picture_sha256, region, w_plus, quality), time.perf_counter() - started)
+        state = self._new_state(picture_sha256, region, w_plus, quality)
+        self._begin(part, image.shape[:2], state, time.perf_counter() - started)
 
     def open_state(self, state: EditState, image: np.ndarray) -> None:
         """Go on from a saved edit of the same picture (uint8 [H, W, 4]): no inversion.
@@ -83,7 +84,7 @@ class Editor:
         moved = dataclasses.replace(
             state, start_w_plus=state.start_w_plus.to(self.device), w_plus=state.w_plus.to(self.device)
         )
-        self._begin(image, moved, 0.0)
+        self._begin(np.ascontiguousarray(state.region.crop(image)), image.shape[:2], moved, 0.0)
 
     def check_state(self, state: EditState, image: np.ndarray) -> None:
         """Raise UserError when an edit belongs to another model or another picture (uint8 [H, W, 4]).
@@ -98,7 +99,7 @@ class Editor:
         part = state.region.crop(image)
         fits = part.shape[:2] == (state.region.height, state.region.width) and state.start_w_plus.shape[1:] == codes
         fits = fits and state.region.model_size == self.model.generator.image_size
-        if not fits or state.picture_sha256 not in ("", digest(np.ascontiguousarray(part))):
+        if not fits or (state.picture_sha256 and state.picture_sha256 != digest(part)):
             raise UserError("The edit was made on another picture; give that picture, or start without the edit.")
 
     def sample(self, seed: int, truncation_psi: float = 0.7, label: int | None = None) -> np.ndarray:
@@ -115,7 +116,7 @@ class Editor:
         opaque = np.full((height, width, 1), 255, np.uint8)
         picture = np.concatenate([pixels, opaque], axis=2)
         region = Region(0, 0, width, height, (height, width))
-        self._begin(picture, self._new_state(digest(picture), region, w_plus, None), 0.0)
+        self._begin(picture, (height, width), self._new_state(digest(picture), region, w_plus, None), 0.0)
         return pixels
 
     def check(
@@ -147,7 +148,7 @@ class Editor:
         Raises UserError for points outside the region, a mask of another size or settings the model can't do.
         """
         state, settings = self._open_state, settings or self.loaded.preset.drag
-        self.check(state.region, drags, mask, settings, self._picture.shape[:2])
+        self.check(state.region, drags, mask, settings, self._layer_size)
         self._mask, region = mask, state.region
         started = time.perf_counter()
         loop = DragLoop(
@@ -188,14 +189,14 @@ class Editor:
         state = dataclasses.replace(self._open_state, path=self._path.codes())
         region = state.region
         layer, changed = compose(
-            np.ascontiguousarray(region.crop(self._picture)),
+            self._original,
             self.image(state.start_w_plus)[0],
             self.image(state.w_plus)[0],
             None if self._mask is None else region.crop(self._mask),
             region,
-            self._picture.shape[:2],
+            self._layer_size,
         )
-        return EditResult(layer, changed, (region.x, region.y), state, self._report(state))
+        return EditResult(self._original, layer, changed, (region.x, region.y), state, self._report(state))
 
     @torch.no_grad()
     def image(self, w_plus: torch.Tensor) -> torch.Tensor:
@@ -244,10 +245,12 @@ class Editor:
             **(self._record.report(region) if self._record else {}),
         }
 
-    def _begin(self, image: np.ndarray, state: EditState, seconds: float) -> None:
+    def _begin(self, part: np.ndarray, layer_size: tuple[int, int], state: EditState, seconds: float) -> None:
+        """Go on with `state`, of the region's `part` (uint8 [h, w, 4]) of a layer of that size (height, width)."""
         # The generator belongs to the edit: tuned weights must never reach the model or another edit.
         self.generator = self._tuned(state.tuned) if state.tuned else self.model.generator
-        self._picture, self._state, self._mask = image, state, None
+        self._original, self._layer_size = part, layer_size
+        self._state, self._mask = state, None
         self._path, self._record = CodePath(state.path), None
         self._inversion_seconds = seconds
 
@@ -272,4 +275,6 @@ class Editor:
     def _model_mask(self, mask: np.ndarray | None) -> torch.Tensor | None:
         if mask is None:
             return None
-        return torch.from_numpy(self._open_state.region.shrink(mask).astype(np.float32) / 255).to(self.device)
+        region = self._open_state.region
+        small = region.shrink(region.crop(mask))
+        return torch.from_numpy(small.astype(np.float32) / 255).to(self.device)

@@ -16,7 +16,9 @@ def to_pixels(image: torch.Tensor) -> np.ndarray:
 
 def digest(pixels: np.ndarray) -> str:
     """SHA-256 of a picture, its size included."""
-    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+    sha256 = hashlib.sha256(repr(pixels.shape).encode())
+    sha256.update(np.ascontiguousarray(pixels).data)
+    return sha256.hexdigest()
 
 
 def to_model(pixels: np.ndarray, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

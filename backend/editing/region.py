@@ -50,11 +50,11 @@ class Region:
         """The region's part of `pixels` [H, W] or [H, W, C]: a view."""
         return pixels[self.y : self.y + self.height, self.x : self.x + self.width]
 
-    def shrink(self, pixels: np.ndarray) -> np.ndarray:
-        """The region's part of `pixels` (uint8 [H, W] or [H, W, C]), resampled to the size of the model's image."""
+    def shrink(self, part: np.ndarray) -> np.ndarray:
+        """What crop() gave, uint8 [h, w] or [h, w, C], resampled to the size of the model's image."""
         height, width = self.model_size
-        part = Image.fromarray(np.ascontiguousarray(self.crop(pixels)))
-        return np.asarray(part.resize((width, height), Image.Resampling.LANCZOS))
+        picture = Image.fromarray(np.ascontiguousarray(part))
+        return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
 
     def check_inside(self, drags: Sequence[Drag]) -> None:
         """Raise UserError when a handle or target lies outside the region."""

@@ -44,8 +44,12 @@ class DragStep:
 
 @dataclass(frozen=True)
 class EditResult:
-    """layer: uint8 [h, w, 4] of the region;  mask: uint8 [h, w], the changed area;  offset: (x, y) on the layer."""
+    """Of the region: original and layer, before and after, uint8 [h, w, 4];  mask: uint8 [h, w], the changed area.
 
+    offset: (x, y) of layer and mask on the artist's layer.
+    """
+
+    original: np.ndarray
     layer: np.ndarray
     mask: np.ndarray
     offset: tuple[int, int]

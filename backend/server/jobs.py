@@ -116,12 +116,12 @@ class Workshop:
         pace.check()
         yield last.model_copy(update={"phase": "compose", "message": "Putting the layer together."}), NO_FILES
         pace.check()
-        result, before = editor.result(), np.ascontiguousarray(region.crop(job.image))
-        rows, columns = part = changed_part(before, result.layer)
+        result = editor.result()
+        rows, columns = part = changed_part(result.original, result.layer)
         layer, mask, offset = result.layer[part], result.mask[part], (region.x + columns.start, region.y + rows.start)
         next_region = replace(region, x=0, y=0)  # of the layer that will hold a patch
         if options.result == "whole":
-            layer, next_region = laid_over(before[part], layer, mask, (0, 0)), region
+            layer, next_region = laid_over(result.original[part], layer, mask, (0, 0)), region
         result = replace(result, layer=layer, mask=mask, offset=offset)
         done = wire.Result(offset=offset, report=result.report)
         files = self._write(result, next_region, wish.session)

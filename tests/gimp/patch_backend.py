@@ -37,11 +37,12 @@ class PatchEditor(Editor):
     def open(
         self, image: np.ndarray, region: Region, settings: InversionSettings | None = None
     ) -> Iterator[InversionProgress]:
-        small, weight = to_model(region.shrink(image), self.device)
+        part = region.crop(image)
+        small, weight = to_model(region.shrink(part), self.device)
         hidden = torch.where(weight > 0.5, small, small.new_tensor(-0.8))  # a network makes up what it cannot see
         code = self._code_of(hidden)
         yield self._progress(1, settings or self.loaded.preset.inversion, code, lambda: 99.0)
-        self._begin(image, self._new_state(digest(region.crop(image)), region, code, 99.0), 0.0)
+        self._begin(np.ascontiguousarray(part), image.shape[:2], self._new_state(digest(part), region, code, 99.0), 0.0)
 
     def sample(self, seed: int, truncation_psi: float = 0.7, label: int | None = None) -> np.ndarray:
         z = torch.randn(1, self.generator.z_dim, generator=torch.Generator().manual_seed(seed))
@@ -50,14 +51,14 @@ class PatchEditor(Editor):
         pixels, (height, width) = to_pixels(picture), picture.shape[2:]
         layer = np.dstack([pixels, np.full((height, width), 255, np.uint8)])
         region = Region(0, 0, width, height, (height, width))
-        self._begin(layer, self._new_state("", region, self._code_of(picture), None), 0.0)
+        self._begin(layer, (height, width), self._new_state("", region, self._code_of(picture), None), 0.0)
         return pixels
 
     def drag(
         self, drags: Sequence[Drag], mask: np.ndarray | None = None, settings: DragSettings | None = None
     ) -> Iterator[DragStep]:
         state, settings = self._open_state, settings or self.loaded.preset.drag
-        self.check(state.region, drags, mask, settings, self._picture.shape[:2])
+        self.check(state.region, drags, mask, settings, self._layer_size)
         self._mask = mask
         handle, target = state.region.to_model(np.array([drags[0].handle, drags[0].target]))
         moved = self._code_of(with_square_moved(self.image(state.w_plus), handle, target))

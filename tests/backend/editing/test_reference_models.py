@@ -131,5 +131,5 @@ def test_a_point_of_a_picture_that_is_not_square_is_the_same_point_of_its_layer(
     assert region == Region(150, 0, 100, 200, (32, 16))
     x, y = region.to_layer(np.array([11.5, 25.5])).round().astype(int)
     layer[y - 3 : y + 3, x - 3 : x + 3] = 255
-    small = region.shrink(layer)
+    small = region.shrink(region.crop(layer))
     assert np.unravel_index(small.argmax(), small.shape) == (25, 11)
