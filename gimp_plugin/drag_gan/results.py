@@ -123,54 +123,59 @@ def _changes(
 ) -> Iterator[tuple[Gegl.Rectangle, bytes, bytes]]:
     """Where rows of the box have changed: the rows, their new values as FINE_SRGB, and the mask's values."""
     x, y, width, _ = box
+    sums = _Sums(STRIP * width * 4)
     for after, changed in zip(edited.strips(STRIP), mask.strips(STRIP), strict=True):
         rows = Gegl.Rectangle.new(x, y, width, len(changed) // width)
         before = bytes(sent.get(rows, 1.0, SRGB, NONE))
         if after != before:
             values = bytes(sent.get(rows, 1.0, FINE_SRGB, NONE))
-            yield rows, _sum(values, after, before), changed
+            yield rows, sums.of(values, after, before), changed
         y += rows.height
 
 
-def _sum(values: bytes, after: bytes, before: bytes) -> bytes:
-    """`values` (16 bits each) plus the difference of `after` and `before` (8 bits each), kept within the 16 bits.
+class _Sums:
+    """Adds up many numbers at once: GIMP's Python has no library for that, but GEGL.
 
     The numbers are given to GEGL as if each three of them were a colour of linear light, in rows that have nothing to
     do with the picture's: of what they are it would add the light, not the numbers, and leave alpha out.
     """
-    height = -(-len(before) // (3 * SUM_WIDTH))
-    missing = 3 * SUM_WIDTH * height - len(before)  # of the last row
-    area = Gegl.Rectangle.new(0, 0, SUM_WIDTH, height)
-    graph, total = Gegl.Node(), Gegl.Buffer.new("RGB u16", 0, 0, SUM_WIDTH, height)
-    fine, new, old = (
-        _node(graph, "gegl:buffer-source", buffer=_buffer(name, area, data))
-        for name, data in (
-            ("RGB u16", values + bytes(2 * missing)),
-            ("RGB u8", after + bytes(missing)),
-            ("RGB u8", before + bytes(missing)),
+
+    def __init__(self, most: int) -> None:
+        """`most`: how many numbers are added up at a time. To make and end the buffers takes longer than to add."""
+        height = -(-most // (3 * SUM_WIDTH))
+        self._values, self._after, self._before, self._total = (
+            Gegl.Buffer.new(form, 0, 0, SUM_WIDTH, height) for form in ("RGB u16", "RGB u8", "RGB u8", "RGB u16")
         )
-    )
-    change, both = _node(graph, "gegl:subtract"), _node(graph, "gegl:add")
-    sink = _node(graph, "gegl:write-buffer", buffer=total)
-    for source, pad, target in ((new, "input", change), (old, "aux", change), (fine, "input", both)):
-        source.connect_to("output", target, pad)
-    change.connect_to("output", both, "aux")
-    both.connect_to("output", sink, "input")
-    sink.process()
-    return bytes(total.get(area, 1.0, "RGB u16", NONE))[: len(values)]
+        self._graph = Gegl.Node()
+        values, after, before = (
+            self._node("gegl:buffer-source", buffer=buffer) for buffer in (self._values, self._after, self._before)
+        )
+        change, self._sum = self._node("gegl:subtract"), self._node("gegl:add")
+        for source, target, pad in (
+            (after, change, "input"),
+            (before, change, "aux"),
+            (values, self._sum, "input"),
+            (change, self._sum, "aux"),
+        ):
+            source.connect_to("output", target, pad)
 
+    def _node(self, operation: str, **properties: object) -> Gegl.Node:
+        node = self._graph.create_child(operation)
+        for name, value in properties.items():
+            node.set_property(name, value)
+        return node
 
-def _buffer(pixel_format: str, area: Gegl.Rectangle, data: bytes) -> Gegl.Buffer:
-    buffer = Gegl.Buffer.new(pixel_format, 0, 0, area.width, area.height)
-    buffer.set(area, pixel_format, data)
-    return buffer
-
-
-def _node(graph: Gegl.Node, operation: str, **properties: object) -> Gegl.Node:
-    node = graph.create_child(operation)
-    for name, value in properties.items():
-        node.set_property(name, value)
-    return node
+    def of(self, values: bytes, after: bytes, before: bytes) -> bytes:
+        """`values` (16 bits each) plus the difference of `after` and `before` (8 bits each), within the 16 bits."""
+        count = len(before)
+        rows = -(-count // (3 * SUM_WIDTH))
+        area = Gegl.Rectangle.new(0, 0, SUM_WIDTH, rows)
+        missing = bytes(3 * SUM_WIDTH * rows - count)  # of the last row
+        self._values.set(area, "RGB u16", values + 2 * missing)
+        self._after.set(area, "RGB u8", after + missing)
+        self._before.set(area, "RGB u8", before + missing)
+        self._sum.blit_buffer(self._total, area, 0, NONE)
+        return bytes(self._total.get(area, 1.0, "RGB u16", NONE))[: 2 * count]
 
 
 def _runs(mask: bytes, width: int) -> Iterator[tuple[int, int, int]]:
