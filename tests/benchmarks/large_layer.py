@@ -102,10 +102,12 @@ def _drag(session: Session, image: int) -> tuple[float, float]:
 
 @contextmanager
 def _memory(session: Session, backend: Path) -> Iterator[dict[str, float]]:
-    """Looks on: the most memory that each process has at once, and all together, GB."""
+    """Looks on: the most memory that each process has at once, and all together, GB; "more" is what the run added."""
     peaks: dict[str, float] = {}
     over = threading.Event()
     processes = {"GIMP": session.process.pid, "backend": json.loads((backend / "backend.json").read_text())["pid"]}
+
+    before = sum(map(_resident, processes.values()))
 
     def look_on() -> None:
         plugin = plugin_process(session)
@@ -121,6 +123,7 @@ def _memory(session: Session, backend: Path) -> Iterator[dict[str, float]]:
     finally:
         over.set()
         thread.join()
+        peaks["more"] = peaks["together"] - before
 
 
 def _resident(process: int) -> float:
