@@ -102,6 +102,12 @@ def _small(image: Gimp.Image, base: str, alpha: bool, folder: str) -> Gimp.Layer
     return _plain(image, base, alpha, size=(24, 20))
 
 
+def _large(image: Gimp.Image, base: str, alpha: bool, folder: str) -> Gimp.Layer:
+    """More rows than the plug-in reads and writes at a time."""
+    image.resize(500, 410, 0, 0)
+    return _plain(image, base, alpha, size=(480, 400))
+
+
 def _offset(image: Gimp.Image, base: str, alpha: bool, folder: str) -> Gimp.Layer:
     layer = _plain(image, base, alpha)
     layer.set_offsets(-15, 20)
@@ -254,6 +260,7 @@ def _colour() -> Gegl.Color:
 MAKERS = {
     "beyond white": _beyond_white,
     "small": _small,
+    "large": _large,
     "offset": _offset,
     "mask": _masked,
     "in a group": _in_group,

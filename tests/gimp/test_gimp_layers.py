@@ -137,9 +137,9 @@ class Scene:
         part[:] = mask[max(-y, 0) :, max(-x, 0) :][: part.shape[0], : part.shape[1]]
         return canvas
 
-    def pixel(self, seen: np.ndarray, x: float) -> np.ndarray:
-        """The colour in the middle row, premultiplied: what is transparent has none."""
-        colour = seen[int((self.box[1] + self.box[3]) / 2), int(x)].astype(float)
+    def pixel(self, seen: np.ndarray, x: float, below: float = 0.0) -> np.ndarray:
+        """The colour in the middle row, or so far below, premultiplied: what is transparent has none."""
+        colour = seen[int((self.box[1] + self.box[3]) / 2 + below), int(x)].astype(float)
         return np.append(colour[:3] * colour[3], colour[3])
 
 
@@ -181,6 +181,18 @@ def test_the_disc_goes_where_it_is_dragged_and_all_else_stays_as_it_is(scene: Sc
     assert scene.pixel(after, reached) == pytest.approx(wanted, abs=tolerance), "the disc is where it was dragged to"
     ground = scene.pixel(scene.before, left - scene.step / 2)
     assert scene.pixel(after, emptied) == pytest.approx(ground, abs=tolerance), "and no longer where it was"
+
+
+@pytest.mark.parametrize("row", [Row("large", precision=PLAIN), Row("large", alpha=True)], ids=str)
+def test_the_whole_disc_is_moved_however_many_rows_it_has(scene: Scene):
+    scene.drag(scene.step)
+    after, _ = scene.look()
+    left, top, right, bottom = scene.box
+    middle, radius = (left + right) / 2, (bottom - top) / 2
+    assert 2 * radius > 128, "as many rows as the plug-in reads and writes at a time"
+    for below in np.linspace(-0.8, 0.8, 17) * radius:
+        wanted = scene.pixel(scene.before, middle, below)
+        assert scene.pixel(after, middle + scene.step, below) == pytest.approx(wanted, abs=3 * LEVEL)
 
 
 @pytest.mark.parametrize("row", OF_NOTHING, ids=str)
