@@ -67,6 +67,7 @@ def thumbnails(backend: Backend, options: Mapping[str, object], cancelled: Asked
     for update in stream(running, connection, backend.installation.log_file, cancelled):
         if update.preview:
             yield update.preview
+    log.info("thumbnails have come: %s", options)
 
 
 def _done(

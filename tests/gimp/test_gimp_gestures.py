@@ -8,6 +8,7 @@ for its engine, which moves a square (patch_backend.py).
 from __future__ import annotations
 
 import ast
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,6 @@ from session import left_behind, newest_log, to_array, wait_for
 from story import TITLE, Story, count, see_picture, told
 
 SAMPLE_TITLE = "^New Sample Image$"
-ANOTHER = 0.05  # of the screen differs when other thumbnails are on it
 COLOURS = 20_000  # on the screen, when there are thumbnails on it
 INVERTED = "phase invert"
 STROKES = [[(60, 60), (90, 60)], [(60, 200), (100, 200)], [(200, 200)]]
@@ -114,10 +114,8 @@ def choose_a_sample(story: Story) -> None:
     story.wait_without_window(SAMPLE_TITLE)
     story.states["images after cancelling"] = story.session.images()
     open_samples(story, "samples again")
-    before = story.look("samples again")
     story.desktop.press("alt+o")
-    wait_for(lambda: (story.look("more samples") != before).mean() > ANOTHER, "more", PATIENCE, story.desktop.windows)
-    wait_for(lambda: colours(story.look("more samples")) > COLOURS, "the thumbnails", PATIENCE, story.desktop.windows)
+    see_thumbnails(story, "more samples", first=12)
     story.desktop.press("Right", "Right", "Return")
     see_picture(story, "256x256")
 
@@ -126,6 +124,13 @@ def open_samples(story: Story, name: str) -> None:
     story.press("menu", "alt+r", "Up", "Right")  # what needs an image is passed over
     story.desktop.press("Return")
     story.desktop.wait_for_window(SAMPLE_TITLE)
+    see_thumbnails(story, name, first=0)
+
+
+def see_thumbnails(story: Story, name: str, first: int) -> None:
+    """Wait until all those from this seed on have come and are seen."""
+    come = re.compile(rf"thumbnails have come: .*'seeds': \[{first},")
+    wait_for(lambda: come.search(newest_log(story.session.home)), "all thumbnails", PATIENCE, story.desktop.windows)
     wait_for(lambda: colours(story.look(name)) > COLOURS, "the thumbnails", PATIENCE, story.desktop.windows)
 
 
