@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from backend.editing.compositing import laid_over
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
+from backend.editing.layers import composite_over
 from backend.editing.points import Drag, check_drags, parse_drag, parse_pin
 from backend.editing.region import Region, choose_region
 from backend.editing.settings import with_changes
@@ -75,7 +75,7 @@ def _drag(arguments: argparse.Namespace) -> int:
         _open(editor, image, region)
     last = _follow(editor.drag(drags, mask, settings), "Dragging", _still_to_go)
     result = editor.result()
-    write(arguments.output, laid_over(image, result.layer, result.mask, result.offset))
+    write(arguments.output, composite_over(image, result.layer, result.mask, result.offset))
     if arguments.save_edit:
         result.state.save(arguments.save_edit)
     if arguments.report:

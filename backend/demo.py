@@ -135,7 +135,7 @@ def drag(client: Client, example: Example, picture: Image.Image, work: Path) -> 
     started = time.monotonic()
     job = client.submit(
         handle_file(source), handle_file(work / "mask.png") if mask is not None else None, drags,
-        {"result": "whole"}, None, PROTOCOL, api_name="/drag",
+        {"result": "whole"}, None, PROTOCOL, None, api_name="/drag",
     )  # fmt: skip
     update, layer, _, edit = follow(job, started)
     result = update["result"]

@@ -58,5 +58,5 @@ def _tiny_drag(ready: Mapping[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, visit.connected(ready, Path(folder)) as client:
         source = Path(folder) / "grey.png"
         Image.fromarray(np.full((SIDE, SIDE, 3), 128, np.uint8)).save(source)
-        job = client.submit(handle_file(source), None, drags, options, None, PROTOCOL, api_name="/drag")
+        job = client.submit(handle_file(source), None, drags, options, None, PROTOCOL, None, api_name="/drag")
         return job.result(timeout=visit.START_SECONDS)[0]

@@ -1,4 +1,4 @@
-"""Laying the edit back onto the layer: what is added to the picture is the difference that the drag made."""
+"""The layer after an edit: its own pixels, moved; the generator's only where nothing of the layer can be moved."""
 
 from __future__ import annotations
 
@@ -6,205 +6,256 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 
-from backend.editing.motion import estimate_motion, moved, sample
+from backend.editing.background import Continuation, continue_background
+from backend.editing.correspondence import Correspondence, EditImages, find_correspondence, like_background
+from backend.editing.filters import blur, resample, weighted_blur
+from backend.editing.grain import grain_strength, grain_tile, laid
+from backend.editing.optical_flow import CUBIC, LINEAR, read, read_sharp
 from backend.editing.region import Region
 
 CHANGE_SEEN = 0.06  # of -1 .. 1: a pixel that changed by this much is in the changed area
-UNEXPLAINED = 0.25  # of -1 .. 1: where the moved image misses the edited one by this much, its detail fades
 GROW = 0.02  # of the region's shorter side: how far the changed area reaches beyond
 FEATHER = 0.02  # of the region's shorter side: how soft its edge is
 SELECTION_FEATHER = 0.005  # the same for the selection's edge, which may be meant sharp
-FINER = 2  # the model's images are resampled once at this many times their size, then enlarged to the layer's
-STRIP = 500_000  # pixels put together at a time: a region of 6000 x 6000 must not take gigabytes
+LIGHT_BLUR, COLOUR_BLUR, FAR = 5.0, 6.0, 24.0  # pixels of the model's image
+MISPLACED = 40.0  # of 0 .. 255: where the inverted image misses the layer by as much, it shows something else
+LIGHT_SEEN = 0.02  # of -1 .. 1: a smaller change of light is none
+TRACE = 8.0  # of 0 .. 255: so little of a painted pixel's alpha, or so little missing from it, is an error
+BLOCK = 512  # pixels, the sides of what is put together at a time: a region of 6000 x 6000 must not take gigabytes
+SURE = 0.999  # where all of a block is as sure of something, the other is not computed
 
 
 def compose(
+    layer: np.ndarray,
     original: np.ndarray,
-    inverted: torch.Tensor,
-    edited: torch.Tensor,
+    images: EditImages,
+    previous: torch.Tensor,
     mask: np.ndarray | None,
     region: Region,
     layer_size: tuple[int, int],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the result layer, uint8 [height, width, 4], and its changed-area mask, uint8 [height, width].
 
-    Both have the region's size.  original: uint8 [height, width, 4], the region's part of the layer.  inverted,
-    edited: [3, h, w], -1 .. 1, the model's images before and after.  mask: uint8 [height, width], the region's
-    part of the selection, or None.  layer_size: (height, width) of the whole layer.
+    Args:
+        layer: uint8 [height, width, 4], the region's part of the artist's layer.
+        original: the same of the layer that the edit started from; layer itself, unless that is already a result.
+        images: what the generator shows of the edit, from its start to now.
+        previous: [3, h, w], -1 .. 1, what it shows of `layer`: the changed area is counted from there.
+        mask: uint8 [height, width], the region's part of the selection, or None.
+        region: where these parts lie on the layer.
+        layer_size: (height, width) of the whole layer.
 
-    The result is original + (edited - inverted) wherever nothing moved. What the model can't show (the difference
-    of original and inverted image: fur, sharp edges) moves along with the subject, and is left out where something
-    came to light that was hidden before; else it would stay behind as a ghost of the old outline. Alpha moves along
-    with the subject, too: the outline of a cut-out follows the drag. Far from every change the result is the
-    original, bit for bit.
+    The original's pixels are moved by the optical flow from the start to now. What the generator changed smoothly there
+    is added as light. Where the flow cannot be trusted (something came to light, or changed its look) stands what the
+    generator shows, in the colours that the layer has around it and with its grain, or the layer's own background
+    where that goes on. Alpha moves along. Far from every change the result is the layer, bit for bit.
     """
-    inverted, edited = inverted.clamp(-1, 1), edited.clamp(-1, 1)
-    changed = _soft((edited - inverted).abs().amax(dim=0) > CHANGE_SEEN, GROW, FEATHER)
-    layer, visible = original.copy(), np.zeros(original.shape[:2], np.uint8)
-    if not changed.any():
-        return layer, visible
-    maps = _maps(inverted, edited, changed, mask, region)
+    now = images.image(1.0).clamp(-1, 1)
+    difference = (now - previous.clamp(-1, 1)).abs().amax(dim=0).cpu().numpy()
+    result, visible = layer.copy(), np.zeros(layer.shape[:2], np.uint8)
+    if not (difference > CHANGE_SEEN).any():
+        return result, visible
+    found = find_correspondence(images)
+    moved = cv2.resize(found.moved.astype(np.uint8), difference.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    changed = _soft((difference > CHANGE_SEEN) | moved, GROW, FEATHER)
+    selected = np.ones_like(changed) if mask is None else _selected(mask, (changed.shape[0], changed.shape[1]))
+    source = _with_colours_everywhere(original, found.start)
+    maps = _maps(source, region.shrink(source), found, now)
     fade = _fades_at_cuts(region, layer_size)
-    for rows, columns in _strips(changed, original.shape[:2]):
-        place = _places(rows, columns, original.shape[:2]).to(edited)
-        layer[rows, columns], shown = _put_together(original, maps, place, (rows, columns))
-        shown = shown * np.minimum(fade[0][rows, None], fade[1][columns])
+    for rows, columns in _blocks(changed, layer.shape[:2]):
+        result[rows, columns] = _put_together(source, layer, maps, rows, columns)
+        place = _Place(rows, columns, layer.shape[:2])
+        shown = place.of(changed) * place.of(selected) * np.minimum(fade[0][rows, None], fade[1][columns])
         if mask is not None:
             shown = shown * (mask[rows, columns].astype(np.float32) / 255)
         visible[rows, columns] = np.rint(255 * shown)
-    return layer, visible
-
-
-def changed_part(before: np.ndarray, after: np.ndarray) -> tuple[slice, slice]:
-    """Rows and columns with all pixels in which two pictures, uint8 [H, W, 4], differ; where none do, of one pixel."""
-    differ = (before.view(np.uint32) != after.view(np.uint32))[..., 0]
-    rows, columns = (np.flatnonzero(differ.any(axis=axis)) for axis in (1, 0))
-    if not rows.size:
-        return slice(0, 1), slice(0, 1)
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-
-
-def laid_over(picture: np.ndarray, layer: np.ndarray, mask: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
-    """What `picture` (uint8 [H, W, 4]) becomes with `layer`, seen through `mask`, in its place at `offset` (x, y).
-
-    Where the mask is 0 the picture is as it was, bit for bit. Alpha is mixed like the colours, which count as much
-    as they are seen.
-    """
-    result, (x, y), (height, width) = picture.copy(), offset, mask.shape
-    for top in range(0, height, max(STRIP // width, 1)):
-        rows = slice(top, min(top + max(STRIP // width, 1), height))
-        part, over = mask[rows], np.ascontiguousarray(layer[rows])
-        under = result[y + rows.start : y + rows.stop, x : x + width]
-        opaque = Image.fromarray(np.ascontiguousarray(under))
-        opaque.paste(Image.fromarray(over), mask=Image.fromarray(part))  # right for opaque pixels only, but fast
-        partly = (part > 0) & (part < 255) & ((under[..., 3] < 255) | (over[..., 3] < 255))
-        mixed = _mixed(under[partly], over[partly], part[partly])
-        under[:] = np.asarray(opaque)
-        under[partly] = mixed
-    return result
-
-
-def _mixed(under: np.ndarray, over: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Pixels uint8 [n, 4] between `under` and `over`, as far as `mask` (uint8 [n]) says."""
-    opacity = mask[:, None].astype(np.float32) / 255
-    below, above = (1 - opacity) * under[:, 3:], opacity * over[:, 3:]
-    alpha = below + above
-    share = np.divide(above, alpha, out=opacity.copy(), where=alpha > 0)
-    colours = under[:, :3] + share * (over[:, :3].astype(np.float32) - under[:, :3])
-    return np.rint(np.concatenate([colours, alpha], axis=1)).astype(np.uint8)
+    return result, visible
 
 
 class _Maps(NamedTuple):
-    """What the strips are put together from, at FINER times the model's size or the region's, whatever is less.
+    """What the strips are put together from; colours are 0 .. 255.
 
-    inverted  [3, h, w]  the model's image before
-    added     [3, h, w]  what is added to the moved original: the image after less the moved image before
-    others    [5, h, w]  how far the moved original counts, 0 .. 1; motion (x, y); changed and selected, 0 .. 1
+    found: the correspondence.  light: [h, w, 3], added to what is the layer's own.  generated: [h', w', 3], what
+    stands where nothing is.  alpha: [h, w], of that.  strength: [h, w], of its grain.  tile: the grain, or None.
+    background: gaps that the layer's background fills instead.
     """
 
-    inverted: torch.Tensor
-    added: torch.Tensor
-    others: torch.Tensor
+    found: Correspondence
+    light: np.ndarray
+    generated: np.ndarray
+    alpha: np.ndarray
+    strength: np.ndarray
+    tile: np.ndarray | None
+    background: list[Continuation]
 
 
-def _maps(
-    inverted: torch.Tensor, edited: torch.Tensor, changed: torch.Tensor, mask: np.ndarray | None, region: Region
-) -> _Maps:
-    height, width = inverted.shape[1:]
-    size = min(region.height, FINER * height), min(region.width, FINER * width)
-    motion = estimate_motion(inverted, edited) * changed
-    explained = torch.exp(-((moved(inverted, motion) - edited).abs().amax(dim=0) / UNEXPLAINED).square())
-    selected = torch.ones_like(changed) if mask is None else _selected(mask, region).to(changed)
-    others = torch.cat([explained[None], motion, changed[None], selected[None]])
-    others = _resize(others, size, "bilinear")
-    before, after = _resize(inverted, size), _resize(edited, size)
-    return _Maps(before, after - others[:1] * moved(before, others[1:3], "bicubic"), others)
+class _Place(NamedTuple):
+    """Rows and columns of the region, whose size (height, width) is `size`."""
+
+    rows: slice
+    columns: slice
+    size: tuple[int, int]
+
+    def of(self, image: np.ndarray, mode: int = LINEAR) -> np.ndarray:
+        """The part of `image` [h, w] or [h, w, C], which covers the whole region, enlarged to the region's size."""
+        y, x = (
+            (np.arange(part.start, part.stop, dtype=np.float32) + 0.5) * (small / large) - 0.5
+            for part, small, large in zip((self.rows, self.columns), image.shape[:2], self.size, strict=True)
+        )
+        return read(image, np.dstack(np.broadcast_arrays(x.astype(np.float32), y.astype(np.float32)[:, None])), mode)
+
+    def pixels(self) -> np.ndarray:
+        """(x, y) of the pixels, as `read` wants them."""
+        x, y = (np.arange(part.start, part.stop, dtype=np.float32) for part in (self.columns, self.rows))
+        return np.dstack(np.broadcast_arrays(x, y[:, None]))
 
 
-def _put_together(
-    original: np.ndarray, maps: _Maps, place: torch.Tensor, window: tuple[slice, slice]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The result's pixels, uint8 [n, m, 4], at `place` [n, m, 2] (grid_sample's -1 .. 1), and how far they show."""
-    added, others = sample(maps.added, place, "bicubic"), sample(maps.others, place)
-    explained, motion, changed, selected = others[:1], others[1:3], others[3], others[4]
-    picture = _read_moved(original, maps.inverted, place + 2 * motion.permute(1, 2, 0))
-    colours = ((added + explained * picture[:3] + 1) * 127.5).clamp(0, 255)
-    pixels = torch.cat([colours, picture[3:]]).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+def _maps(source: np.ndarray, shrunk: np.ndarray, found: Correspondence, now: torch.Tensor) -> _Maps:
+    """shrunk: `source` as it was shown to the model, uint8 [h', w', 4]."""
+    size = found.confidence.shape
+    small = resample(shrunk.astype(np.float32), size)
+    alpha = found.carried(small[..., 3])
+    missed = small[..., :3] - 127.5 * (found.start + 1)  # what the generator cannot show of the layer's colours
+    shown = np.exp(-np.square(blur(np.abs(missed).max(axis=2), 1.0) / MISPLACED)) * small[..., 3] / 255
+    shown = found.carried(shown.astype(np.float32))
+    known = found.confidence
+    light = 127.5 * weighted_blur(found.end - found.carried(found.start), known, LIGHT_BLUR, FAR)
+    light = np.sign(light) * np.maximum(np.abs(light) - 127.5 * LIGHT_SEEN, 0)
+    colours = weighted_blur(found.carried(missed), known * shown, COLOUR_BLUR, FAR)
+    painted = now.permute(1, 2, 0).contiguous().float().cpu().numpy()
+    generated = 127.5 * (painted + 1) + cv2.resize(colours, painted.shape[1::-1])
+    grain = grain_strength(source, size)
+    strength = weighted_blur(found.carried(grain), known, COLOUR_BLUR, FAR)
+    needed = float((strength * (1 - known)).sum() / max(float((1 - known).sum()), 1e-6))
+    at_model_size = resample(generated, size)
+    return _Maps(
+        found,
+        light,
+        generated,
+        _alpha_of_painted(alpha, found),
+        strength,
+        grain_tile(source, grain, needed),
+        continue_background(source, found, at_model_size),
+    )
+
+
+def _alpha_of_painted(alpha: np.ndarray, found: Correspondence) -> np.ndarray:
+    """[h, w], 0 .. 255: that of the background around where the generator paints background, else the subject's."""
+    if alpha.min() > 254.5:  # opaque
+        return alpha
+    still = resample(found.still, alpha.shape)
+    like = np.clip(2 * like_background(found.end, found.background) - 0.5, 0, 1)  # one or the other, but at edges
+    # each as far as it is not the edge of the other
+    ground = found.background * ((1 - alpha / 255) ** 4 + 1e-3)
+    subject = found.confidence * (1 - still) * ((alpha / 255) ** 4 + 1e-3)
+    behind, before = (weighted_blur(alpha, part.astype(np.float32), 2.0, FAR) for part in (ground, subject))
+    mixed = (like * behind + (1 - like) * before).astype(np.float32)
+    return ((mixed - TRACE) / (255 - 2 * TRACE)).clip(0, 1) * 255
+
+
+def _put_together(source: np.ndarray, layer: np.ndarray, maps: _Maps, rows: slice, columns: slice) -> np.ndarray:
+    """The result's pixels at these rows and columns, uint8 [n, m, 4]."""
+    place = _Place(rows, columns, source.shape[:2])
+    values = _own(source, maps, place)
+    sure = place.of(maps.found.confidence)[..., None]
+    if sure.min() < SURE:
+        painted = _painted(source, maps, place)
+        values = painted + sure * (values - painted)
+    pixels = np.rint(values.clip(0, 255, out=values), out=values).astype(np.uint8)
     hidden = pixels[..., 3] == 0  # the colours of transparent pixels are nobody's business: they stay
-    pixels[hidden, :3] = original[window][hidden, :3]
-    return pixels, (changed * selected).cpu().numpy()
+    if hidden.any():
+        pixels[hidden, :3] = layer[rows, columns][hidden, :3]
+    return pixels
 
 
-def _read_moved(original: np.ndarray, inverted: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-    """[4, n, m]: `original` (uint8 [H, W, 4]) read at `place` [n, m, 2]; colours -1 .. 1, alpha 0 .. 255.
-
-    Transparent pixels have the colours of `inverted`, the model's image, because their own can be anything.
-    """
-    height, width = original.shape[:2]
-    reach = (place[..., 1].min(), place[..., 1].max())
-    first, last = (int((float(y) + 1) / 2 * height) for y in reach)
-    rows = slice(max(first - 1, 0), min(max(last + 2, 1), height))
-    rows = slice(min(rows.start, height - 1), rows.stop)
-    picture = torch.tensor(original[rows], device=place.device).permute(2, 0, 1).float()
-    picture[:3] = picture[:3] / 127.5 - 1
-    if not picture[3].all():
-        behind = sample(inverted, _places(rows, slice(0, width), (height, width)).to(place), "bicubic")
-        picture[:3] = torch.where(picture[3:] > 0, picture[:3], behind)
-    y = ((place[..., 1] + 1) / 2 * height - rows.start) / (rows.stop - rows.start) * 2 - 1
-    return sample(picture, torch.stack([place[..., 0], y], dim=-1))
+def _own(source: np.ndarray, maps: _Maps, place: _Place) -> np.ndarray:
+    """The layer's own pixels, in their place or moved there, with the light that has changed: float32 [n, m, 4]."""
+    still = place.of(maps.found.still)[..., None]
+    values = source[place.rows, place.columns].astype(np.float32)
+    if still.min() < SURE:
+        scale = np.divide(source.shape[1::-1], maps.found.flow.shape[1::-1], dtype=np.float32)
+        moved = read_sharp(source, place.pixels() + place.of(maps.found.flow) * scale)
+        values = moved + still * (values - moved)
+    values[..., :3] += place.of(maps.light)
+    return values
 
 
-def _strips(changed: torch.Tensor, size: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
-    """Rows and columns of the picture (height, width) that cover all of `changed` [h, w], some rows at a time."""
-    (height, width), scale = size, changed.shape[0] / size[0]
-    rows, step = _extent(changed.amax(dim=1) > 0, height), max(STRIP // width, 1)
-    for top in range(rows.start, rows.stop, step):
-        bottom = min(top + step, rows.stop)
-        near = changed[max(int(top * scale) - 1, 0) : math.ceil(bottom * scale) + 1].amax(dim=0) > 0
-        if near.any():
-            yield slice(top, bottom), _extent(near, width)
+def _painted(source: np.ndarray, maps: _Maps, place: _Place) -> np.ndarray:
+    """What stands where nothing of the layer can be moved, float32 [n, m, 4], 0 .. 255."""
+    colours = place.of(maps.generated, CUBIC)
+    if maps.tile is not None:
+        colours = colours + place.of(maps.strength)[..., None] * laid(maps.tile, place.rows, place.columns)
+    painted = np.dstack([colours, place.of(maps.alpha)])
+    for gap in maps.background:
+        share = place.of(gap.share)[..., None]
+        if not share.any():
+            continue
+        beside = read(source, place.pixels() + np.array(gap.offset, np.float32)).astype(np.float32)
+        beside[..., :3] += place.of(gap.light)
+        painted += share * (beside - painted)
+    return painted
 
 
-def _extent(seen: torch.Tensor, length: int) -> slice:
+def _with_colours_everywhere(original: np.ndarray, inverted: np.ndarray) -> np.ndarray:
+    """`original` with the generator's colours where it is fully transparent: its own can be anything there."""
+    if original[..., 3].all():
+        return original
+    result = original.copy()
+    for rows, columns in _blocks(np.ones((1, 1)), original.shape[:2]):
+        part = result[rows, columns]
+        behind = _Place(rows, columns, original.shape[:2]).of(inverted, CUBIC)
+        hidden = part[..., 3] == 0
+        part[hidden, :3] = (127.5 * (behind[hidden].clip(-1, 1) + 1)).round().astype(np.uint8)
+    return result
+
+
+def _blocks(changed: np.ndarray, size: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of the picture (height, width) that cover all of `changed` [h, w], in blocks of BLOCK."""
+    rows = _extent(changed.max(axis=1) > 0, size[0])
+    for down in _cut(rows):
+        near = changed[_shrunk(down, changed.shape[0] / size[0])].max(axis=0)
+        if not near.any():
+            continue
+        for across in _cut(_extent(near > 0, size[1])):
+            if near[_shrunk(across, changed.shape[1] / size[1])].any():
+                yield down, across
+
+
+def _cut(whole: slice) -> Iterator[slice]:
+    for start in range(whole.start, whole.stop, BLOCK):
+        yield slice(start, min(start + BLOCK, whole.stop))
+
+
+def _shrunk(part: slice, scale: float) -> slice:
+    """What enlarging by 1 / scale takes for this part of the enlarged."""
+    return slice(max(int(part.start * scale) - 1, 0), math.ceil(part.stop * scale) + 1)
+
+
+def _extent(seen: np.ndarray, length: int) -> slice:
     """Where enlarging `seen` [n] to `length` can give more than 0; it reaches half a pixel beyond."""
-    where, scale = torch.nonzero(seen)[:, 0], length / len(seen)
+    where, scale = np.flatnonzero(seen), length / len(seen)
     return slice(max(int((int(where[0]) - 1) * scale), 0), min(math.ceil((int(where[-1]) + 2) * scale), length))
 
 
-def _places(rows: slice, columns: slice, size: tuple[int, int]) -> torch.Tensor:
-    """[n, m, 2]: the centres (x, y) of these pixels of a picture (height, width), as grid_sample wants them."""
-    y, x = (
-        (torch.arange(part.start, part.stop, dtype=torch.float64) + 0.5) * (2 / length) - 1
-        for part, length in zip((rows, columns), size, strict=True)
-    )
-    return torch.stack([x.expand(len(y), len(x)), y[:, None].expand(len(y), len(x))], dim=-1)
-
-
-def _resize(image: torch.Tensor, size: tuple[int, int], mode: str = "bicubic") -> torch.Tensor:
-    """[C, h, w] to [C, *size]; "bilinear" never overshoots."""
-    return F.interpolate(image[None], size, mode=mode, align_corners=False)[0]
-
-
-def _soft(seen: torch.Tensor, grow: float, feather: float) -> torch.Tensor:
-    """The area `seen` [h, w], grown by `grow` of the shorter side and feathered beyond that: 0 .. 1."""
-    shorter = min(seen.shape)
+def _soft(area: np.ndarray, grow: float, feather: float) -> np.ndarray:
+    """The bool `area` [h, w], grown by `grow` of the shorter side and feathered beyond that: 0 .. 1."""
+    shorter = min(area.shape)
     wide = max(round(feather * shorter), 1)
     reach = round(grow * shorter) + 2 * wide
-    soft = F.max_pool2d(seen[None, None].float(), 2 * reach + 1, stride=1, padding=reach)
+    soft = cv2.dilate(area.astype(np.float32), np.ones((2 * reach + 1,) * 2, np.uint8))
     for _ in range(2):  # two box filters make a tent; the area was grown by its reach, so that it stays whole
-        soft = F.avg_pool2d(F.pad(soft, (wide,) * 4, mode="replicate"), 2 * wide + 1, stride=1)
-    return soft[0, 0]
+        soft = cv2.blur(soft, (2 * wide + 1,) * 2, borderType=cv2.BORDER_REPLICATE)
+    return soft
 
 
-def _selected(mask: np.ndarray, region: Region) -> torch.Tensor:
-    """[h, w] of the model: the selection, its edge feathered inwards; nothing beyond it is let through."""
-    height, width = region.model_size
-    small = torch.from_numpy(np.array(Image.fromarray(mask).resize((width, height), Image.Resampling.BOX)))
+def _selected(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The selection at `size` (h, w), its edge feathered inwards; nothing beyond it is let through."""
+    small = np.asarray(Image.fromarray(mask).resize((size[1], size[0]), Image.Resampling.BOX))
     return 1 - _soft(small == 0, 0, SELECTION_FEATHER)
 
 

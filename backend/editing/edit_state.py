@@ -30,7 +30,8 @@ class EditState:
     """An edit that can be gone on from.
 
     model_name, model_sha256: the model the codes belong to.
-    picture_sha256: of the region's pixels that were inverted; "" where whoever keeps the picture sees to it itself.
+    picture_sha256: of the region's pixels that start_w_plus shows.
+    carried: whether the picture at hand is what the edit has made of these pixels, and not these themselves.
     region: where on the layer the model's image lies.
     start_w_plus, w_plus: [1, num_ws, w_dim] float32, the inverted code and the present one.
     path: [T, num_ws, w_dim] float32, codes between the two, in order.
@@ -51,16 +52,21 @@ class EditState:
     points: tuple[tuple[float, float], ...] = ()
     settings: DragSettings | None = None
     inversion_psnr: float | None = None
+    carried: bool = False
     tuned: Mapping[str, torch.Tensor] = dataclasses.field(default_factory=dict)
 
     def carried_over(self, region: Region) -> EditState:
         """The start of a next edit, on the picture that this one has made; `region` is its place on that picture.
 
-        The picture may be kept in another precision, so whoever keeps it has to notice when it is changed.
+        Start and way are kept: the next edit moves the pixels that this one began with by the whole motion, since
+        pixels that are moved anew with each edit get softer each time.
         """
-        here = {"start_w_plus": self.w_plus, "w_plus": self.w_plus, "path": self.w_plus}
-        none = {"drags": (), "points": (), "settings": None}
-        return dataclasses.replace(self, picture_sha256="", region=region, **here, **none)
+        return dataclasses.replace(self, region=region, carried=True, drags=(), points=(), settings=None)
+
+    def restarted(self, picture_sha256: str) -> EditState:
+        """The same edit as if it began here, with the picture at hand, whose hash this is."""
+        here = {"start_w_plus": self.w_plus, "path": self.w_plus}
+        return dataclasses.replace(self, picture_sha256=picture_sha256, carried=False, **here)
 
     def save(self, path: str | Path) -> None:
         """Write the edit as safetensors; the file appears whole or not at all.  Raises UserError."""
@@ -105,6 +111,7 @@ class EditState:
             "points": [list(point) for point in self.points],
             "settings": None if self.settings is None else dataclasses.asdict(self.settings),
             "inversion_psnr": self.inversion_psnr,
+            "carried": self.carried,
         }
 
     @classmethod
@@ -130,6 +137,7 @@ class EditState:
             points=tuple(_point(entry) for entry in record["points"]),
             settings=None if settings is None else DragSettings(**settings),
             inversion_psnr=record["inversion_psnr"],
+            carried=bool(record.get("carried", not record["picture_sha256"])),  # edits of 0.1 had no hash instead
             tuned={name.removeprefix(TUNED): tensor for name, tensor in tensors.items()},
         )
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 
 import stylegan2
 from backend.editing.compositing import compose
+from backend.editing.correspondence import EditImages
 from backend.editing.drag_loop import DragLoop, LoopStep
 from backend.editing.edit_state import CodePath, EditState
 from backend.editing.inversion import invert, total_steps
@@ -73,18 +74,30 @@ class Editor:
             w_plus, quality = step.w_plus, step.psnr
             self._remember(key, w_plus, quality)
         state = self._new_state(picture_sha256, region, w_plus, quality)
-        self._begin(part, image.shape[:2], state, time.perf_counter() - started)
+        self._begin(part, image.shape[:2], state, time.perf_counter() - started, w_plus)
 
-    def open_state(self, state: EditState, image: np.ndarray) -> None:
-        """Go on from a saved edit of the same picture (uint8 [H, W, 4]): no inversion.
+    def open_state(self, state: EditState, image: np.ndarray, original: np.ndarray | None = None) -> None:
+        """Go on from a saved edit without an inversion.
+
+        Args:
+            state: the edit.
+            image: uint8 [H, W, 4], the layer it was made on, or, of an edit that was carried over, the one it made.
+            original: uint8 [h, w, 4], of a carried edit the region's pixels that it began with. They are moved by
+                the whole motion since then; without them, or with others, the edit begins anew with `image`.
 
         Raises what check_state does.
         """
         self.check_state(state, image)
-        moved = dataclasses.replace(
+        state = dataclasses.replace(
             state, start_w_plus=state.start_w_plus.to(self.device), w_plus=state.w_plus.to(self.device)
         )
-        self._begin(np.ascontiguousarray(state.region.crop(image)), image.shape[:2], moved, 0.0)
+        part, shown = np.ascontiguousarray(state.region.crop(image)), state.start_w_plus
+        if state.carried:
+            shown = state.w_plus
+            known = original is not None and original.shape == part.shape and digest(original) == state.picture_sha256
+            if not known:
+                state, original = state.restarted(digest(part)), None
+        self._begin(part, image.shape[:2], state, 0.0, shown, original)
 
     def check_state(self, state: EditState, image: np.ndarray) -> None:
         """Raise UserError when an edit belongs to another model or another picture (uint8 [H, W, 4]).
@@ -99,7 +112,7 @@ class Editor:
         part = state.region.crop(image)
         fits = part.shape[:2] == (state.region.height, state.region.width) and state.start_w_plus.shape[1:] == codes
         fits = fits and state.region.model_size == self.model.generator.image_size
-        if not fits or (state.picture_sha256 and state.picture_sha256 != digest(part)):
+        if not fits or (not state.carried and state.picture_sha256 != digest(part)):
             raise UserError("The edit was made on another picture; give that picture, or start without the edit.")
 
     def sample(self, seed: int, truncation_psi: float = 0.7, label: int | None = None) -> np.ndarray:
@@ -116,7 +129,7 @@ class Editor:
         opaque = np.full((height, width, 1), 255, np.uint8)
         picture = np.concatenate([pixels, opaque], axis=2)
         region = Region(0, 0, width, height, (height, width))
-        self._begin(picture, (height, width), self._new_state(digest(picture), region, w_plus, None), 0.0)
+        self._begin(picture, (height, width), self._new_state(digest(picture), region, w_plus, None), 0.0, w_plus)
         return pixels
 
     def check(
@@ -189,14 +202,15 @@ class Editor:
         state = dataclasses.replace(self._open_state, path=self._path.codes())
         region = state.region
         layer, changed = compose(
+            self._layer,
             self._original,
-            self.image(state.start_w_plus)[0],
-            self.image(state.w_plus)[0],
+            self._images(state),
+            self.image(self._shown)[0],
             None if self._mask is None else region.crop(self._mask),
             region,
             self._layer_size,
         )
-        return EditResult(self._original, layer, changed, (region.x, region.y), state, self._report(state))
+        return EditResult(self._layer, layer, changed, (region.x, region.y), state, self._report(state))
 
     @torch.no_grad()
     def image(self, w_plus: torch.Tensor) -> torch.Tensor:
@@ -245,14 +259,30 @@ class Editor:
             **(self._record.report(region) if self._record else {}),
         }
 
-    def _begin(self, part: np.ndarray, layer_size: tuple[int, int], state: EditState, seconds: float) -> None:
-        """Go on with `state`, of the region's `part` (uint8 [h, w, 4]) of a layer of that size (height, width)."""
+    def _begin(
+        self,
+        part: np.ndarray,
+        layer_size: tuple[int, int],
+        state: EditState,
+        seconds: float,
+        shown: torch.Tensor,
+        original: np.ndarray | None = None,
+    ) -> None:
+        """Go on with `state`, of the region's `part` (uint8 [h, w, 4]) of a layer of that size (height, width).
+
+        shown: the code of `part`.  original: the pixels of the state's start, `part` itself without.
+        """
         # The generator belongs to the edit: tuned weights must never reach the model or another edit.
         self.generator = self._tuned(state.tuned) if state.tuned else self.model.generator
-        self._original, self._layer_size = part, layer_size
+        self._layer, self._layer_size, self._shown = part, layer_size, shown
+        self._original = part if original is None else original
         self._state, self._mask = state, None
         self._path, self._record = CodePath(state.path), None
         self._inversion_seconds = seconds
+
+    def _images(self, state: EditState) -> EditImages:
+        block = self.loaded.preset.drag.feature_block
+        return EditImages.along(self.generator, state.start_w_plus, state.w_plus, block)
 
     def _tuned(self, weights: Mapping[str, torch.Tensor]) -> stylegan2.Generator:
         generator = copy.deepcopy(self.model.generator)

@@ -44,12 +44,12 @@ class DragStep:
 
 @dataclass(frozen=True)
 class EditResult:
-    """Of the region: original and layer, before and after, uint8 [h, w, 4];  mask: uint8 [h, w], the changed area.
+    """Of the region: source and layer, before and after, uint8 [h, w, 4];  mask: uint8 [h, w], the changed area.
 
     offset: (x, y) of layer and mask on the artist's layer.
     """
 
-    original: np.ndarray
+    source: np.ndarray
     layer: np.ndarray
     mask: np.ndarray
     offset: tuple[int, int]

@@ -22,5 +22,5 @@ os.environ.update(
     }
 )
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Version of the wire between plug-in and backend; both refuse another one."""

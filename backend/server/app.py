@@ -73,11 +73,11 @@ def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:
 
     def drag(
         image: str | None, mask: str | None, drags: Any, options: Any, edit: str | None, protocol: Any,
-        request: gr.Request,
+        original: str | None, request: gr.Request,
     ) -> Iterator[Answer]:  # fmt: skip
         job = Request(
-            image=_path(image), mask=_path(mask), edit=_path(edit), drags=drags, options=options,
-            protocol=protocol, session=request.session_hash or "",
+            image=_path(image), mask=_path(mask), edit=_path(edit), original=_path(original), drags=drags,
+            options=options, protocol=protocol, session=request.session_hash or "",
         )  # fmt: skip
         yield from _stream("dragging", workshop.drag(job))
 
@@ -99,7 +99,7 @@ def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:
 
     with gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP") as blocks:
         gr.Markdown("This is the service behind DragGAN for GIMP; use it from GIMP: Filters > DragGAN.")
-        image, mask, edit = (gr.File(visible=False) for _ in range(3))
+        image, mask, edit, original = (gr.File(visible=False) for _ in range(4))
         drags, options, protocol, answer = (gr.JSON(visible=False) for _ in range(4))
         results = [gr.File(visible=False) for _ in range(3)]
         button = gr.Button(visible=False)
@@ -113,7 +113,7 @@ def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:
         ):
             button.click(function, inputs, answer, api_name=name, queue=False, api_visibility="undocumented")
         for function, inputs, outputs, name in (
-            (drag, [image, mask, drags, options, edit, protocol], [answer, *results], "drag"),
+            (drag, [image, mask, drags, options, edit, protocol, original], [answer, *results], "drag"),
             (thumbnails, [options], [answer, *results], "thumbnails"),
             (sample, [options], [answer, *results], "sample"),
         ):

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from backend import __version__, pictures
-from backend.editing.compositing import changed_part, laid_over
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
+from backend.editing.layers import changed_part, composite_over
 from backend.editing.points import Drag, check_drags
 from backend.editing.region import LAYER, Region, box_around, choose_region
 from backend.editing.settings import with_changes
@@ -42,6 +42,7 @@ class Request:
     image: Path | None
     mask: Path | None
     edit: Path | None
+    original: Path | None
     drags: Any
     options: Any
     protocol: Any
@@ -52,12 +53,13 @@ class Request:
 class Job:
     """A request that was understood. image: uint8 [H, W, 4]; mask: uint8 [H, W], 255 = may move, or None.
 
-    edit: what made the image, to go on from if it can be.
+    edit: what made the image, to go on from if it can be.  original: uint8 [h, w, 4], the pixels it began with.
     """
 
     image: np.ndarray
     mask: np.ndarray | None
     edit: EditState | None
+    original: np.ndarray | None
     drags: list[Drag]
     options: Options
 
@@ -69,7 +71,7 @@ class Job:
         check_drags(drags)
         image = pictures.read_image(request.image)
         mask = pictures.read_mask(request.mask, image.shape[:2])
-        return cls(image, mask, _read_edit(request.edit), drags, options)
+        return cls(image, mask, _read_edit(request.edit), _read_original(request.original), drags, options)
 
 
 class Workshop:
@@ -103,7 +105,7 @@ class Workshop:
         box = (region.x, region.y, region.width, region.height)
 
         if job.edit is not None:
-            editor.open_state(job.edit, job.image)
+            editor.open_state(job.edit, job.image, job.original)
         else:
             for step, preview in pace.of(editor.open(job.image, region, inversion)):
                 yield inverting(step, box, preview), NO_FILES
@@ -117,13 +119,13 @@ class Workshop:
         yield last.model_copy(update={"phase": "compose", "message": "Putting the layer together."}), NO_FILES
         pace.check()
         result = editor.result()
-        rows, columns = part = changed_part(result.original, result.layer)
+        rows, columns = part = changed_part(result.source, result.layer)
         layer, mask, offset = result.layer[part], result.mask[part], (region.x + columns.start, region.y + rows.start)
         next_region = replace(region, x=0, y=0)  # of the layer that will hold a patch
         if options.result == "whole":
-            layer, next_region = laid_over(result.original[part], layer, mask, (0, 0)), region
+            layer, next_region = composite_over(result.source[part], layer, mask, (0, 0)), region
         result = replace(result, layer=layer, mask=mask, offset=offset)
-        done = wire.Result(offset=offset, report=result.report)
+        done = wire.Result(offset=offset, report=result.report, from_original=result.state.carried)
         files = self._write(result, next_region, wish.session)
         yield last.model_copy(update={"phase": "done", "message": "Done.", "result": done}), files
 
@@ -237,6 +239,15 @@ def _read_edit(file: Path | None) -> EditState | None:
         return EditState.load(file) if file else None
     except UserError as error:
         logger.info("The layer's edit is left aside: %s", error)
+        return None
+
+
+def _read_original(file: Path | None) -> np.ndarray | None:
+    """The pixels that the edit began with. Without them, it goes on from the image's own."""
+    try:
+        return pictures.read_image(file) if file else None
+    except UserError as error:
+        logger.info("The layer that the edit began with is left aside: %s", error)
         return None
 
 

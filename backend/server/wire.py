@@ -1,4 +1,4 @@
-"""What goes over the wire, protocol 1: drags and options as they come in, updates as they go out.
+"""What goes over the wire, protocol 2: drags and options as they come in, updates as they go out.
 
 What comes in is taken strictly: a value of another type, a number that is not finite or an unknown key is
 refused with one sentence. Points are (x, y) in pixels of the layer, (0, 0) = its top left corner.
@@ -105,10 +105,14 @@ class Preview(BaseModel):
 
 
 class Result(BaseModel):
-    """What came of the drag: where in the layer its pictures, which hold all that has changed, belong; its report."""
+    """What came of the drag: where in the layer its pictures, which hold all that has changed, belong; its report.
+
+    from_original: whether the pixels that were moved are those of the request's `original`, not of its image.
+    """
 
     offset: tuple[int, int]
     report: dict[str, Any]
+    from_original: bool = False
 
 
 class Update(BaseModel):

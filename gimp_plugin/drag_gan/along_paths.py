@@ -140,19 +140,17 @@ def drag(
     if not as_patch:
         subject.require_hideable()
     options = {**options_from(config), "result": "patch" if as_patch else "whole"}
-    edit = downloads / "edit.safetensors"
-    if carried.edit:
-        edit.write_bytes(carried.edit)
     asked = [one.to_wire() for one in found]
     log.info("asked: %s", {"drags": asked, **options})
-    task = job.Task(picture, selection, asked, options, edit if carried.edit else None)
+    task = job.Task(picture, selection, asked, options, *carried.write(image, downloads))
 
     def work(show: Callable[[Update], None], cancelled: service.Asked, enough: service.Asked) -> Result:
         return job.work(backend, task, downloads, show, cancelled, enough)
 
     made = watch(subject, found, work) if with_windows else work(lambda update: None, lambda: False, lambda: False)
     insert = results.insert_patch if as_patch else results.insert_whole
-    inserted = insert(image, results.Drag(subject, snapshot, options, carried.own_mask, with_windows), made)
+    dragged = results.Drag(subject, snapshot, options, carried.own_mask, with_windows, carried.origin)
+    inserted = insert(image, dragged, made)
     log.info("done: %s", dict(made.report))
     if made.remarks():
         Gimp.message("\n".join(made.remarks()))

@@ -16,18 +16,43 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp  # noqa: E402
-from subjects import Subject, strips  # noqa: E402
+from subjects import Subject, strips, write_picture  # noqa: E402
+from updates import Box  # noqa: E402
 
 EDIT = "draggan-edit"  # the backend's file, in base64
-MADE = "draggan-made"  # JSON: "model", and of "pixels" and "mask" the fingerprints
+MADE = "draggan-made"  # JSON: "model", of "pixels" and "mask" the fingerprints, "origin"
 
 log = logging.getLogger("draggan.going_on")
+
+
+class Origin(NamedTuple):
+    """The pixels that an edit began with: the tattoo of their layer, by which GIMP finds it in a saved image, too,
+    and their box (x, y, width, height) of that layer. The backend moves them by all drags since at once."""
+
+    tattoo: int
+    box: Box
+
+    def write(self, image: Gimp.Image, file: Path) -> bool:
+        """Write the pixels as they are now as PNG; returns False when the layer or this part of it is gone.
+
+        The backend knows their hash: it notices when they were painted on.
+        """
+        layer = image.get_layer_by_tattoo(self.tattoo)
+        if layer is None:
+            return False
+        source = Subject.of(image, layer)
+        x, y, width, height = self.box
+        if x + width > source.size[0] or y + height > source.size[1]:
+            return False
+        write_picture(source.snapshot(), file, Gegl.Rectangle.new(*self.box))
+        return True
 
 
 @dataclass(frozen=True)
@@ -38,12 +63,14 @@ class Carried:
     model     the name or path of its model, as the artist gave it; "" without an edit
     own_mask  whether the layer's mask shows just what was changed, as it came with the layer
     painted   whether there was an edit, and the pixels were changed since
+    origin    the pixels that the edit began with, None where they are the layer's own
     """
 
     edit: bytes | None = None
     model: str = ""
     own_mask: bool = False
     painted: bool = False
+    origin: Origin | None = None
 
     @classmethod
     def by(cls, subject: Subject) -> Carried:
@@ -54,6 +81,7 @@ class Carried:
         try:
             then = json.loads(bytes(made.get_data()))
             model, pixels, mask = str(then["model"]), then["pixels"], then["mask"]
+            origin = _origin(then.get("origin"))
             content = base64.b64decode(bytes(edit.get_data()), validate=True)
         except (ValueError, KeyError, TypeError) as error:
             log.info("the layer's edit is damaged: %r", error)
@@ -61,7 +89,15 @@ class Carried:
         own_mask = mask is not None and mask == _fingerprint_of_mask(subject.layer)
         if pixels != _fingerprint(subject.native):
             return cls(own_mask=own_mask, painted=True)
-        return cls(content, model, own_mask)
+        return cls(content, model, own_mask, origin=origin)
+
+    def write(self, image: Gimp.Image, folder: Path) -> tuple[Path | None, Path | None]:
+        """Write the edit, and the pixels it began with, as files for the backend; None for what there is not."""
+        if not self.edit:
+            return None, None
+        edit, original = folder / "edit.safetensors", folder / "original.png"
+        edit.write_bytes(self.edit)
+        return edit, original if self.origin and self.origin.write(image, original) else None
 
     @property
     def remark(self) -> str:
@@ -71,9 +107,17 @@ class Carried:
         return "The layer was painted on since its last drag, so it is looked at anew." if self.painted else ""
 
 
-def attach(layer: Gimp.Layer, pixels: Gegl.Buffer, edit: Path, options: Mapping[str, object], own_mask: bool) -> None:
+def attach(
+    layer: Gimp.Layer,
+    pixels: Gegl.Buffer,
+    edit: Path,
+    options: Mapping[str, object],
+    own_mask: bool,
+    origin: Origin | None = None,
+) -> None:
     """Let a new layer, which is complete but not yet in its image, carry the edit that made its `pixels`."""
     made = {
+        "origin": origin,
         "model": options["model"],
         "pixels": _fingerprint(pixels),
         "mask": _fingerprint_of_mask(layer) if own_mask else None,
@@ -81,6 +125,16 @@ def attach(layer: Gimp.Layer, pixels: Gegl.Buffer, edit: Path, options: Mapping[
     # as text: GIMP's Python takes no byte above 127
     for name, data in ((EDIT, base64.b64encode(edit.read_bytes())), (MADE, json.dumps(made).encode())):
         layer.attach_parasite(Gimp.Parasite.new(name, Gimp.PARASITE_PERSISTENT, data))
+
+
+def _origin(value: list[Any] | None) -> Origin | None:
+    """What JSON has made of an Origin. Raises TypeError or ValueError for anything else."""
+    if value is None:
+        return None
+    tattoo, (x, y, width, height) = value
+    if not min(tattoo, x + 1, y + 1, width, height) > 0:
+        raise ValueError(f"no place of a layer: {value}")
+    return Origin(int(tattoo), (int(x), int(y), int(width), int(height)))
 
 
 def _fingerprint_of_mask(layer: Gimp.Layer) -> str | None:

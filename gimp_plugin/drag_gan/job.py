@@ -27,7 +27,7 @@ log = logging.getLogger("draggan.job")
 class Task:
     """All that the backend must know: the layer as a PNG file; the selection in layer pixels, white = may move.
 
-    edit: what the layer carries of the edit that made it, as a file.
+    edit: what the layer carries of the edit that made it, as a file.  original: the pixels it began with, as PNG.
     """
 
     layer: Path
@@ -35,6 +35,7 @@ class Task:
     drags: Sequence[Mapping[str, object]]
     options: Mapping[str, object]
     edit: Path | None = None
+    original: Path | None = None
 
 
 def work(
@@ -147,7 +148,8 @@ def _submit(client: Any, task: Task, folder: Path) -> Any:
         png.write(mask, *task.selection[:3], [task.selection.data])
     files = handle_file(str(task.layer)), handle_file(str(mask)) if mask else None
     edit = handle_file(str(task.edit)) if task.edit else None
-    return client.submit(*files, list(task.drags), dict(task.options), edit, PROTOCOL, api_name="/drag")
+    original = handle_file(str(task.original)) if task.original else None
+    return client.submit(*files, list(task.drags), dict(task.options), edit, PROTOCOL, original, api_name="/drag")
 
 
 def _understand(output: Sequence[Any], connection: Connection, log_file: Path) -> Update:

@@ -38,6 +38,7 @@ class Drag:
     options   of the wire
     own_mask  whether the subject's mask came with it from its own drag, to leave out what had not changed
     seen      whether an artist looks on, who wants to see the path further on
+    origin    the pixels that the subject's own edit began with, None without one
     """
 
     subject: Subject
@@ -45,6 +46,13 @@ class Drag:
     options: Mapping[str, object]
     own_mask: bool
     seen: bool
+    origin: going_on.Origin | None = None
+
+    def origin_of(self, made: Result, whole: Box) -> going_on.Origin:
+        """The pixels that the result's edit began with: those of the subject's own edit, or the subject itself."""
+        if made.from_original and self.origin:
+            return self.origin
+        return going_on.Origin(self.subject.layer.get_tattoo(), made.region or whole)
 
 
 def insert_patch(image: Gimp.Image, drag: Drag, made: Result) -> Gimp.Layer:
@@ -67,7 +75,7 @@ def insert_patch(image: Gimp.Image, drag: Drag, made: Result) -> Gimp.Layer:
         shown.set(place, MASK, changed)
     _complete(result, pixels)
     _complete(layer_mask, shown)
-    going_on.attach(result, pixels, made.edit, drag.options, own_mask=True)
+    going_on.attach(result, pixels, made.edit, drag.options, True, drag.origin_of(made, region))
     return _insert(image, drag, result)
 
 
@@ -91,7 +99,7 @@ def insert_whole(image: Gimp.Image, drag: Drag, made: Result) -> Gimp.Layer:
     _take_over(subject.layer, result)
     if drag.own_mask:
         _widen(result.get_mask(), mask, box)
-    going_on.attach(result, pixels, made.edit, drag.options, drag.own_mask)
+    going_on.attach(result, pixels, made.edit, drag.options, drag.own_mask, drag.origin_of(made, box))
     return _insert(image, drag, result, instead=True)
 
 

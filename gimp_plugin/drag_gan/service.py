@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from installation import Installation
 from problems import Cancelled, Fault, Problem
 
-PROTOCOL = 1
+PROTOCOL = 2
 TOKEN_HEADER = "X-DragGAN-Token"
 START_SECONDS = 180.0
 REFUSED = 2  # the backend's exit code when another one is starting, whose ready file is still to come

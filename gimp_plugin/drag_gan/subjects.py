@@ -170,9 +170,9 @@ def size_of(layer: Gimp.Layer) -> tuple[int, int]:
     return layer.get_width(), layer.get_height()
 
 
-def write_picture(pixels: Gegl.Buffer, file: Path) -> bool:
-    """Write a snapshot as PNG, RGBA of 8 bits; returns whether all of it is opaque."""
-    extent, opaque = pixels.get_extent(), True
+def write_picture(pixels: Gegl.Buffer, file: Path, area: Gegl.Rectangle | None = None) -> bool:
+    """Write a snapshot, or an area of it, as PNG, RGBA of 8 bits; returns whether all of it is opaque."""
+    extent, opaque = area or pixels.get_extent(), True
 
     def rows() -> Iterator[bytes]:
         nonlocal opaque

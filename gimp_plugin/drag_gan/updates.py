@@ -26,6 +26,7 @@ class Result:
     offset  (x, y) of layer and mask inside the artist's layer
     region  (x, y, width, height) of what was worked on, inside the artist's layer; None of a sample
     kept    whether the artist has ended the drag here
+    from_original  whether the pixels that were moved are those that the layer's edit had begun with
     """
 
     layer: Path
@@ -35,6 +36,7 @@ class Result:
     report: Mapping[str, Any]
     region: Box | None = None
     kept: bool = False
+    from_original: bool = False
 
     def remarks(self) -> list[str]:
         """A sentence for every point that did not reach its target, unless the artist wanted no more."""
@@ -108,4 +110,7 @@ def _result(
         return None
     layer, mask, edit = fetch(layer), fetch(mask), fetch(edit)
     x, y = result["offset"]
-    return Result(layer, mask, edit, (int(x), int(y)), result.get("report") or {}, region)
+    from_original = result.get("from_original") is True
+    return Result(
+        layer, mask, edit, (int(x), int(y)), result.get("report") or {}, region, from_original=from_original
+    )

@@ -47,7 +47,7 @@ def landmarks(factors: Tensor, height: int, width: int | None = None) -> tuple[T
     """
     width = height if width is None else width
     scenes = animals(torch.as_tensor(factors, dtype=torch.float32))
-    u, v, distance = _project(_surface_points(scenes), scenes)
+    u, v, distance = _project_landmarks(_surface_points(scenes), scenes)
     points = torch.stack([width / 2 + u * height / 2, height / 2 - v * height / 2], dim=-1)
     size = points.new_tensor([width, height])
     inside = ((points >= 0) & (points < size)).all(-1)
@@ -107,16 +107,22 @@ def _face(x: Tensor, y: Tensor, animal: Animal) -> tuple[Tensor, Tensor, Tensor]
     return x, y, z
 
 
-def _project(points: Tensor, animal: Animal) -> tuple[Tensor, Tensor, Tensor]:
-    """Points of the head `[3, L, N]` -> u, v and distance from the camera in head units, each `[N, L]`."""
-    flat = points.flatten(1)
-    repeated = animal.at(torch.arange(animal.count).repeat(points.shape[1])) if animal.count > 1 else animal
-    world = to_world(repeated.head_axes, flat) * repeated.scale
-    x, y = world[0] + repeated.shift[0], world[1] + repeated.shift[1]
+def project(points: Tensor, animal: Animal) -> tuple[Tensor, Tensor, Tensor]:
+    """Points of the head `[3, P]` -> u, v and distance from the camera in head units, each `[P]`.
+
+    `animal` holds one animal, or one for each point.
+    """
+    world = to_world(animal.head_axes, points) * animal.scale
+    x, y = world[0] + animal.shift[0], world[1] + animal.shift[1]
     depth = CAMERA_DISTANCE - world[2]
-    distance = (x * x + y * y + depth * depth).sqrt() / repeated.scale
-    u, v = x / (depth * HALF_FIELD), y / (depth * HALF_FIELD)
-    u, v, distance = (value.view(points.shape[1:]).T.contiguous() for value in (u, v, distance))
+    distance = (x * x + y * y + depth * depth).sqrt() / animal.scale
+    return x / (depth * HALF_FIELD), y / (depth * HALF_FIELD), distance
+
+
+def _project_landmarks(points: Tensor, animal: Animal) -> tuple[Tensor, Tensor, Tensor]:
+    """Points of the head `[3, L, N]` -> u, v and distance from the camera in head units, each `[N, L]`."""
+    repeated = animal.at(torch.arange(animal.count).repeat(points.shape[1])) if animal.count > 1 else animal
+    u, v, distance = (value.view(points.shape[1:]).T.contiguous() for value in project(points.flatten(1), repeated))
     return u, v, distance
 
 

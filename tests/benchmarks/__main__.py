@@ -1,10 +1,10 @@
-"""`python -m tests.benchmarks drags|inversions|speed|large|detector|model`: run one of the measurements."""
+"""`python -m tests.benchmarks drags|inversions|speed|large|layers|detector|model`: run one of the measurements."""
 
 from __future__ import annotations
 
 import argparse
 
-from tests.benchmarks import detector_command, drags, inversions, large_layer, model, speed
+from tests.benchmarks import detector_command, drags, inversions, large_layer, layers, model, speed
 
 
 def main() -> None:
@@ -15,6 +15,7 @@ def main() -> None:
     inversions.add_command(commands)
     speed.add_command(commands)
     large_layer.add_command(commands)
+    layers.add_command(commands)
     detector_command.add_command(commands)
     model.add_command(commands)
     arguments = parser.parse_args()

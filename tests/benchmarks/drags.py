@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.editing.compositing import laid_over
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
+from backend.editing.layers import composite_over
 from backend.editing.pixels import digest
 from backend.editing.region import Region
 from backend.editing.settings import with_changes
@@ -119,7 +119,7 @@ class Bench:
         *_, last = self.editor.drag([*scene.drags, *scene.besides], None, settings)
         seconds = time.perf_counter() - started
         result = self.editor.result()
-        after = laid_over(picture, result.layer, result.mask, result.offset)[..., :3]
+        after = composite_over(picture, result.layer, result.mask, result.offset)[..., :3]
         return Outcome(
             scene,
             after,

@@ -9,6 +9,7 @@ from __future__ import annotations
 # pyright: reportMissingImports=false
 # (gi comes with GIMP and brings no types)
 import array
+import json
 import math
 from typing import Any
 
@@ -200,6 +201,26 @@ def start_anew(image: int) -> None:
             it.remove_layer(layer)
     for path in it.get_paths():
         it.remove_path(path)
+
+
+def made_of(layer: int) -> dict[str, Any]:
+    """What a result says of how it was made (going_on.py)."""
+    return json.loads(bytes(Gimp.Item.get_by_id(layer).get_parasite("draggan-made").get_data()))
+
+
+def tattoo(layer: int) -> int:
+    return Gimp.Item.get_by_id(layer).get_tattoo()
+
+
+def move(layer: int, x: int, y: int) -> None:
+    """Move the layer by so many pixels."""
+    item = Gimp.Item.get_by_id(layer)
+    _, left, top = item.get_offsets()
+    item.set_offsets(left + x, top + y)
+
+
+def crop(layer: int, width: int, height: int) -> None:
+    Gimp.Item.get_by_id(layer).resize(width, height, 0, 0)
 
 
 def lock_visibility(layer: int) -> None:

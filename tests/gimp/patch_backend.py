@@ -19,6 +19,8 @@ import numpy as np
 import torch
 
 from backend import __main__ as backend_main
+from backend.editing.correspondence import EditImages
+from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
 from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.points import Drag
@@ -28,6 +30,9 @@ from backend.editing.steps import DragStep, InversionProgress
 from backend.server import jobs
 
 LONG = 1000  # steps: more than any preset has
+PICTURES = 4  # that a drag makes on its way
+CELL = 4  # pixels of a picture for one of its features
+GROUND = 0.15  # of -1 .. 1: a picture of its first colour shows the ground, whose features stay
 REACH = 0.35  # of the model's image: how far around the first handle all is moved
 
 
@@ -42,7 +47,8 @@ class PatchEditor(Editor):
         hidden = torch.where(weight > 0.5, small, small.new_tensor(-0.8))  # a network makes up what it cannot see
         code = self._code_of(hidden)
         yield self._progress(1, settings or self.loaded.preset.inversion, code, lambda: 99.0)
-        self._begin(np.ascontiguousarray(part), image.shape[:2], self._new_state(digest(part), region, code, 99.0), 0.0)
+        state = self._new_state(digest(part), region, code, 99.0)
+        self._begin(np.ascontiguousarray(part), image.shape[:2], state, 0.0, code)
 
     def sample(self, seed: int, truncation_psi: float = 0.7, label: int | None = None) -> np.ndarray:
         z = torch.randn(1, self.generator.z_dim, generator=torch.Generator().manual_seed(seed))
@@ -51,7 +57,8 @@ class PatchEditor(Editor):
         pixels, (height, width) = to_pixels(picture), picture.shape[2:]
         layer = np.dstack([pixels, np.full((height, width), 255, np.uint8)])
         region = Region(0, 0, width, height, (height, width))
-        self._begin(layer, (height, width), self._new_state("", region, self._code_of(picture), None), 0.0)
+        code = self._code_of(picture)
+        self._begin(layer, (height, width), self._new_state(digest(layer), region, code, None), 0.0, code)
         return pixels
 
     def drag(
@@ -61,7 +68,13 @@ class PatchEditor(Editor):
         self.check(state.region, drags, mask, settings, self._layer_size)
         self._mask = mask
         handle, target = state.region.to_model(np.array([drags[0].handle, drags[0].target]))
-        moved = self._code_of(with_square_moved(self.image(state.w_plus), handle, target))
+        start, details, moved = self.image(state.w_plus), self._details[int(state.w_plus.max())], state.w_plus
+        for share in np.linspace(0, 1, PICTURES + 1)[1:]:
+            goal = handle + share * (target - handle)
+            picture = with_square_moved(start, handle, goal, start[:, :, :1, :1])
+            behind = (picture - start[:, :, :1, :1]).abs().amax(dim=1, keepdim=True) < GROUND
+            others = torch.where(behind, details_of(start), with_square_moved(details, handle, goal, details))
+            moved = self._code_of(picture, others)
         self._state = dataclasses.replace(state, w_plus=moved, drags=tuple(drags))
         points = np.array([drag.target for drag in drags])
         arrived = np.ones(len(drags), bool)
@@ -74,20 +87,46 @@ class PatchEditor(Editor):
     def image(self, w_plus: torch.Tensor) -> torch.Tensor:
         return self._pictures[int(w_plus.max())]
 
+    def _images(self, state: EditState) -> EditImages:
+        """The pictures of this edit in their order; their features are colours and, as those of a network, tell of
+        what is plain, too, whether it has moved."""
+        numbers = range(int(state.start_w_plus.max()), int(state.w_plus.max()) + 1)
+
+        def number(share: float) -> int:
+            return numbers[round(share * (len(numbers) - 1))]
+
+        def features(share: float) -> torch.Tensor:
+            both = torch.cat([self._pictures[number(share)], self._details[number(share)]], dim=1)
+            return torch.nn.functional.avg_pool2d(both, CELL)[0]
+
+        return EditImages(lambda share: self._pictures[number(share)][0], features)
+
     @functools.cached_property
     def _pictures(self) -> list[torch.Tensor]:
         return []
 
-    def _code_of(self, picture: torch.Tensor) -> torch.Tensor:
+    @functools.cached_property
+    def _details(self) -> list[torch.Tensor]:
+        """For each picture, what moves along with its pixels besides their colours."""
+        return []
+
+    def _code_of(self, picture: torch.Tensor, details: torch.Tensor | None = None) -> torch.Tensor:
         self._pictures.append(picture)
+        self._details.append(details_of(picture) if details is None else details)
         return torch.full((1, self.generator.num_ws, self.generator.w_dim), len(self._pictures) - 1.0)
 
 
-def with_square_moved(picture: torch.Tensor, handle: np.ndarray, target: np.ndarray) -> torch.Tensor:
-    """`picture` [1, 3, h, w] with the square around `handle` moved to `target`, both (x, y); its ground fills the gap.
+def details_of(picture: torch.Tensor) -> torch.Tensor:
+    """[1, 8, h, w]: something that is different everywhere, as fine as the features are."""
+    height, width = picture.shape[2:]
+    values = torch.randn(1, 8, height // CELL, width // CELL, generator=torch.Generator().manual_seed(0))
+    return torch.nn.functional.interpolate(values, (height, width))
 
-    The ground is one colour, that of the top left corner.
-    """
+
+def with_square_moved(
+    picture: torch.Tensor, handle: np.ndarray, target: np.ndarray, ground: torch.Tensor
+) -> torch.Tensor:
+    """`picture` [1, C, h, w] with the square around `handle` moved to `target`, both (x, y); `ground` fills the gap."""
     if np.hypot(*(target - handle)) < 1:
         return picture
     height, width = picture.shape[2:]
@@ -98,7 +137,6 @@ def with_square_moved(picture: torch.Tensor, handle: np.ndarray, target: np.ndar
         return torch.maximum((x - float(centre[0])).abs(), (y - float(centre[1])).abs()) < REACH * min(height, width)
 
     shifted = torch.roll(picture, (step[1], step[0]), (2, 3))
-    ground = picture[:, :, :1, :1]
     return torch.where(square(target), shifted, torch.where(square(handle), ground, picture))
 
 

@@ -5,7 +5,8 @@ The backend is the real one but for its engine, which moves a square (patch_back
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,13 +18,13 @@ INVERTED = "phase invert"
 class Sheet:
     """An image with a disc on it, that was dragged to the right: what is seen of it, and how drags go on."""
 
-    def __init__(self, console: Session, precision: str) -> None:
-        made = console.build("plain", "rgb", precision, False, str(console.home))
+    def __init__(self, console: Session, precision: str, kind: str = "plain", alpha: bool = False) -> None:
+        made = console.build(kind, "rgb", precision, alpha, str(console.home))
         self.console, self.image, self.layer = console, made["image"], made["layer"]
         self.original = self.look()
         left, top, right, bottom = console.disc(self.layer)
         x, y, radius = (left + right) / 2, (top + bottom) / 2, (right - left) / 4
-        self.steps = [(x, y), (x + radius, y)], [(x + radius, y), (x + radius, y + radius)]
+        self.steps = [[(x, y), (x + radius, y)], [(x + radius, y), (x + radius, y + radius)]]
         self.first = self.drag(self.layer, 0)
 
     def look(self) -> np.ndarray:
@@ -37,6 +38,11 @@ class Sheet:
         answer = console.drag(image, [layer])
         assert answer["status"] == "success", answer
         return answer["layer"]
+
+    def begins_with(self, result: int) -> int:
+        """Tattoo of the layer whose pixels the result's edit began with."""
+        tattoo, _ = self.console.made_of(result)["origin"]
+        return tattoo
 
     @property
     def inverted(self) -> bool:
@@ -57,8 +63,9 @@ class Sheet:
 
 @pytest.fixture
 def sheet(request: pytest.FixtureRequest, layers: Session) -> Iterator[Sheet]:
-    """Of 16 bits, unless a test wants another precision."""
-    sheet = Sheet(layers, getattr(request, "param", "U16_NON_LINEAR"))
+    """Of 16 bits, unless a test wants another precision; further parameters are the kind of layer, and a cut-out."""
+    chosen: tuple[Any, ...] = getattr(request, "param", ("U16_NON_LINEAR",))
+    sheet = Sheet(layers, *chosen)
     yield sheet
     layers.close_image(sheet.image)
 
@@ -68,7 +75,7 @@ def close(a: np.ndarray, b: np.ndarray) -> bool:
     return (np.abs(a.astype(int) - b.astype(int)).max(axis=2) > 40).mean() < 0.01
 
 
-@pytest.mark.parametrize("sheet", ["U8_NON_LINEAR", "FLOAT_LINEAR"], indirect=True)
+@pytest.mark.parametrize("sheet", [("U8_NON_LINEAR",), ("FLOAT_LINEAR",)], indirect=True)
 def test_a_drag_on_the_result_goes_on_from_it_without_looking_for_the_picture(sheet: Sheet):
     assert sheet.inverted
     once = sheet.look()
@@ -82,17 +89,87 @@ def test_a_drag_on_the_result_goes_on_from_it_without_looking_for_the_picture(sh
     assert close(twice, sheet.straight())
 
 
+def test_all_drags_in_turn_move_the_pixels_that_the_first_one_began_with(sheet: Sheet):
+    begun = sheet.console.tattoo(sheet.layer)
+    second = sheet.drag(sheet.first, 1)
+    third = sheet.drag(second, 1)
+    assert [sheet.begins_with(result) for result in (sheet.first, second, third)] == [begun] * 3
+
+
 def test_it_goes_on_from_there_tomorrow(sheet: Sheet, layers: Session):
-    once = sheet.look()
+    once, begun = sheet.look(), layers.tattoo(sheet.layer)
     file = str(layers.home / "to be continued.xcf")
     layers.save(sheet.image, file)
     layers.close_image(sheet.image)
     sheet.image = layers.load(file)
     first, *_ = layers.state(sheet.image)["layers"]
     assert np.array_equal(sheet.look(), once)
-    sheet.drag(first["id"], 1)
+    second = sheet.drag(first["id"], 1)
     assert not sheet.inverted
+    assert sheet.begins_with(second) == begun, "the layer below, which was found again by its tattoo"
     assert not close(sheet.look(), once)
+
+
+@pytest.mark.parametrize(
+    "sheet", [("U16_NON_LINEAR", "plain", True), ("U16_NON_LINEAR", "group", False)], indirect=True
+)
+def test_a_hidden_layer_and_a_group_are_found_again(sheet: Sheet):
+    second = sheet.drag(sheet.first, 1)
+    assert not sheet.inverted
+    assert sheet.begins_with(second) == sheet.console.tattoo(sheet.layer)
+
+
+@pytest.mark.parametrize("sheet", [("U16_NON_LINEAR", "group", False)], indirect=True)
+def test_a_group_that_was_emptied_is_no_hindrance(sheet: Sheet):
+    (children,) = (one["children"] for one in sheet.console.state(sheet.image)["layers"] if one["id"] == sheet.layer)
+    for child in children:
+        sheet.console.remove_layer(sheet.image, child["id"])
+    second = sheet.drag(sheet.first, 1)
+    assert not sheet.inverted
+    assert sheet.begins_with(second) == sheet.console.tattoo(sheet.first)
+
+
+def lost_by(sheet: Sheet, how: str) -> None:
+    """Something becomes of the layer that the first drag began with."""
+    console, layer = sheet.console, sheet.layer
+    ways: dict[str, Callable[[], object]] = {
+        "painted on": lambda: console.paint(layer, 20, 20),
+        "deleted": lambda: console.remove_layer(sheet.image, layer),
+        "cropped": lambda: console.crop(layer, 50, 50),
+    }
+    ways[how]()
+
+
+@pytest.mark.parametrize("how", ["painted on", "deleted", "cropped"])
+def test_when_these_pixels_are_lost_it_goes_on_from_those_of_the_result(sheet: Sheet, how: str):
+    wanted = sheet.straight()
+    for layer in sheet.console.state(sheet.image)["layers"]:
+        sheet.console.show(layer["id"], layer["id"] in (sheet.first, sheet.layer))
+    lost_by(sheet, how)
+    second = sheet.drag(sheet.first, 1)
+    assert not sheet.inverted
+    assert sheet.begins_with(second) == sheet.console.tattoo(sheet.first)
+    if how != "cropped":
+        left, top, right, bottom = sheet.console.disc(sheet.first)
+        middle = slice(int(top), int(bottom) + 10), slice(int(left), int(right) + 20)
+        assert close(sheet.look()[middle], wanted[middle])
+
+
+def test_a_result_that_was_moved_meanwhile_is_gone_on_from_where_it_is(sheet: Sheet):
+    wanted = sheet.straight()
+    for layer in sheet.console.state(sheet.image)["layers"]:
+        sheet.console.show(layer["id"], layer["id"] in (sheet.first, sheet.layer))
+    x, y = 5, -3
+    sheet.console.move(sheet.first, x, y)
+    sheet.steps = [[(a + x, b + y) for a, b in step] for step in sheet.steps]
+    second = sheet.drag(sheet.first, 1)
+    assert not sheet.inverted
+    assert sheet.begins_with(second) == sheet.console.tattoo(sheet.layer)
+    layers = {layer["id"]: layer for layer in sheet.console.state(sheet.image)["layers"]}
+    assert layers[second]["offset"] == layers[sheet.first]["offset"]
+    left, top, right, bottom = (int(edge) for edge in sheet.console.disc(sheet.layer))
+    there = sheet.look()[top + y : bottom + y, left + x : right + 10 + x]
+    assert close(there, wanted[top:bottom, left : right + 10])
 
 
 def test_a_layer_that_was_painted_on_is_looked_at_anew(sheet: Sheet):

@@ -176,7 +176,9 @@ def test_the_disc_goes_where_it_is_dragged_and_all_else_stays_as_it_is(scene: Sc
 
     left, _, right, _ = scene.box
     reached, emptied = right + scene.step / 2, left + scene.step / 2
-    tolerance = (6 if row.precision == "U8_LINEAR" or row.kind == "small" else 3) * LEVEL
+    tolerance = (6 if row.precision == "U8_LINEAR" else 3) * LEVEL
+    if row.kind == "small":  # a pixel of it is ten of the model's image, which is enlarged with some ringing
+        tolerance = 16 * LEVEL
     wanted = scene.pixel(scene.before, reached - scene.step)
     assert scene.pixel(after, reached) == pytest.approx(wanted, abs=tolerance), "the disc is where it was dragged to"
     ground = scene.pixel(scene.before, left - scene.step / 2)

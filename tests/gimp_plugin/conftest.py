@@ -99,10 +99,17 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     place.kill()
 
 
-def task(folder: Path, model: str = "critters", selection: png.Pixels | None = None) -> job.Task:
+def task(
+    folder: Path,
+    model: str = "critters",
+    selection: png.Pixels | None = None,
+    edit: Path | None = None,
+    original: Path | None = None,
+) -> job.Task:
     layer = folder / "layer.png"
     png.write(layer, 40, 30, 4, [bytes(range(240)) * 20])
-    return job.Task(layer, selection, [{"handle": [1, 2], "target": [30, 20], "via": []}], {"model": model})
+    drags = [{"handle": [1, 2], "target": [30, 20], "via": []}]
+    return job.Task(layer, selection, drags, {"model": model}, edit, original)
 
 
 @pytest.fixture

@@ -54,9 +54,12 @@ def keep() -> dict[str, Any]:
     return {}
 
 
-def drag(image: str, mask: str | None, drags: Any, options: Any, edit: str | None, protocol: int) -> Iterator[Any]:
+def drag(
+    image: str, mask: str | None, drags: Any, options: Any, edit: str | None, protocol: int, original: str | None
+) -> Iterator[Any]:
     """The same arguments and updates as the real one."""
-    note(drags=drags, options=options, mask=bool(mask), mode=Image.open(image).mode, protocol=protocol)
+    files = {"mask": bool(mask), "edit": bool(edit), "original": original and Image.open(original).size}
+    note(drags=drags, options=options, mode=Image.open(image).mode, protocol=protocol, **files)
     model, steps = options["model"], 100 if options["model"] == "slow" else 5
     picture = np.array(Image.open(image).convert("RGBA"))
     if model == "broken":
@@ -79,9 +82,10 @@ def drag(image: str, mask: str | None, drags: Any, options: Any, edit: str | Non
         note(ended="by the client", step=step)
         raise
     if model != "short":
+        result = {"offset": [2, 1], "report": {"steps": steps}, "from_original": bool(edit and original)}
         yield (
-            update("done", steps, steps, picture, drags, {"offset": [2, 1], "report": {"steps": steps}}),
-            *files(picture, mask),
+            update("done", steps, steps, picture, drags, result),
+            *result_files(picture, mask),
         )
     note(ended="done")
 
@@ -104,7 +108,7 @@ def update(phase: str, step: int, steps: int, picture: np.ndarray, drags: Any, r
     }
 
 
-def files(picture: np.ndarray, mask_file: str | None) -> tuple[str, str, str]:
+def result_files(picture: np.ndarray, mask_file: str | None) -> tuple[str, str, str]:
     """The layer less two left columns and a row on top, inverted in the middle, and the mask for it."""
     folder = Path(tempfile.mkdtemp())
     layer = picture[1:, 2:].copy()
@@ -146,12 +150,12 @@ class Guard:
 
 def serve() -> None:
     with gr.Blocks() as blocks:
-        image, mask, edit = gr.File(), gr.File(), gr.File()
+        image, mask, edit, original = gr.File(), gr.File(), gr.File(), gr.File()
         drags, options, protocol = gr.JSON(), gr.JSON(), gr.Number(precision=0)
         out = [gr.JSON(), gr.File(), gr.File(), gr.File()]
         gr.Button().click(health, None, gr.JSON(), api_name="health")
         gr.Button().click(keep, None, gr.JSON(), api_name="keep", queue=False)
-        gr.Button().click(drag, [image, mask, drags, options, edit, protocol], out, api_name="drag")
+        gr.Button().click(drag, [image, mask, drags, options, edit, protocol, original], out, api_name="drag")
     app = gr.mount_gradio_app(FastAPI(), blocks, path="/", show_error=False)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
@@ -172,5 +176,5 @@ def announce(server: uvicorn.Server, url: str) -> None:
 
 if __name__ == "__main__":
     READY = Path(sys.argv[1])
-    PROTOCOL = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    PROTOCOL = int(sys.argv[2]) if len(sys.argv) > 2 else 2
     serve()

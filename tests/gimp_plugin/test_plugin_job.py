@@ -31,7 +31,21 @@ def test_the_backend_is_asked_what_the_artist_asked(running: Place, work: Work):
     work(running, selection=SELECTION)
     sent = running.jobs[-2]
     assert sent["drags"] == [{"handle": [1, 2], "target": [30, 20], "via": []}]
-    assert (sent["options"], sent["mask"], sent["mode"], sent["protocol"]) == ({"model": "critters"}, True, "RGBA", 1)
+    assert (sent["options"], sent["mask"], sent["mode"], sent["protocol"]) == ({"model": "critters"}, True, "RGBA", 2)
+
+
+def test_a_drag_that_goes_on_sends_the_edit_and_the_pixels_that_it_began_with(
+    running: Place, work: Work, tmp_path: Path
+):
+    result, _ = work(running)
+    sent = running.jobs[-2]
+    assert (sent["edit"], sent["original"], result.from_original) == (False, None, False)
+    edit, original = tmp_path / "edit.safetensors", tmp_path / "original.png"
+    edit.write_bytes(b"edit")
+    png.write(original, 20, 10, 4, [bytes(800)])
+    result, _ = work(running, edit=edit, original=original)
+    sent = running.jobs[-2]
+    assert (sent["edit"], sent["original"], result.from_original) == (True, [20, 10], True)
 
 
 WATCHED = """

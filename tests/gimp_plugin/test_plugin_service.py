@@ -17,7 +17,7 @@ import service
 from conftest import Place
 from problems import Cancelled, Problem
 
-READY = {"url": "http://127.0.0.1:9/", "pid": 1, "token": "t", "protocol": 1}
+READY = {"url": "http://127.0.0.1:9/", "pid": 1, "token": "t", "protocol": 2}
 
 
 @pytest.mark.parametrize("dies_after", [0.0, 0.5, None])
@@ -49,7 +49,7 @@ def test_a_backend_that_runs_is_used(running: Place):
 
 def test_where_none_runs_one_is_started_and_told_of(place: Place):
     told: list[str] = []
-    assert place.backend().connect(tell=told.append).health["protocol"] == 1
+    assert place.backend().connect(tell=told.append).health["protocol"] == 2
     assert told == ["Starting the backend..."]
 
 
@@ -95,7 +95,7 @@ def test_another_program_on_the_old_port_is_not_taken_for_the_backend(running: P
 
 
 def test_a_backend_of_another_version_says_to_run_install_py(place: Place):
-    place.ready_file.write_text(json.dumps({**READY, "protocol": 2}))
+    place.ready_file.write_text(json.dumps({**READY, "protocol": 1}))
     with pytest.raises(Problem, match=r"different versions; update both by running install\.py"):
         place.backend().connect()
 
@@ -121,7 +121,7 @@ def test_one_that_finds_another_starting_waits_for_that_one(place: Place):
     first.start()
     connection = place.backend("-c", "import sys; sys.exit(2)").connect()
     first.join(60)
-    assert connection.health["protocol"] == 1
+    assert connection.health["protocol"] == 2
 
 
 def test_waiting_for_the_backend_can_be_cancelled(place: Place):

@@ -157,12 +157,14 @@ def submit(
     drags: Any = None,
     mask: Path | None = None,
     edit: Path | None = None,
-    protocol: Any = 1,
+    protocol: Any = 2,
+    original: Path | None = None,
 ) -> Job:
     """Send a drag job."""
     return client.submit(
         handle_file(image), mask and handle_file(mask), DRAG if drags is None else drags,
-        SHORT if options is None else options, edit and handle_file(edit), protocol, api_name="/drag",
+        SHORT if options is None else options, edit and handle_file(edit), protocol,
+        original and handle_file(original), api_name="/drag",
     )  # fmt: skip
 
 

@@ -129,7 +129,7 @@ def test_a_coordinate_that_is_not_finite_is_refused(backend: Backend, picture: P
     # gradio_client cannot send these; another program can.
     image = f'{{"path": "{upload(backend, picture)}", "meta": {{"_type": "gradio.FileData"}}}}'
     drags = f'[{{"handle": [{number}, 32], "target": [52, 32]}}]'
-    body = f'{{"data": [{image}, null, {drags}, {{}}, null, 1], "session_hash": "notfinite"}}'
+    body = f'{{"data": [{image}, null, {drags}, {{}}, null, 2, null], "session_hash": "notfinite"}}'
     status, answer = backend.request("POST", "/gradio_api/call/drag", body.encode())
     assert status == 200, answer
     _, stream = backend.request("GET", f"/gradio_api/call/drag/{json.loads(answer)['event_id']}")
@@ -149,7 +149,7 @@ def upload(backend: Backend, path: Path) -> str:
     return json.loads(answer)[0]
 
 
-@pytest.mark.parametrize("protocol", [0, 2, "1", None, True, [1]])
+@pytest.mark.parametrize("protocol", [0, 1, "2", None, True, [2]])
 def test_another_protocol_is_refused(backend: Backend, picture: Path, protocol: Any) -> None:
     text = refusal(backend, picture, protocol=protocol)
     assert "of different versions; update both by running install.py." in text

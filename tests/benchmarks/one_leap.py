@@ -1,7 +1,8 @@
-"""Dense motion between the images before and after, so that what the model can't show moves along with the subject."""
+"""The layer as version 0.1 put it together, to be compared with: its motion was estimated in one leap."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -12,6 +13,40 @@ FINE = 64  # levels of a longer side than this have as many fewer steps
 STEP_SIZE = 0.25  # pixels of the level
 SMOOTHNESS = 0.3  # weight of the squared difference of neighbouring motions, in pixels of the level
 SMALL = 0.01  # of -1 .. 1: differences below count as squares, so that Adam settles
+CHANGE_SEEN, UNEXPLAINED = 0.06, 0.25  # of -1 .. 1
+GROW = FEATHER = 0.02  # of the side
+
+
+@torch.no_grad()
+def one_leap(layer: np.ndarray, inverted: torch.Tensor, edited: torch.Tensor) -> np.ndarray:
+    """The layer uint8 [S, S, 3] after the edit: layer + (edited - inverted), its detail moved along.
+
+    inverted, edited: [3, h, w], -1 .. 1, the model's images before and after.
+    """
+    size, model = layer.shape[:2], inverted.shape[1:]
+    changed = _soft((edited - inverted).abs().amax(dim=0) > CHANGE_SEEN)
+    motion = estimate_motion(inverted, edited) * changed
+    left_over = (_read(inverted[None], motion[None])[0] - edited).abs().amax(dim=0)
+    others = torch.cat([torch.exp(-(left_over / UNEXPLAINED).square())[None], motion, changed[None]])[None]
+    double = (2 * model[0], 2 * model[1])
+    others = F.interpolate(others, double, mode="bilinear", align_corners=False)
+    before, after = (F.interpolate(i[None], double, mode="bicubic", align_corners=False) for i in (inverted, edited))
+    added = after - others[:, :1] * _read(before, others[:, 1:3], "bicubic")
+    added = F.interpolate(added, size, mode="bicubic", align_corners=False)
+    explained, moves, shown = F.interpolate(others, size, mode="bilinear", align_corners=False).split([1, 2, 1], dim=1)
+    picture = torch.from_numpy(layer).permute(2, 0, 1)[None].float() / 127.5 - 1
+    result = (added + explained * _read(picture, moves)).clamp(-1, 1)
+    mixed = picture + shown * (result - picture)
+    return ((mixed[0] + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
+
+
+def _soft(seen: torch.Tensor) -> torch.Tensor:
+    wide = max(round(FEATHER * min(seen.shape)), 1)
+    reach = round(GROW * min(seen.shape)) + 2 * wide
+    soft = F.max_pool2d(seen[None, None].float(), 2 * reach + 1, stride=1, padding=reach)
+    for _ in range(2):
+        soft = F.avg_pool2d(F.pad(soft, (wide,) * 4, mode="replicate"), 2 * wide + 1, stride=1)
+    return soft[0, 0]
 
 
 def estimate_motion(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
@@ -32,25 +67,6 @@ def estimate_motion(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
         pair = (F.interpolate(image, size, mode="area") for image in (before, after))
         motion = _refine(motion, *pair)
     return F.interpolate(motion, before.shape[2:], mode="bilinear", align_corners=False)[0]
-
-
-def moved(image: torch.Tensor, motion: torch.Tensor, mode: str = "bilinear") -> torch.Tensor:
-    """`image` [C, H, W] read at p + motion(p): the image before, moved to where its content is after.
-
-    motion: [2, H, W], as a share of the image's width and height.  Reads beyond the border give the border.
-    """
-    return _read(image[None], motion[None], mode)[0]
-
-
-def sample(image: torch.Tensor, place: torch.Tensor, mode: str = "bilinear") -> torch.Tensor:
-    """`image` [C, H, W] read at `place` [h, w, 2], (x, y) from -1 to 1 between the image's corners: [C, h, w]."""
-    # grid_sample shares out pictures among the cores, not rows: so these are as many pictures of some rows each
-    rows, parts = len(place), torch.get_num_threads() if place.device.type == "cpu" else 1
-    each = -(-rows // parts)
-    place = F.pad(place, (0, 0, 0, 0, 0, parts * each - rows)).unflatten(0, (parts, each))
-    images = image.expand(parts, *image.shape)
-    read = F.grid_sample(images, place, mode=mode, padding_mode="border", align_corners=False)
-    return read.transpose(0, 1).flatten(1, 2)[:, :rows]
 
 
 def _read(image: torch.Tensor, motion: torch.Tensor, mode: str = "bilinear") -> torch.Tensor:

@@ -1,0 +1,62 @@
+"""Film grain, sensor noise, the fine fur of a picture: as much of it for what the generator paints, which has none."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from backend.editing.filters import resample
+
+TILE = 256  # pixels across; it repeats
+SMALLEST_TILE = 32
+SMOOTHED, ROOM = 5, 9  # cells: the mean of some counts, and of those around it the least: an edge is no grain
+
+
+def grain_strength(original: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """How much of `original` (uint8 [H, W, 4]) a grid of `size` (h, w) cannot show: deviation [h, w], levels."""
+    grey = cv2.cvtColor(original, cv2.COLOR_RGBA2GRAY)
+    coarse = resample(resample(grey, size), grey.shape)
+    fine = cv2.absdiff(grey, coarse).astype(np.float32)
+    square = resample(np.square(fine, out=fine), size)
+    deviation = np.sqrt(cv2.blur(square, (SMOOTHED, SMOOTHED)))
+    return cv2.erode(deviation, np.ones((ROOM, ROOM), np.uint8))
+
+
+def grain_tile(original: np.ndarray, strength: np.ndarray, wanted: float) -> np.ndarray | None:
+    """A tile float32 [n, n, 3] of grain like that of `original` (uint8 [H, W, 4]), its standard deviation 1.
+
+    strength: what grain_strength() gave.  wanted: the strength it is needed at.  None where the layer is too small.
+    It has the spectrum of the layer's most even patch and random phases (Galerne et al. 2011): grain without what
+    is drawn there. The same layer always gives the same tile.
+    """
+    height, width = original.shape[:2]
+    side = min(TILE, height, width)
+    if side < SMALLEST_TILE or wanted <= 0:
+        return None
+    y, x = _most_even(strength, (height, width), side, wanted)
+    patch = original[y : y + side, x : x + side, :3].astype(np.float32)
+    patch -= cv2.GaussianBlur(patch, (0, 0), max(width / strength.shape[1], 1.0))
+    patch *= np.hanning(side)[:, None, None] * np.hanning(side)[None, :, None]
+    phases = np.angle(np.fft.rfft2(np.random.default_rng(0).standard_normal((side, side))))
+    spectrum = np.abs(np.fft.rfft2(patch, axes=(0, 1))) * np.exp(1j * phases)[..., None]
+    # the phases of all colours turn together, so that grey grain stays grey
+    tile = np.fft.irfft2(spectrum, s=(side, side), axes=(0, 1))
+    return (tile / max(float(tile.std()), 1e-6)).astype(np.float32)
+
+
+def _most_even(strength: np.ndarray, size: tuple[int, int], side: int, wanted: float) -> tuple[int, int]:
+    """Top left corner (y, x) of a patch of `side` pixels that is evenly grainy, about as much as `wanted`."""
+    cells = max(round(side * strength.shape[1] / size[1]), 1)
+    mean = cv2.blur(strength, (cells, cells))
+    spread = np.sqrt(np.maximum(cv2.blur(strength**2, (cells, cells)) - mean**2, 0))
+    score = spread / (mean + 0.1) + np.abs(np.log((mean + 0.1) / (wanted + 0.1)))
+    row, column = np.unravel_index(int(score.argmin()), score.shape)
+    centre = (row + 0.5) * size[0] / strength.shape[0], (column + 0.5) * size[1] / strength.shape[1]
+    y, x = (min(max(int(c - side / 2), 0), length - side) for c, length in zip(centre, size, strict=True))
+    return y, x
+
+
+def laid(tile: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+    """The part of a plane covered with tiles that `rows` and `columns` name, [n, m, 3]."""
+    side = len(tile)
+    return tile[np.arange(rows.start, rows.stop) % side][:, np.arange(columns.start, columns.stop) % side]

@@ -1,0 +1,111 @@
+"""What was behind the subject: the layer's own background goes on there, where it has a structure to go on with."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from backend.editing.background import Continuation, continue_background
+from backend.editing.correspondence import Correspondence, find_correspondence
+from backend.editing.optical_flow import pixel_grid
+from tests.backend.editing.images import edit_along, shown
+
+SIDE = 128  # of the model's image
+RADIUS, START, END = 13.0, 44.0, 84.0  # of a disc that moves from the left to the right
+GROUND, DISC = 90.0, 200.0
+
+
+def disc(at: float, scale: int = 1) -> np.ndarray:
+    """How far the disc around (at, SIDE / 2) covers each pixel of a layer `scale` times the size."""
+    x, y = ((pixel_grid(scale * SIDE, scale * SIDE) + 0.5) / scale).transpose(2, 0, 1)
+    return (RADIUS + 0.5 - np.hypot(x - at, y - SIDE / 2)).clip(0, 1)
+
+
+def layer(ground: np.ndarray) -> np.ndarray:
+    """An opaque layer, uint8 [h, w, 4], with the disc at its start before this ground [h, w]."""
+    covered = disc(START, len(ground) // SIDE)
+    grey = covered * DISC + (1 - covered) * ground
+    return np.dstack([*[grey] * 3, np.full_like(grey, 255)]).round().clip(0, 255).astype(np.uint8)
+
+
+def striped(period: float, scale: int, slope: float = 0.0) -> np.ndarray:
+    """Stripes across, as the model cannot show them, on a ground that gets lighter to the right by `slope`."""
+    x, _ = pixel_grid(scale * SIDE, scale * SIDE).transpose(2, 0, 1)
+    return GROUND + 40 * np.sin(x * 2 * np.pi / period) + slope * x / scale
+
+
+@pytest.fixture(scope="module")
+def found() -> Correspondence:
+    """The model shows a plain disc that moves before a plain ground."""
+
+    def picture(share: float) -> np.ndarray:
+        covered = disc(START + share * (END - START))
+        return covered * DISC + (1 - covered) * GROUND
+
+    return find_correspondence(edit_along(lambda share: shown(picture(share))))
+
+
+def painted(found: Correspondence) -> np.ndarray:
+    """What the generator paints, 0 .. 255."""
+    return (127.5 * (found.end + 1)).astype(np.float32)
+
+
+def filled(original: np.ndarray, gaps: list[Continuation]) -> np.ndarray:
+    """[h, w]: the grey of the gaps, as the layer is to be put together from them."""
+    height, width = original.shape[:2]
+    result = np.full((height, width), np.nan)
+    for gap in gaps:
+        x, y = gap.offset
+        beside = np.roll(original[..., 0].astype(float), (-y, -x), (0, 1))
+        beside += cv2.resize(gap.light, (width, height))[..., 0]
+        result = np.where(cv2.resize(gap.share, (width, height)) > 0.9, beside, result)
+    return result
+
+
+@pytest.mark.parametrize(("scale", "period"), [(1, 11.0), (4, 30.0), (8, 90.0)])
+def test_stripes_behind_the_subject_go_on_with_their_period(found: Correspondence, scale: int, period: float) -> None:
+    ground = striped(period, scale)
+    original = layer(ground)
+    gaps = continue_background(original, found, painted(found))
+    assert gaps
+    result = filled(original, gaps)
+    came_to_light = (disc(START, scale) == 1) & (disc(END, scale) == 0)
+    known = came_to_light & ~np.isnan(result)
+    assert known.sum() > 0.7 * came_to_light.sum()
+    assert np.abs(result - ground)[known].mean() < 10, "stripes half a period off would miss by 50"
+
+
+def test_light_that_changes_along_the_ground_is_taken_over(found: Correspondence) -> None:
+    ground = striped(30.0, 4, slope=0.4)
+    original = layer(ground)
+    gaps = continue_background(original, found, painted(found))
+    assert gaps
+    result = filled(original, gaps)
+    known = ~np.isnan(result) & (disc(START, 4) == 1) & (disc(END, 4) == 0)
+    assert abs((result - ground)[known].mean()) < 5
+
+
+def test_nothing_of_the_subject_is_taken_for_background(found: Correspondence) -> None:
+    original = layer(striped(30.0, 4))
+    result = filled(original, continue_background(original, found, painted(found)))
+    assert np.nanmax(result) < (GROUND + 40 + DISC) / 2
+
+
+def test_a_plain_background_is_left_to_the_generator(found: Correspondence) -> None:
+    assert continue_background(layer(np.full((4 * SIDE, 4 * SIDE), GROUND)), found, painted(found)) == []
+
+
+def test_noise_has_nothing_to_go_on_with(found: Correspondence) -> None:
+    noise = GROUND + 20 * np.random.default_rng(0).standard_normal((4 * SIDE, 4 * SIDE))
+    assert continue_background(layer(noise), found, painted(found)) == []
+
+
+def test_where_nothing_came_to_light_nothing_is_looked_for(found: Correspondence) -> None:
+    everywhere = found._replace(confidence=np.ones_like(found.confidence))
+    assert continue_background(layer(striped(30.0, 4)), everywhere, painted(found)) == []
+
+
+def test_where_all_moved_there_is_no_background(found: Correspondence) -> None:
+    nowhere = found._replace(still=np.zeros_like(found.still), background=np.zeros_like(found.background))
+    assert continue_background(layer(striped(30.0, 4)), nowhere, painted(found)) == []

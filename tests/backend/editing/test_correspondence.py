@@ -1,0 +1,122 @@
+"""Where each pixel of the edited image comes from: it stayed, it moved, or it was not seen before."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from backend.editing.correspondence import LONGEST_SIDE, Correspondence, find_correspondence, to_array
+from backend.editing.optical_flow import pixel_grid
+from tests.backend.editing.images import edit_along, edit_of, shown
+
+SIDE = 128
+START, RADIUS = 44.0, 20.0
+X, Y = (pixel_grid(SIDE, SIDE) + 0.5).transpose(2, 0, 1)
+
+
+def disc(at: float, radius: float = RADIUS) -> np.ndarray:
+    """How far a disc around (at, SIDE / 2) covers each pixel."""
+    return (radius + 0.5 - np.hypot(X - at, Y - SIDE / 2)).clip(0, 1)
+
+
+def head(at: float) -> torch.Tensor:
+    """A generator's picture of a disc with a drawing on it, before a ground that is darker at the left."""
+    drawing = 150 + 50 * np.sin((X - at) / 4) * np.sin(Y / 4)
+    return shown(disc(at) * drawing + (1 - disc(at)) * (40 + 20 * X / SIDE))
+
+
+def moved_by(way: float) -> Correspondence:
+    return find_correspondence(edit_along(lambda share: head(START + way * share)))
+
+
+@pytest.fixture(scope="module", params=[10.0, 20.0, 40.0])
+def way(request: pytest.FixtureRequest) -> float:
+    """How far the disc moves to the right; the last is as far as it is wide."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def found(way: float) -> Correspondence:
+    return moved_by(way)
+
+
+def still(found: Correspondence) -> np.ndarray:
+    """What stayed, at the size of the images."""
+    return found.still.reshape(SIDE, 2, SIDE, 2).mean(axis=(1, 3))
+
+
+def test_what_moved_is_found_where_it_was(found: Correspondence, way: float) -> None:
+    inside = disc(START + way, RADIUS - 4) == 1
+    assert still(found)[inside].mean() < 0.05
+    assert np.linalg.norm(found.flow[inside] + (way, 0), axis=1).mean() < 0.7
+    assert found.confidence[inside].mean() > 0.9
+
+
+def test_the_ground_stays_and_is_believed(found: Correspondence, way: float) -> None:
+    far = (disc(START, RADIUS + 8) + disc(START + way, RADIUS + 8)) == 0
+    assert still(found)[far].min() > 0.95
+    assert found.confidence[far].min() > 0.9
+
+
+def test_what_comes_to_light_is_not_known(found: Correspondence, way: float) -> None:
+    uncovered = (disc(START, RADIUS - 2) == 1) & (disc(START + way, RADIUS + 2) == 0)
+    assert uncovered.any()
+    assert found.confidence[uncovered].mean() < 0.2
+
+
+def test_the_outline_between_what_moved_and_what_stayed_is_sharp(found: Correspondence, way: float) -> None:
+    """Where the disc comes over the ground; behind it, neither is right."""
+    ahead = (way + START < X) & (np.abs(Y - SIDE / 2) < 12)
+    assert still(found)[ahead & (disc(START + way, RADIUS - 3) == 1)].mean() < 0.1
+    assert still(found)[ahead & (disc(START + way, RADIUS + 3) == 0)].mean() > 0.9
+
+
+def test_an_image_is_carried_along_at_any_size_with_any_channels(found: Correspondence, way: float) -> None:
+    """The carried alpha of the disc is the disc where it is now, as far as it is known."""
+    known = found.confidence > 0.8
+    carried = found.carried(disc(START).astype(np.float32))
+    assert np.abs(carried - disc(START + way))[known].mean() < 0.02
+    colours = np.repeat(disc(START)[..., None], 4, axis=2).astype(np.float32)
+    assert found.carried(colours).shape == (SIDE, SIDE, 4)
+    np.testing.assert_allclose(found.carried(colours)[..., 0][known], carried[known], atol=0.25)
+
+
+def test_where_nothing_changes_all_stays_and_is_believed() -> None:
+    found = find_correspondence(edit_of(head(START), head(START)))
+    assert found.still.min() > 0.99
+    assert found.confidence.min() > 0.99
+    assert np.abs(found.flow).max() < 0.1
+
+
+def test_what_has_changed_its_look_is_not_believed() -> None:
+    """A mouth opens: nothing of the image before is like it."""
+    mouth = (np.hypot(X - START, (Y - SIDE / 2) * 2) < 10).astype(np.float32)
+    found = find_correspondence(edit_of(head(START), head(START) * torch.tensor(1 - mouth) - torch.tensor(mouth)))
+    assert found.confidence[mouth > 0][20:-20].mean() < 0.3
+    far = disc(START, RADIUS + 6) == 0
+    assert found.confidence[far].min() > 0.9
+
+
+def test_only_the_images_that_the_motion_needs_are_made() -> None:
+    def made_for(way: float) -> set[float]:
+        shares: set[float] = set()
+
+        def picture(share: float) -> torch.Tensor:
+            shares.add(share)
+            return head(START + way * share)
+
+        edit = edit_along(picture)
+        find_correspondence(edit)
+        return shares
+
+    assert made_for(4.0) == {0.0, 0.25, 1.0}
+    assert made_for(20.0) > {0.0, 1.0}
+
+
+def test_large_images_are_compared_at_a_smaller_size() -> None:
+    image = torch.rand(3, 2 * LONGEST_SIDE, LONGEST_SIDE, generator=torch.Generator().manual_seed(0))
+    small = to_array(image)
+    assert small.shape == (LONGEST_SIDE, LONGEST_SIDE // 2, 3)
+    np.testing.assert_allclose(small[0, 0], image[:, :2, :2].mean(dim=(1, 2)).numpy(), atol=1e-6)
+    assert to_array(image[:, :50, :60]).shape == (50, 60, 3)

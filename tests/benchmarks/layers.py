@@ -1,0 +1,196 @@
+"""Is the layer after a drag what it should have become?  Rendered heads with a pattern, dragged little and far.
+
+The truth is a rendering: of the animal that the model's picture shows after the drag, so that what the drag missed,
+or did besides, is not charged to the layer. All of it is found with the model's own preset, inversion included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from backend.editing.edit_state import EditState
+from backend.editing.editor import Editor
+from backend.editing.layers import composite_over
+from backend.editing.pixels import digest
+from backend.editing.region import Region
+from backend.models import EMBEDDED, open_model
+from stylegan2.critters import geometry
+from stylegan2.samples import to_bytes
+from tests.benchmarks import layer_sheets
+from tests.benchmarks.detector import Detector, load_detector
+from tests.benchmarks.drags import opaque
+from tests.benchmarks.factor_fit import SHAPE, fit_factors
+from tests.benchmarks.layer_measures import NOISE, Judge, Measures, seam
+from tests.benchmarks.layer_scenes import SIDE, SIZES, LayerScene, layer_scenes
+from tests.benchmarks.one_leap import one_leap
+from tests.benchmarks.patterned_heads import patterned
+
+INVERSIONS = Path(__file__).parents[2] / ".cache" / "benchmarks" / "layers"  # by the layer's hash: a minute each
+SIZE_NAMES = ("small", "middle", "large")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A drag of a scene: of the layer, of version 0.1's, of the model's enlarged picture, and of the truth itself."""
+
+    kind: str
+    size: int
+    way: float
+    layer: Measures
+    one_leap: Measures
+    model: Measures
+    truth: Measures
+    seam: float
+    outside: int
+
+
+def add_command(commands: Any) -> None:
+    """Add the command `layers`, which prints the table and has some pictures to show."""
+    parser = commands.add_parser("layers", help=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--count", type=int, default=42, help="scenes, of seven kinds in turn; three drags each (42)")
+    parser.add_argument("--seed", type=int, default=8010, help="the first one; up to 8009 were built with (8010)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (one for each core)")
+    parser.set_defaults(run=run)
+    layer_sheets.add_commands(parser.add_subparsers(title="to look at"))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print a line for each drag as it is done, and the table."""
+    scenes = list(layer_scenes(arguments.count, arguments.seed))
+    outcomes: list[Outcome] = []
+    # started anew, not forked: torch's threads do not survive a fork
+    with ProcessPoolExecutor(arguments.workers, get_context("spawn")) as pool:
+        for scene, found in zip(scenes, pool.map(outcomes_of, scenes), strict=True):
+            outcomes += found
+            for outcome in found:
+                print(f"  {scene.seed} {line(outcome)}", flush=True)
+    print(table(outcomes))
+
+
+@cache
+def bench() -> tuple[Editor, Detector]:
+    """What every scene needs, once for each process."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    geometry.compile_parts()
+    return Editor(open_model(EMBEDDED)), load_detector()
+
+
+def outcomes_of(scene: LayerScene) -> list[Outcome]:
+    """Find the layer of a scene in the model, and drag it by each of the sizes."""
+    editor, _ = bench()
+    layer = scene.layer()
+    state = inverted(editor, layer)
+    animal = fit_factors(editor.image(state.w_plus)[0].clamp(-1, 1), scene.factors)
+    return [_outcome(scene, size, layer, state, animal) for size in range(len(SIZES))]
+
+
+def _outcome(scene: LayerScene, size: int, layer: np.ndarray, state: EditState, animal: Tensor) -> Outcome:
+    """One drag, measured.  animal: the factors [1, 36] of the inverted picture."""
+    editor, detector = bench()
+    editor.open_state(state, opaque(layer))
+    for _ in editor.drag([*scene.drags[size], *scene.besides[size]]):
+        pass
+    result = editor.result()
+    before, edited = (editor.image(code)[0].clamp(-1, 1) for code in (state.w_plus, result.state.w_plus))
+    truth = _truth(scene.factors, animal, detector, before, edited)
+    wanted = patterned(truth, SIDE, SIDE).numpy()
+    after = composite_over(opaque(layer), result.layer, result.mask, result.offset)[..., :3]
+    start, end = _enlarged(before), _enlarged(edited)
+    assert editor.model.discriminator is not None
+    judge = Judge(editor.model.discriminator, layer, wanted, (start, end), (scene.factors, truth))
+    return Outcome(
+        kind=scene.kind.name,
+        size=size,
+        way=scene.way(size),
+        layer=judge.of(after),
+        one_leap=judge.of(one_leap(layer, before, edited)),
+        model=judge.of(end),
+        truth=judge.of(wanted),
+        seam=seam(after, layer, result.mask),
+        outside=int((after != layer).any(axis=2)[result.mask == 0].sum()),
+    )
+
+
+def inverted(editor: Editor, layer: np.ndarray) -> EditState:
+    """The layer found in the model, as an artist's; remembered on disk."""
+    height, width = layer.shape[:2]
+    region = Region(0, 0, width, height, editor.generator.image_size)
+    INVERSIONS.mkdir(parents=True, exist_ok=True)
+    file = INVERSIONS / f"{digest(opaque(layer))[:16]}.safetensors"
+    if not file.exists():
+        for _ in editor.open(opaque(layer), region):
+            pass
+        editor.result().state.save(file)
+    return EditState.load(file)
+
+
+def _truth(source: Tensor, before: Tensor, detector: Detector, inverted: Tensor, edited: Tensor) -> Tensor:
+    """The factors [1, 36] of what the layer should have become: changed as the model's picture has.
+
+    before: the factors of the inverted picture; what it misses of the layer is in the edited one, too.
+    """
+    seen = detector.factors(torch.stack([to_bytes(image) for image in (inverted, edited)]))
+    guess = before.clone()
+    guess[:, SHAPE] += (seen[1] - seen[0])[SHAPE]
+    after = fit_factors(edited, guess.clamp(0, 1))
+    return (source + after - before).clamp(0, 1)
+
+
+def _enlarged(image: Tensor) -> np.ndarray:
+    """The model's picture at the layer's size."""
+    pixels = to_bytes(image).permute(1, 2, 0).contiguous().numpy()
+    return cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+
+
+def line(outcome: Outcome) -> str:
+    """One drag in words."""
+    mine, leap, model, truth = outcome.layer, outcome.one_leap, outcome.model, outcome.truth
+    return (
+        f"{outcome.kind:23} {SIZE_NAMES[outcome.size]:6} {outcome.way:4.0%}   dB {mine.distance:5.2f} one leap "
+        f"{leap.distance:5.2f} model {model.distance:5.2f}   features {mine.features:.3f} {leap.features:.3f} "
+        f"{model.features:.3f}   sharpness {mine.sharpness:4.0%} {leap.sharpness:4.0%} {model.sharpness:4.0%} truth "
+        f"{truth.sharpness:4.0%}   ghosts {mine.ghosts:.2%} {leap.ghosts:.2%}   seam {outcome.seam:.1f}   "
+        f"outside {outcome.outside}"
+    )
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """The means of each kind and size, then of all kinds."""
+    kinds = [*dict.fromkeys(outcome.kind for outcome in outcomes)]
+    lines = ["", "means; of ghosts, the drags that have one; layer / one leap / model (/ truth)"]
+    for name in (*kinds, "all"):
+        for size in range(len(SIZES)):
+            some = [one for one in outcomes if one.size == size and name in (one.kind, "all")]
+            lines.append(f"  {name:23} {SIZE_NAMES[size]:6} {_means(some)}")
+    gains = [one.layer.distance - one.one_leap.distance for one in outcomes]
+    lines.append(f"nearer to the truth than one leap: {sum(gain > 0 for gain in gains)} of {len(gains)} drags")
+    return "\n".join(lines)
+
+
+def _means(some: Sequence[Outcome]) -> str:
+    columns = [[one.layer, one.one_leap, one.model, one.truth] for one in some]
+
+    def mean(name: str, form: str, count: int) -> str:
+        values = [float(np.nanmean([getattr(row[column], name) for row in columns])) for column in range(count)]
+        return " / ".join(format(value, form) for value in values)
+
+    ghosts = " / ".join(str(sum(row[column].ghosts > NOISE for row in columns)) for column in range(2))
+    return (
+        f"{np.mean([one.way for one in some]):4.0%}   dB {mean('distance', '5.2f', 3)}   features "
+        f"{mean('features', '.3f', 3)}   sharpness {mean('sharpness', '4.0%', 4)}   ghosts {ghosts} of "
+        f"{len(some)}   seam {np.mean([one.seam for one in some]):.1f}   outside {sum(one.outside for one in some)}"
+    )
