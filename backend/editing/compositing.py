@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import cv2
@@ -63,33 +64,33 @@ def compose(
     found = find_correspondence(images)
     moved = cv2.resize(found.moved.astype(np.uint8), difference.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
     changed = _soft((difference > CHANGE_SEEN) | moved, GROW, FEATHER)
-    selected = np.ones_like(changed) if mask is None else _selected(mask, (changed.shape[0], changed.shape[1]))
     source = _with_colours_everywhere(original, found.start)
-    maps = _maps(source, region.shrink(source), found, now)
-    fade = _fades_at_cuts(region, layer_size)
-    for rows, columns in _blocks(changed, layer.shape[:2]):
-        result[rows, columns] = _put_together(source, layer, maps, rows, columns)
-        place = _Place(rows, columns, layer.shape[:2])
-        shown = place.of(changed) * place.of(selected) * np.minimum(fade[0][rows, None], fade[1][columns])
-        if mask is not None:
-            shown = shown * (mask[rows, columns].astype(np.float32) / 255)
-        visible[rows, columns] = np.rint(255 * shown)
+    maps = _maps(source, found, now)
+    shown = _Shown(changed, mask, _fades_at_cuts(region, layer_size))
+
+    def put(block: tuple[slice, slice]) -> None:
+        result[block] = _put_together(source, layer, maps, *block)
+        visible[block] = shown.at(_Place(*block, layer.shape[:2]))
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # OpenCV and numpy work without the interpreter's lock
+        list(pool.map(put, _blocks(changed, layer.shape[:2])))
     return result, visible
 
 
 class _Maps(NamedTuple):
-    """What the strips are put together from; colours are 0 .. 255.
+    """What the blocks are put together from; colours and alpha are 0 .. 255.
 
-    found: the correspondence.  light: [h, w, 3], added to what is the layer's own.  generated: [h', w', 3], what
-    stands where nothing is.  alpha: [h, w], of that.  strength: [h, w], of its grain.  tile: the grain, or None.
+    guide: [h, w, 4], of the correspondence the flow (x, y) and the confidence, and the strength of the grain.
+    still: as in the correspondence.  light: [h, w, 3], added to what is the layer's own.
+    generated: [h', w', 3] and alpha: [h, w], what stands where nothing is.  tile: its grain, or None.
     background: gaps that the layer's background fills instead.
     """
 
-    found: Correspondence
+    guide: np.ndarray
+    still: np.ndarray
     light: np.ndarray
     generated: np.ndarray
     alpha: np.ndarray
-    strength: np.ndarray
     tile: np.ndarray | None
     background: list[Continuation]
 
@@ -115,10 +116,27 @@ class _Place(NamedTuple):
         return np.dstack(np.broadcast_arrays(x, y[:, None]))
 
 
-def _maps(source: np.ndarray, shrunk: np.ndarray, found: Correspondence, now: torch.Tensor) -> _Maps:
-    """shrunk: `source` as it was shown to the model, uint8 [h', w', 4]."""
+class _Shown:
+    """How much of each pixel of the result is to be seen."""
+
+    def __init__(self, changed: np.ndarray, mask: np.ndarray | None, fade: tuple[np.ndarray, np.ndarray]) -> None:
+        """changed: [h, w], 0 .. 1.  mask: uint8 [height, width].  fade: [height] and [width], 0 .. 1."""
+        self.changed, self.mask, self.fade = changed, mask, fade
+        self.selected = None if mask is None else _selected(mask, (changed.shape[0], changed.shape[1]))
+
+    def at(self, place: _Place) -> np.ndarray:
+        """Uint8 [n, m]."""
+        shown = 255 * place.of(self.changed) * np.minimum(self.fade[0][place.rows, None], self.fade[1][place.columns])
+        if self.mask is not None and self.selected is not None:
+            shown = shown * place.of(self.selected) * (self.mask[place.rows, place.columns] / np.float32(255))
+        return np.rint(shown).astype(np.uint8)
+
+
+def _maps(source: np.ndarray, found: Correspondence, now: torch.Tensor) -> _Maps:
     size = found.confidence.shape
-    small = resample(shrunk.astype(np.float32), size)
+    # enlarged as it was when it was shown to the model
+    mode = cv2.INTER_AREA if source.shape[0] >= size[0] else cv2.INTER_LANCZOS4
+    small = cv2.resize(source, (size[1], size[0]), interpolation=mode).astype(np.float32)
     alpha = found.carried(small[..., 3])
     missed = small[..., :3] - 127.5 * (found.start + 1)  # what the generator cannot show of the layer's colours
     shown = np.exp(-np.square(blur(np.abs(missed).max(axis=2), 1.0) / MISPLACED)) * small[..., 3] / 255
@@ -134,11 +152,11 @@ def _maps(source: np.ndarray, shrunk: np.ndarray, found: Correspondence, now: to
     needed = float((strength * (1 - known)).sum() / max(float((1 - known).sum()), 1e-6))
     at_model_size = resample(generated, size)
     return _Maps(
-        found,
+        np.dstack([found.flow, known, strength]),
+        found.still,
         light,
         generated,
         _alpha_of_painted(alpha, found),
-        strength,
         grain_tile(source, grain, needed),
         continue_background(source, found, at_model_size),
     )
@@ -161,10 +179,11 @@ def _alpha_of_painted(alpha: np.ndarray, found: Correspondence) -> np.ndarray:
 def _put_together(source: np.ndarray, layer: np.ndarray, maps: _Maps, rows: slice, columns: slice) -> np.ndarray:
     """The result's pixels at these rows and columns, uint8 [n, m, 4]."""
     place = _Place(rows, columns, source.shape[:2])
-    values = _own(source, maps, place)
-    sure = place.of(maps.found.confidence)[..., None]
+    guide, still = place.of(maps.guide), place.of(maps.still)[..., None]
+    sure = guide[..., 2:3]
+    values = _own(source, place, guide[..., :2], still, maps)
     if sure.min() < SURE:
-        painted = _painted(source, maps, place)
+        painted = _painted(source, maps, place, guide[..., 3:])
         values = painted + sure * (values - painted)
     pixels = np.rint(values.clip(0, 255, out=values), out=values).astype(np.uint8)
     hidden = pixels[..., 3] == 0  # the colours of transparent pixels are nobody's business: they stay
@@ -173,23 +192,22 @@ def _put_together(source: np.ndarray, layer: np.ndarray, maps: _Maps, rows: slic
     return pixels
 
 
-def _own(source: np.ndarray, maps: _Maps, place: _Place) -> np.ndarray:
+def _own(source: np.ndarray, place: _Place, flow: np.ndarray, still: np.ndarray, maps: _Maps) -> np.ndarray:
     """The layer's own pixels, in their place or moved there, with the light that has changed: float32 [n, m, 4]."""
-    still = place.of(maps.found.still)[..., None]
     values = source[place.rows, place.columns].astype(np.float32)
     if still.min() < SURE:
-        scale = np.divide(source.shape[1::-1], maps.found.flow.shape[1::-1], dtype=np.float32)
-        moved = read_sharp(source, place.pixels() + place.of(maps.found.flow) * scale)
+        scale = np.divide(source.shape[1::-1], maps.guide.shape[1::-1], dtype=np.float32)
+        moved = read_sharp(source, place.pixels() + flow * scale)
         values = moved + still * (values - moved)
     values[..., :3] += place.of(maps.light)
     return values
 
 
-def _painted(source: np.ndarray, maps: _Maps, place: _Place) -> np.ndarray:
+def _painted(source: np.ndarray, maps: _Maps, place: _Place, strength: np.ndarray) -> np.ndarray:
     """What stands where nothing of the layer can be moved, float32 [n, m, 4], 0 .. 255."""
     colours = place.of(maps.generated, CUBIC)
     if maps.tile is not None:
-        colours = colours + place.of(maps.strength)[..., None] * laid(maps.tile, place.rows, place.columns)
+        colours += strength * laid(maps.tile, place.rows, place.columns)
     painted = np.dstack([colours, place.of(maps.alpha)])
     for gap in maps.background:
         share = place.of(gap.share)[..., None]

@@ -5,21 +5,27 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from backend.editing.filters import resample
+from backend.editing.filters import resample, weighted_blur
 
 TILE = 256  # pixels across; it repeats
 SMALLEST_TILE = 32
-SMOOTHED, ROOM = 5, 9  # cells: the mean of some counts, and of those around it the least: an edge is no grain
+EDGE = 5.0  # levels from one cell to the next: so steep is an edge, whose own fineness is no grain
+NEAR, FAR = 3.0, 12.0  # cells: around each, whose mean counts
 
 
 def grain_strength(original: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """How much of `original` (uint8 [H, W, 4]) a grid of `size` (h, w) cannot show: deviation [h, w], levels."""
+    """How much of `original` (uint8 [H, W, 4]) a grid of `size` (h, w) cannot show: deviation [h, w], levels.
+
+    Near an edge, which the grid shows badly, too, it is that of the surroundings.
+    """
     grey = cv2.cvtColor(original, cv2.COLOR_RGBA2GRAY)
-    coarse = resample(resample(grey, size), grey.shape)
-    fine = cv2.absdiff(grey, coarse).astype(np.float32)
+    coarse = resample(grey, size)
+    fine = cv2.absdiff(grey, resample(coarse, grey.shape)).astype(np.float32)
     square = resample(np.square(fine, out=fine), size)
-    deviation = np.sqrt(cv2.blur(square, (SMOOTHED, SMOOTHED)))
-    return cv2.erode(deviation, np.ones((ROOM, ROOM), np.uint8))
+    smooth = coarse.astype(np.float32)
+    slope = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)) / 8
+    slope = cv2.dilate(slope, np.ones((3, 3), np.uint8))
+    return np.sqrt(weighted_blur(square, np.exp(-np.square(slope / EDGE)), NEAR, FAR))
 
 
 def grain_tile(original: np.ndarray, strength: np.ndarray, wanted: float) -> np.ndarray | None:

@@ -30,7 +30,7 @@ def test_it_is_told_where_the_grain_is() -> None:
     half = noisy(12.0)
     half[:, :256, :3] = 128
     strength = grain_strength(half, SIZE)
-    assert strength[:, :24].max() == 0
+    assert strength[:, :24].max() < 1.5
     assert strength[:, 44:].min() > 8
 
 
