@@ -25,7 +25,8 @@ FEATHER = 0.02  # of the region's shorter side: how soft its edge is
 SELECTION_FEATHER = 0.005  # the same for the selection's edge, which may be meant sharp
 LIGHT_BLUR, COLOUR_BLUR, FAR = 5.0, 6.0, 24.0  # pixels of the model's image
 MISPLACED = 40.0  # of 0 .. 255: where the inverted image misses the layer by as much, it shows something else
-LIGHT_SEEN = 0.02  # of -1 .. 1: a smaller change of light is none
+LIGHT_SEEN, LIGHT_SEEN_STILL = 0.02, 0.1  # of -1 .. 1: a smaller change of light is none; of what stayed in place
+LIGHT_MOST = 0.3  # of -1 .. 1: a larger one is something else
 TRACE = 8.0  # of 0 .. 255: so little of a painted pixel's alpha, or so little missing from it, is an error
 BLOCK = 512  # pixels, the sides of what is put together at a time: a region of 6000 x 6000 must not take gigabytes
 SURE = 0.999  # where all of a block is as sure of something, the other is not computed
@@ -142,8 +143,7 @@ def _maps(source: np.ndarray, found: Correspondence, now: torch.Tensor) -> _Maps
     shown = np.exp(-np.square(blur(np.abs(missed).max(axis=2), 1.0) / MISPLACED)) * small[..., 3] / 255
     shown = found.carried(shown.astype(np.float32))
     known = found.confidence
-    light = 127.5 * weighted_blur(found.end - found.carried(found.start), known, LIGHT_BLUR, FAR)
-    light = np.sign(light) * np.maximum(np.abs(light) - 127.5 * LIGHT_SEEN, 0)
+    light = _light(found)
     colours = weighted_blur(found.carried(missed), known * shown, COLOUR_BLUR, FAR)
     painted = now.permute(1, 2, 0).contiguous().float().cpu().numpy()
     generated = 127.5 * (painted + 1) + cv2.resize(colours, painted.shape[1::-1])
@@ -160,6 +160,16 @@ def _maps(source: np.ndarray, found: Correspondence, now: torch.Tensor) -> _Maps
         grain_tile(source, grain, needed),
         continue_background(source, found, at_model_size),
     )
+
+
+def _light(found: Correspondence) -> np.ndarray:
+    """How much brighter each place has become where it is the layer's own, [h, w, 3], 0 .. 255."""
+    change = found.end - found.carried(found.start)
+    fits = np.exp(-np.square(np.abs(change).max(axis=2) / LIGHT_MOST))  # beside an outline, more is the outline
+    light = weighted_blur(change, (found.confidence * fits).astype(np.float32), LIGHT_BLUR, FAR)
+    # what stayed seldom changes its light, but the generator often makes a halo around what moved
+    unseen = LIGHT_SEEN + (LIGHT_SEEN_STILL - LIGHT_SEEN) * resample(found.still, light.shape)[..., None]
+    return 127.5 * np.sign(light) * np.maximum(np.abs(light) - unseen, 0)
 
 
 def _alpha_of_painted(alpha: np.ndarray, found: Correspondence) -> np.ndarray:

@@ -187,7 +187,10 @@ def _confidence(found: Correspondence, back: np.ndarray) -> np.ndarray:
     stays = resample(found.still, found.start.shape)
     away = np.linalg.norm(warp(back, found.flow) + found.flow, axis=2) * (1 - stays)
     returns = np.exp(-np.square(away / (RETURN + STRETCH * np.linalg.norm(found.flow, axis=2))))
-    left_over = blur(np.abs(found.carried(found.start) - found.end).max(axis=2), 1.0)
+    carried = found.carried(found.start)
+    # an outline that was moved may be a pixel off: the layer's own, a little beside, is better than a blurred one
+    left_over = stays * np.abs(carried - found.end).max(axis=2) + (1 - stays) * _misfit(found.end, carried)
+    left_over = blur(left_over.astype(np.float32), 1.0)
     fit = FIT + stays * (STILL_FIT - FIT)
     sure = (returns * np.exp(-np.square(left_over / fit))).astype(np.float32)
     sure = blur(cv2.erode(sure, np.ones((3, 3), np.uint8)), 1.2)
