@@ -7,11 +7,11 @@ or did besides, is not charged to the layer. All of it is found with the model's
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ SIZE_NAMES = ("small", "middle", "large")
 class Outcome:
     """A drag of a scene: of the layer, of version 0.1's, of the model's enlarged picture, and of the truth itself."""
 
+    seed: int
     kind: str
     size: int
     way: float
@@ -69,18 +70,24 @@ def add_command(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print a line for each drag as it is done, and the table."""
-    scenes = list(layer_scenes(arguments.count, arguments.seed))
     outcomes: list[Outcome] = []
+    measure = functools.partial(outcomes_of, arguments.count, arguments.seed)
     # started anew, not forked: torch's threads do not survive a fork
     with ProcessPoolExecutor(arguments.workers, get_context("spawn")) as pool:
-        for scene, found in zip(scenes, pool.map(outcomes_of, scenes), strict=True):
+        for found in pool.map(measure, range(arguments.count)):
             outcomes += found
             for outcome in found:
-                print(f"  {scene.seed} {line(outcome)}", flush=True)
+                print(f"  {line(outcome)}", flush=True)
     print(table(outcomes))
 
 
-@cache
+@functools.cache
+def scenes(count: int, first_seed: int) -> list[LayerScene]:
+    """Made anew in each process: the tensors of one are not to be read in another that outlives it."""
+    return list(layer_scenes(count, first_seed))
+
+
+@functools.cache
 def bench() -> tuple[Editor, Detector]:
     """What every scene needs, once for each process."""
     torch.set_num_threads(1)
@@ -89,9 +96,9 @@ def bench() -> tuple[Editor, Detector]:
     return Editor(open_model(EMBEDDED)), load_detector()
 
 
-def outcomes_of(scene: LayerScene) -> list[Outcome]:
-    """Find the layer of a scene in the model, and drag it by each of the sizes."""
-    editor, _ = bench()
+def outcomes_of(count: int, first_seed: int, number: int) -> list[Outcome]:
+    """Find the layer of one of the scenes in the model, and drag it by each of the sizes."""
+    scene, (editor, _) = scenes(count, first_seed)[number], bench()
     layer = scene.layer()
     state = inverted(editor, layer)
     animal = fit_factors(editor.image(state.w_plus)[0].clamp(-1, 1), scene.factors)
@@ -113,6 +120,7 @@ def _outcome(scene: LayerScene, size: int, layer: np.ndarray, state: EditState, 
     assert editor.model.discriminator is not None
     judge = Judge(editor.model.discriminator, layer, wanted, (start, end), (scene.factors, truth))
     return Outcome(
+        seed=scene.seed,
         kind=scene.kind.name,
         size=size,
         way=scene.way(size),
@@ -160,7 +168,8 @@ def line(outcome: Outcome) -> str:
     """One drag in words."""
     mine, leap, model, truth = outcome.layer, outcome.one_leap, outcome.model, outcome.truth
     return (
-        f"{outcome.kind:23} {SIZE_NAMES[outcome.size]:6} {outcome.way:4.0%}   dB {mine.distance:5.2f} one leap "
+        f"{outcome.seed} {outcome.kind:23} {SIZE_NAMES[outcome.size]:6} {outcome.way:4.0%}   "
+        f"dB {mine.distance:5.2f} one leap "
         f"{leap.distance:5.2f} model {model.distance:5.2f}   features {mine.features:.3f} {leap.features:.3f} "
         f"{model.features:.3f}   sharpness {mine.sharpness:4.0%} {leap.sharpness:4.0%} {model.sharpness:4.0%} truth "
         f"{truth.sharpness:4.0%}   ghosts {mine.ghosts:.2%} {leap.ghosts:.2%}   seam {outcome.seam:.1f}   "
