@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
-from gradio_client.exceptions import AppError
 from PIL import Image
 
 from backend.editing.edit_state import EditState
@@ -109,11 +108,11 @@ def test_an_original_without_an_edit_is_not_looked_at(backend: Backend, picture:
     assert "invert" in only.phases
 
 
-def test_an_original_that_is_no_picture_is_one_sentence(backend: Backend, first: Done, tmp_path: Path) -> None:
+def test_an_original_that_is_no_picture_is_left_aside(backend: Backend, first: Done, tmp_path: Path) -> None:
     (tmp_path / "original.png").write_bytes(b"no picture")
-    job = submit(backend.client(), first.layer, SHORT, edit=first.edit_file, original=tmp_path / "original.png")
-    with pytest.raises(AppError, match="original"):
-        list(updates(job))
+    again = done(backend, first.layer, tmp_path, edit=first.edit_file, original=tmp_path / "original.png")
+    assert again.update["result"]["from_original"] is False
+    assert "invert" not in again.phases
 
 
 def test_a_carried_edit_of_the_first_version_is_gone_on_from(backend: Backend, first: Done, tmp_path: Path) -> None:
