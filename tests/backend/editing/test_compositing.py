@@ -96,10 +96,11 @@ def test_a_small_difference_is_a_change_of_light_that_is_added_to_what_was_there
     assert np.corrcoef(now.ravel(), then.ravel())[0, 1] > 0.98, "the layer's grain stays"
 
 
-def test_where_something_new_comes_to_light_it_is_the_models() -> None:
+def test_where_something_new_comes_to_light_it_is_the_models_in_the_layers_colours() -> None:
+    """The layer's grey is 27.5 levels darker than the model shows it, and so is what is painted beside it."""
     grey = np.full((100, 100, 4), 100, np.uint8)
     layer, mask = composed(grey, a_square_changes(1.0))
-    assert abs(int(layer[50, 50, 0]) - 255) <= 30
+    assert abs(int(layer[50, 50, 0]) - (255 - 27.5)) <= 2
     assert mask[50, 50] == 255
     assert (layer[:30, :30, :3] == 100).all()
 
