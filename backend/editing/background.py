@@ -10,17 +10,18 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from backend.editing.correspondence import Correspondence, like_background
+from backend.editing.correspondence import Correspondence
 from backend.editing.filters import blur, resample, weighted_blur
 
 WORKING_SIDE = 384  # pixels of the longer side at which a place to continue from is looked for
 NEAR = 96  # of these pixels: no farther away
 MOST_GAPS = 6  # the largest ones
 SMALLEST_GAP = 12  # pixels of the model's image
+STAYED = 0.95  # so surely in its place that it shows what the background is
 UNCOVERED = 0.4  # confidence below which a pixel is to be painted
-LIKELY = 0.1  # what the generator paints so much like the background nearby is background
 RIM = 9  # pixels of the model's image: how wide a rim around a gap has to fit
 STRUCTURED = 0.75  # the continued rim must fit so much better than the generator's
+EVEN = 10.0  # levels, of all channels together: what differs by less is grain, and plain background goes on everywhere
 REFINED = 384  # pixels of the layer: side of the window in which the place is found to the pixel
 
 
@@ -35,17 +36,19 @@ class Continuation(NamedTuple):
     light: np.ndarray
 
 
-def continue_background(original: np.ndarray, found: Correspondence, generated: np.ndarray) -> list[Continuation]:
+def continue_background(
+    original: np.ndarray, found: Correspondence, generated: np.ndarray, behind: np.ndarray
+) -> list[Continuation]:
     """Find places of `original` (uint8 [H, W, 4]) that continue its background into what came to light.
 
-    generated: [h, w, 3], 0 .. 255, what the generator paints there.
+    generated: [h, w, 3], 0 .. 255, what the generator paints there.  behind: [h, w], 0 .. 1, where that is background.
     """
     size = found.confidence.shape
     still = resample(found.still, size)
-    background = found.background & (found.confidence > 0.6)
+    background = (still > STAYED) & (found.confidence > 0.6)
     if not background.any():
         return []
-    uncovered = (found.confidence < UNCOVERED) & (still < 0.9) & (like_background(found.end, background) > LIKELY)
+    uncovered = (found.confidence < UNCOVERED) & (still < 0.9) & (behind > 0.5)
     small = resample(original, size).astype(np.float32)
     count, parts, stats, _ = cv2.connectedComponentsWithStats(uncovered.astype(np.uint8))
     largest = sorted(range(1, count), key=lambda part: -stats[part, cv2.CC_STAT_AREA])[:MOST_GAPS]
@@ -103,7 +106,7 @@ class _Search:
         covered = cv2.matchTemplate(self.elsewhere[nearby], both, cv2.TM_CCORR)
         errors = np.where(covered < 0.01 * both.sum() + 1, errors, np.inf)
         row, column = np.unravel_index(int(errors.argmin()), errors.shape)
-        if not errors[row, column] < STRUCTURED**2 * by_generator:
+        if not errors[row, column] < max(STRUCTURED**2 * by_generator, EVEN**2):
             return None
         return self._refined((left + int(column) - x, top + int(row) - y), rim)
 

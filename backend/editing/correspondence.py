@@ -98,7 +98,7 @@ def find_correspondence(images: EditImages) -> Correspondence:
     flow = _smoothed(flow, back, start, end, still, outline)
     back = np.where(still[..., None], 0, back).astype(np.float32)
     said = (STILL_FEATURES + CHANGED_FEATURES - 2 * change) / (CHANGED_FEATURES - STILL_FEATURES)
-    said = np.maximum(said, 2 * like_background(end, still) - 1)  # features reach beyond the outline
+    said = np.maximum(said, 2 * like_background(end, end, still) - 1)  # features reach beyond the outline
     stays = _stays(start, end, flow, said.clip(-1, 1).astype(np.float32), outline)
     moved = (change > STILL_FEATURES) & (np.linalg.norm(flow, axis=2) > SEEN)
     moved &= resample(stays, moved.shape) < 0.5
@@ -112,10 +112,12 @@ def to_array(image: torch.Tensor) -> np.ndarray:
     return F.avg_pool2d(image[None].float(), scale)[0].permute(1, 2, 0).contiguous().cpu().numpy()
 
 
-def like_background(end: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """How much each pixel of `end` looks like the nearest of `background` (bool [h, w]), [h, w], 0 .. 1."""
-    nearby = weighted_blur(end, background.astype(np.float32), 6.0, 24.0)
-    return np.exp(-np.square(np.abs(end - nearby).max(axis=2) / LIKE_BACKGROUND))
+def like_background(image: np.ndarray, shown: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """How much each pixel of `image` looks like the nearest `background` (bool [h, w]) of `shown`, [h, w], 0 .. 1."""
+    known = background.astype(np.float32)
+    nearby = weighted_blur(shown, known, 6.0, 24.0)
+    like = np.exp(-np.square(np.abs(image - nearby).max(axis=2) / LIKE_BACKGROUND))
+    return like * (blur(known, 24.0) > 1e-4)  # nothing is like what is not there
 
 
 def _flows(images: EditImages, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""What was behind the subject: the layer's own background goes on there, where it has a structure to go on with."""
+"""What was behind the subject: the layer's own background goes on there, where it has a structure or is even."""
 
 from __future__ import annotations
 
@@ -51,6 +51,11 @@ def painted(found: Correspondence) -> np.ndarray:
     return (127.5 * (found.end + 1)).astype(np.float32)
 
 
+def behind(found: Correspondence) -> np.ndarray:
+    """[h, w]: where it paints background."""
+    return (np.abs(painted(found) - GROUND).max(axis=2) < 20).astype(np.float32)
+
+
 def filled(original: np.ndarray, gaps: list[Continuation]) -> np.ndarray:
     """[h, w]: the grey of the gaps, as the layer is to be put together from them."""
     height, width = original.shape[:2]
@@ -67,7 +72,7 @@ def filled(original: np.ndarray, gaps: list[Continuation]) -> np.ndarray:
 def test_stripes_behind_the_subject_go_on_with_their_period(found: Correspondence, scale: int, period: float) -> None:
     ground = striped(period, scale)
     original = layer(ground)
-    gaps = continue_background(original, found, painted(found))
+    gaps = continue_background(original, found, painted(found), behind(found))
     assert gaps
     result = filled(original, gaps)
     came_to_light = (disc(START, scale) == 1) & (disc(END, scale) == 0)
@@ -79,7 +84,7 @@ def test_stripes_behind_the_subject_go_on_with_their_period(found: Correspondenc
 def test_light_that_changes_along_the_ground_is_taken_over(found: Correspondence) -> None:
     ground = striped(30.0, 4, slope=0.4)
     original = layer(ground)
-    gaps = continue_background(original, found, painted(found))
+    gaps = continue_background(original, found, painted(found), behind(found))
     assert gaps
     result = filled(original, gaps)
     known = ~np.isnan(result) & (disc(START, 4) == 1) & (disc(END, 4) == 0)
@@ -88,24 +93,29 @@ def test_light_that_changes_along_the_ground_is_taken_over(found: Correspondence
 
 def test_nothing_of_the_subject_is_taken_for_background(found: Correspondence) -> None:
     original = layer(striped(30.0, 4))
-    result = filled(original, continue_background(original, found, painted(found)))
+    result = filled(original, continue_background(original, found, painted(found), behind(found)))
     assert np.nanmax(result) < (GROUND + 40 + DISC) / 2
 
 
-def test_a_plain_background_is_left_to_the_generator(found: Correspondence) -> None:
-    assert continue_background(layer(np.full((4 * SIDE, 4 * SIDE), GROUND)), found, painted(found)) == []
+def test_a_plain_background_goes_on_with_its_own_grain(found: Correspondence) -> None:
+    original = layer(GROUND + 3 * np.random.default_rng(0).standard_normal((4 * SIDE, 4 * SIDE)))
+    result = filled(original, continue_background(original, found, painted(found), behind(found)))
+    known = ~np.isnan(result) & (disc(START, 4) == 1) & (disc(END, 4) == 0)
+    assert known.any()
+    assert abs(result[known].mean() - GROUND) < 1
+    assert result[known].std() == pytest.approx(3, rel=0.1)
 
 
-def test_noise_has_nothing_to_go_on_with(found: Correspondence) -> None:
+def test_strong_noise_has_nothing_to_go_on_with(found: Correspondence) -> None:
     noise = GROUND + 20 * np.random.default_rng(0).standard_normal((4 * SIDE, 4 * SIDE))
-    assert continue_background(layer(noise), found, painted(found)) == []
+    assert continue_background(layer(noise), found, painted(found), behind(found)) == []
 
 
 def test_where_nothing_came_to_light_nothing_is_looked_for(found: Correspondence) -> None:
     everywhere = found._replace(confidence=np.ones_like(found.confidence))
-    assert continue_background(layer(striped(30.0, 4)), everywhere, painted(found)) == []
+    assert continue_background(layer(striped(30.0, 4)), everywhere, painted(found), behind(found)) == []
 
 
 def test_where_all_moved_there_is_no_background(found: Correspondence) -> None:
     nowhere = found._replace(still=np.zeros_like(found.still), background=np.zeros_like(found.background))
-    assert continue_background(layer(striped(30.0, 4)), nowhere, painted(found)) == []
+    assert continue_background(layer(striped(30.0, 4)), nowhere, painted(found), behind(found)) == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend.editing import compositing
+from backend.editing import blocks
 from backend.editing.compositing import compose
 from backend.editing.correspondence import EditImages
 from backend.editing.layers import composite_over
@@ -163,7 +163,7 @@ def test_where_nothing_changed_far_and_wide_the_layer_is_the_original_bit_for_bi
 
 def test_a_layer_put_together_in_blocks_has_no_seams(original: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = composed(original, a_square_changes())
-    monkeypatch.setattr(compositing, "BLOCK", 24)
+    monkeypatch.setattr(blocks, "SIDE", 24)
     for one, other in zip(whole, composed(original, a_square_changes()), strict=True):
         assert np.abs(one.astype(int) - other).max() <= 1, "the last bit may differ: sums are taken in another order"
 

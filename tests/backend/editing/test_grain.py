@@ -8,6 +8,7 @@ import pytest
 from backend.editing.grain import TILE, grain_strength, grain_tile, laid
 
 SIZE = (64, 64)  # cells
+EVERYWHERE = np.ones(SIZE, np.float32)
 
 
 def layer(grey: np.ndarray) -> np.ndarray:
@@ -43,7 +44,7 @@ def test_an_edge_is_no_grain() -> None:
 def test_the_tile_of_a_layer_is_always_the_same() -> None:
     picture = noisy(12.0)
     strength = grain_strength(picture, SIZE)
-    one, other = (grain_tile(picture, strength, 12.0) for _ in range(2))
+    one, other = (grain_tile(picture, strength, 12.0, EVERYWHERE) for _ in range(2))
     assert one is not None
     assert other is not None
     np.testing.assert_array_equal(one, other)
@@ -52,7 +53,7 @@ def test_the_tile_of_a_layer_is_always_the_same() -> None:
 @pytest.mark.parametrize("deviation", [2.0, 12.0])
 def test_a_tile_has_no_brightness_of_its_own_and_a_standard_deviation_of_one(deviation: float) -> None:
     picture = noisy(deviation)
-    tile = grain_tile(picture, grain_strength(picture, SIZE), deviation)
+    tile = grain_tile(picture, grain_strength(picture, SIZE), deviation, EVERYWHERE)
     assert tile is not None
     assert tile.shape == (TILE, TILE, 3)
     assert tile.std() == pytest.approx(1, abs=0.01)
@@ -61,7 +62,8 @@ def test_a_tile_has_no_brightness_of_its_own_and_a_standard_deviation_of_one(dev
 
 def test_grey_grain_stays_grey_and_coloured_grain_coloured() -> None:
     grey, coloured = (
-        grain_tile(picture, grain_strength(picture, SIZE), 12.0) for picture in (noisy(12.0), noisy(12.0, channels=3))
+        grain_tile(picture, grain_strength(picture, SIZE), 12.0, EVERYWHERE)
+        for picture in (noisy(12.0), noisy(12.0, channels=3))
     )
     assert grey is not None
     assert coloured is not None
@@ -74,17 +76,30 @@ def test_coarse_grain_gives_a_coarser_tile_than_fine_grain() -> None:
     coarse = fine[:256:1, :256:1].repeat(2, axis=0).repeat(2, axis=1)
 
     def roughness(picture: np.ndarray) -> float:
-        tile = grain_tile(picture, grain_strength(picture, SIZE), 20.0)
+        tile = grain_tile(picture, grain_strength(picture, SIZE), 20.0, EVERYWHERE)
         assert tile is not None
         return float(np.diff(tile, axis=1).std())
 
     assert roughness(coarse) < 0.85 * roughness(fine)
 
 
+def test_it_is_taken_from_where_it_is_to_be_like() -> None:
+    picture = noisy(12.0)
+    picture[:, :256] = noisy(12.0, channels=3)[:, :256]
+    right = np.zeros(SIZE, np.float32)
+    right[:, 32:] = 1
+    strength = grain_strength(picture, SIZE)
+    grey, coloured = (grain_tile(picture, strength, 12.0, where) for where in (right, 1 - right))
+    assert grey is not None
+    assert coloured is not None
+    assert np.abs(grey[..., 0] - grey[..., 2]).max() < 0.05
+    assert np.abs(coloured[..., 0] - coloured[..., 2]).mean() > 0.3
+
+
 def test_a_small_layer_or_one_that_needs_none_has_no_tile() -> None:
     small = noisy(12.0, side=31)
-    assert grain_tile(small, grain_strength(small, (31, 31)), 12.0) is None
-    assert grain_tile(noisy(12.0), grain_strength(noisy(12.0), SIZE), 0.0) is None
+    assert grain_tile(small, grain_strength(small, (31, 31)), 12.0, np.ones((31, 31), np.float32)) is None
+    assert grain_tile(noisy(12.0), grain_strength(noisy(12.0), SIZE), 0.0, EVERYWHERE) is None
 
 
 def test_tiles_repeat_across_the_plane() -> None:

@@ -1,0 +1,85 @@
+"""Parts of the subject that the inversion has put elsewhere, or left out: they move in one piece, or stay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from backend.editing.correspondence import Correspondence, like_background
+from backend.editing.filters import blur, resample
+
+UNLIKE = 0.4  # subject in the one and background in the other
+THIN = 5  # pixels: an outline that is a little off is no part
+SMALLEST, LARGEST = 40, 0.1  # pixels; share of the image: a larger part is the subject, which was not found at all
+RING = 11  # pixels, across: what lies so near to a part is beside it
+BESIDE_MOVED = 0.2  # share of the ring: beside so much that moved it moves, too
+PLAIN = 0.8  # how much alike the background beside has to be for subject and background to be told apart
+
+
+def follow_misplaced(found: Correspondence, layer: np.ndarray) -> Correspondence:
+    """Keep whole what `layer` [h, w, 4], 0 .. 255, shows otherwise than the generator's start image.
+
+    The generator knows nothing of an ear that it has found in another place. Its motion there is that of other things
+    and would tear it: half of it moves and half stays. It moves as what it sits on; and where the generator moves one
+    that is not there, the layer's background stays.
+    """
+    empty = _like_background(layer, found)
+    flow, confidence, still = found.flow.copy(), found.confidence.copy(), found.still.copy()
+    background, changed = found.background.copy(), found.moved.copy()
+    # the subject is before all this: as the generator shows it at the end; and the layer's, as it was and as it moved
+    subject = found.moved & (like_background(found.end, found.end, found.background) < UNLIKE)
+    own = (empty < UNLIKE).astype(np.float32)
+    own = np.maximum(own, found.carried(own)) > 0.5
+    for part, missing in _misplaced(found, empty):
+        step = _motion_beside(found, part)
+        shift = np.array([[1, 0, -step[0]], [0, 1, -step[1]]], np.float32)
+        there = cv2.warpAffine(part.astype(np.uint8), shift, part.shape[::-1]) > 0
+        left, there = part & ~subject, there & ~(subject if missing else own)
+        if missing:
+            confidence[left], background[left] = 0, False  # what it leaves is uncovered
+            flow[there & ~found.moved] = step
+            changed |= left | there
+        confidence[there] = 1
+        decided = left | there if missing else there
+        still[resample(decided.astype(np.float32), still.shape) > 0.5] = 0.0 if missing else 1.0
+    return found._replace(flow=flow, confidence=confidence, still=still, background=background, moved=changed)
+
+
+def _like_background(layer: np.ndarray, found: Correspondence) -> np.ndarray:
+    """How much each pixel of `layer` is background, [h, w], 0 .. 1: transparent, or like what stayed nearby."""
+    colours = blur(layer[..., :3], 1.0) / 127.5 - 1  # without its grain
+    opaque = layer[..., 3] / 255
+    return 1 - opaque * (1 - like_background(colours, found.start, found.background))
+
+
+def _misplaced(found: Correspondence, shown: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
+    """The parts, bool [h, w], that are subject in the layer and background in the start image, and the other way round.
+
+    shown: [h, w], 0 .. 1, how much the layer is background. The second value tells that the start image misses it.
+    """
+    inverted = like_background(found.start, found.start, found.background)
+    for missing in (False, True):
+        unlike = blur(inverted - shown if missing else shown - inverted, 1.5) > UNLIKE
+        unlike = cv2.morphologyEx(unlike.astype(np.uint8), cv2.MORPH_OPEN, np.ones((THIN, THIN), np.uint8))
+        count, parts, stats, _ = cv2.connectedComponentsWithStats(unlike)
+        for number in range(1, count):
+            part = _grown(parts == number, 2 * THIN - 1)  # with its outline
+            beside = shown[_grown(part, 2 * RING) & found.background]
+            plain = bool(beside.size) and np.median(beside) > PLAIN
+            if plain and SMALLEST <= stats[number, cv2.CC_STAT_AREA] <= LARGEST * unlike.size:
+                yield part, missing
+
+
+def _motion_beside(found: Correspondence, part: np.ndarray) -> np.ndarray:
+    """The flow of what `part` sits on, float32 [2]; none where that stays."""
+    around = _grown(part, RING) & ~part & (found.confidence > 0.5)
+    moved = around & found.moved
+    if moved.sum() <= BESIDE_MOVED * around.sum():
+        return np.zeros(2, np.float32)
+    return found.flow[moved].mean(axis=0)
+
+
+def _grown(area: np.ndarray, width: int) -> np.ndarray:
+    return cv2.dilate(area.astype(np.uint8), np.ones((width, width), np.uint8)) > 0
