@@ -203,7 +203,7 @@ def test(pytest_arguments: Sequence[str]) -> int:
     environ = program_environment()
     if not pytest_arguments or any("gimp" in argument for argument in pytest_arguments):
         environ.update(gimp_for_tests())
-    chosen = pytest_arguments or ["tests", "--numprocesses", "2", "--dist", "loadfile"]
+    chosen = pytest_arguments or ["tests", "--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     return subprocess.call([str(environment.python), "-m", "pytest", *chosen], cwd=ROOT, env=environ)
 
 
