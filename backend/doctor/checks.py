@@ -83,9 +83,9 @@ def model_store() -> Finding:
         offered = models.offered()
     except OSError as error:
         return Finding("models", False, f"{folder} cannot be read ({error.strerror}); make it readable")
-    damaged = [model for model in offered if model.size is None]
-    if damaged:
-        return Finding("models", False, f"{damaged[0].path} is damaged; delete it, or get it again")
+    unreadable = [model for model in offered if model.size is None]
+    if unreadable:
+        return Finding("models", False, f"{unreadable[0].path} cannot be read as a model; delete it, or get another")
     return Finding("models", True, f"{', '.join(model.name for model in offered)}; your own go to {folder}")
 
 

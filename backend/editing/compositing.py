@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 import torch
-from PIL import Image
 
 from backend.editing.blocks import Block, blocks_over
 from backend.editing.correspondence import Correspondence, EditImages, find_correspondence
@@ -64,7 +63,8 @@ def compose(
     moved = cv2.resize(found.moved.astype(np.uint8), difference.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
     changed = _soft((difference > CHANGE_SEEN) | moved, GROW, FEATHER)
     composed = _Composition(source, layer, found, inpaint(source, small, found, now))
-    shown = _Shown(changed, mask, _fades_at_cuts(region, layer_size))
+    selected = None if mask is None else _selected(region.shrink_mask(mask))
+    shown = _Shown(changed, mask, selected, _fades_at_cuts(region, layer_size))
 
     def put(block: Block) -> None:
         result[block.slices] = composed.at(block)
@@ -78,10 +78,15 @@ def compose(
 class _Shown:
     """How much of each pixel of the result is to be seen."""
 
-    def __init__(self, changed: np.ndarray, mask: np.ndarray | None, fade: tuple[np.ndarray, np.ndarray]) -> None:
-        """changed: [h, w], 0 .. 1.  mask: uint8 [height, width].  fade: [height] and [width], 0 .. 1."""
-        self.changed, self.mask, self.fade = changed, mask, fade
-        self.selected = None if mask is None else _selected(mask, (changed.shape[0], changed.shape[1]))
+    def __init__(
+        self,
+        changed: np.ndarray,
+        mask: np.ndarray | None,
+        selected: np.ndarray | None,
+        fade: tuple[np.ndarray, np.ndarray],
+    ) -> None:
+        """changed, selected: [h, w], 0 .. 1.  mask: uint8 [height, width].  fade: [height] and [width], 0 .. 1."""
+        self.changed, self.mask, self.selected, self.fade = changed, mask, selected, fade
 
     def at(self, block: Block) -> np.ndarray:
         """Uint8 [n, m]."""
@@ -167,9 +172,8 @@ def _soft(area: np.ndarray, grow: float, feather: float) -> np.ndarray:
     return soft
 
 
-def _selected(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The selection at `size` (h, w), its edge feathered inwards; nothing beyond it is let through."""
-    small = np.asarray(Image.fromarray(mask).resize((size[1], size[0]), Image.Resampling.BOX))
+def _selected(small: np.ndarray) -> np.ndarray:
+    """`small`, uint8 [h, w], the selection at the model's size, feathered inwards; nothing beyond it is let through."""
     return 1 - _soft(small == 0, 0, SELECTION_FEATHER)
 
 

@@ -56,14 +56,14 @@ class DragLoop:
         self.points = self._tensor(handles)
         self.goals = [self._tensor(goal) for goal in goals]
         self.next_goal = [0] * len(self.goals)
-        self.way_starts = self.points.clone()
+        self.trajectory_starts = self.points.clone()
         pinned = [
             len(goal) == 1 and np.array_equal(goal[0], handle) for handle, goal in zip(handles, goals, strict=True)
         ]
         self.pinned = torch.tensor(pinned, device=self.device)
         self.stop_radius = settings.stop_radius_for(int((~self.pinned).sum()))
-        self.code = _MovingCode(w_plus, min(settings.layers, w_plus.shape[1]), settings.latent_space)
-        self.optimizer = torch.optim.Adam([self.code.change], lr=settings.step_size)
+        self.code = _OptimizedCode(w_plus, min(settings.layers, w_plus.shape[1]), settings.latent_space)
+        self.optimizer = torch.optim.Adam([self.code.offset], lr=settings.step_size)
         with torch.no_grad():
             features = self._features()
             self.supervision = MotionSupervision(
@@ -111,52 +111,52 @@ class DragLoop:
         return torch.stack([goal[index] for goal, index in zip(self.goals, self.next_goal, strict=True)])
 
     def _track(self, features: torch.Tensor) -> torch.Tensor:
-        ways = torch.stack([self.way_starts, self._targets()], dim=1)
-        return track(features, self.points, self.templates, self.settings.r2, self.image_size, ways)
+        trajectories = torch.stack([self.trajectory_starts, self._targets()], dim=1)
+        return track(features, self.points, self.templates, self.settings.r2, self.image_size, trajectories)
 
     def _loss(self, features: torch.Tensor) -> torch.Tensor:
-        loss = self.supervision.keep(features)
+        loss = self.supervision.mask_loss(features)
         moving = ~self.held
         if moving.any():
-            loss = loss + self.supervision.move(features, self.points[moving], self._targets()[moving])
+            loss = loss + self.supervision.motion_loss(features, self.points[moving], self._targets()[moving])
         if self.held.any():
             places = torch.where(self.pinned[:, None], self._targets(), self.points)[self.held]
-            loss = loss + self.supervision.hold(features, places, self.held_patches[self.held])
+            loss = loss + self.supervision.pin_loss(features, places, self.held_patches[self.held])
         return loss
 
     def _update_goals(self, features: torch.Tensor) -> torch.Tensor:
-        """Pass reached way-points on; hold the handles that arrived now; return the ways left [N]."""
+        """Pass reached way-points on; hold the handles that arrived now; return the distances left [N]."""
         distances = []
         for handle, goal in enumerate(self.goals):
-            while self.next_goal[handle] < len(goal) - 1 and self._left(handle) <= self.stop_radius:
-                self.way_starts[handle] = goal[self.next_goal[handle]]
+            while self.next_goal[handle] < len(goal) - 1 and self._remaining(handle) <= self.stop_radius:
+                self.trajectory_starts[handle] = goal[self.next_goal[handle]]
                 self.next_goal[handle] += 1
             ahead = goal[self.next_goal[handle] :]
-            distances.append(self._left(handle) + (ahead[1:] - ahead[:-1]).norm(dim=-1).sum())
-        left = torch.stack(distances)
-        arrived = self._arrived(left) | self.pinned
-        fresh = arrived & ~self.held
-        if fresh.any():
-            self.held_patches[fresh] = self.supervision.patches(features, self.points[fresh])
+            distances.append(self._remaining(handle) + (ahead[1:] - ahead[:-1]).norm(dim=-1).sum())
+        remaining = torch.stack(distances)
+        arrived = self._arrived(remaining) | self.pinned
+        newly_arrived = arrived & ~self.held
+        if newly_arrived.any():
+            self.held_patches[newly_arrived] = self.supervision.patches(features, self.points[newly_arrived])
         self.held = arrived
-        return left
+        return remaining
 
-    def _left(self, handle: int) -> torch.Tensor:
+    def _remaining(self, handle: int) -> torch.Tensor:
         return (self.goals[handle][self.next_goal[handle]] - self.points[handle]).norm()
 
     def _arrived(self, distances: torch.Tensor) -> torch.Tensor:
         return distances <= self.stop_radius
 
 
-class _MovingCode:
+class _OptimizedCode:
     """A W+ code whose first layers move, each by itself (W+) or all together (W)."""
 
     def __init__(self, w_plus: torch.Tensor, layers: int, latent_space: str) -> None:
         self.start = w_plus.detach().clone()
         self.layers = layers
         moving = self.start[:, : 1 if latent_space == W else layers]
-        self.change = torch.zeros_like(moving).requires_grad_()
+        self.offset = torch.zeros_like(moving).requires_grad_()
 
     def w_plus(self) -> torch.Tensor:
         """[1, num_ws, w_dim]; its gradient reaches only the layers that move."""
-        return torch.cat([self.start[:, : self.layers] + self.change, self.start[:, self.layers :]], dim=1)
+        return torch.cat([self.start[:, : self.layers] + self.offset, self.start[:, self.layers :]], dim=1)

@@ -15,7 +15,7 @@ import torch
 
 from backend.editing.points import Drag
 from backend.editing.region import Region
-from backend.editing.settings import DragSettings
+from backend.editing.settings import DragSettings, read_settings
 from backend.errors import UserError
 from backend.files import written_whole
 
@@ -120,6 +120,8 @@ class EditState:
         start = codes["start_w_plus"]
         if start.ndim != 3 or start.shape[0] != 1 or codes["w_plus"].shape != start.shape:
             raise ValueError("codes of unequal shape")
+        if codes["path"].ndim != 3 or codes["path"].shape[1:] != start.shape[1:] or not len(codes["path"]):
+            raise ValueError("no way from start to end")
         if not all(bool(np.isfinite(code.numpy()).all()) for code in codes.values()):
             raise ValueError("codes that are not finite")
         region = record["region"]
@@ -135,11 +137,18 @@ class EditState:
             **codes,
             drags=tuple(_drag(entry) for entry in record["drags"]),
             points=tuple(_point(entry) for entry in record["points"]),
-            settings=None if settings is None else DragSettings(**settings),
+            settings=None if settings is None else _settings(settings),
             inversion_psnr=record["inversion_psnr"],
             carried=bool(record.get("carried", not record["picture_sha256"])),  # edits of 0.1 had no hash instead
             tuned={name.removeprefix(TUNED): tensor for name, tensor in tensors.items()},
         )
+
+
+def _settings(entry: Any) -> DragSettings:
+    try:
+        return read_settings(DragSettings, entry)
+    except UserError as error:
+        raise ValueError(str(error)) from error  # the sentence for the artist names the file instead
 
 
 def _point(entry: Any) -> tuple[float, float]:

@@ -306,5 +306,5 @@ class Editor:
         if mask is None:
             return None
         region = self._open_state.region
-        small = region.shrink(region.crop(mask))
+        small = region.shrink_mask(region.crop(mask))
         return torch.from_numpy(small.astype(np.float32) / 255).to(self.device)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 import stylegan2
-from backend.editing.guesses import nearest
+from backend.editing.initial_candidates import initial_candidates
 from backend.editing.latent_space import LatentSpace
 from backend.editing.settings import InversionSettings
 
@@ -19,11 +19,10 @@ PYRAMID_LEVELS = 4
 WARM_UP = 0.05  # share of the steps in which Adam's step grows to its size
 COOL_DOWN = 0.5  # share of the steps in which it shrinks back to 0
 DISCRIMINATOR_WEIGHT = 0.1
-# A search from one code ends in the wrong pose as often as not (20 dB instead of 29), so several start in W, one after
-# the other, and the better half goes on each round.
-STARTS = 16
-ROUNDS = int(math.log2(STARTS))
-ROUND_SHARE = 0.08  # steps of one code in one round, as a share of the steps in W+
+# Optimising one candidate ends in the wrong pose as often as not (20 dB instead of 29), so the search in W is by
+# successive halving (Jamieson and Talwalkar 2016): each round optimises all candidates and keeps the better half.
+CANDIDATES = 16
+ROUND_SHARE = 0.08  # steps of one candidate in one round, as a share of the steps in W+
 SEARCH_STEP = 1.4  # Adam's step in W, as a multiple of that in W+
 
 
@@ -33,23 +32,23 @@ class InversionStep:
 
     step: int
     w_plus: torch.Tensor
-    search: _Search
+    inversion: _Inversion
 
     @functools.cached_property
     def image(self) -> torch.Tensor:
         """[1, 3, H, W], unclamped: costs one synthesis."""
         with torch.no_grad():
-            return self.search.generator.synthesis(self.w_plus, noise_mode="const")
+            return self.inversion.generator.synthesis(self.w_plus, noise_mode="const")
 
     @property
     def psnr(self) -> float:
-        """Likeness to the picture, in dB."""
-        return psnr(self.image, self.search.picture, self.search.weight)
+        """Peak signal-to-noise ratio against the picture, in dB."""
+        return psnr(self.image, self.inversion.picture, self.inversion.weight)
 
 
 def total_steps(settings: InversionSettings) -> int:
     """Steps that invert() takes: the search in W, then `settings.steps` in W+."""
-    return 2 * (STARTS - 1) * _round_steps(settings) + settings.steps
+    return 2 * (CANDIDATES - 1) * _round_steps(settings) + settings.steps
 
 
 def invert(
@@ -60,11 +59,11 @@ def invert(
     picture: [1, 3, H, W], -1 .. 1, of the size of the model's image.
     weight: [1, 1, H, W], 0 .. 1: how much a pixel counts (its alpha).
     """
-    search = _Search(model, picture, weight, settings)
+    inversion = _Inversion(model, picture, weight, settings)
     codes: list[torch.Tensor] = []
-    for starts in nearest(model.generator, search.space.samples, picture, weight, STARTS):
-        codes = [search.space.samples[index : index + 1] for index in starts]
-        yield InversionStep(0, search.to_layers(codes[0]), search)
+    for candidates in initial_candidates(model.generator, inversion.space.samples, picture, weight, CANDIDATES):
+        codes = [inversion.space.samples[index : index + 1] for index in candidates]
+        yield InversionStep(0, inversion.to_layers(codes[0]), inversion)
     if settings.steps == 0:
         return
     done = 0
@@ -72,18 +71,18 @@ def invert(
         found: list[tuple[float, torch.Tensor]] = []
         for start in codes:
             last = (float("inf"), start)
-            for last in search.descend(start, [SEARCH_STEP] * _round_steps(settings), search.likeness.of_pixels):
+            for last in inversion.optimize(start, [SEARCH_STEP] * _round_steps(settings), inversion.loss.pixel_loss):
                 done += 1
-                yield InversionStep(done, search.to_layers(last[1]), search)
+                yield InversionStep(done, inversion.to_layers(last[1]), inversion)
             found.append(last)
         codes = [code for _, code in sorted(found, key=lambda entry: entry[0])[: len(codes) // 2]]
     rates = [_schedule(step / settings.steps) for step in range(1, settings.steps + 1)]
-    for _, w_plus in search.descend(search.to_layers(codes[0]), rates, search.likeness):
+    for _, w_plus in inversion.optimize(inversion.to_layers(codes[0]), rates, inversion.loss):
         done += 1
-        yield InversionStep(done, w_plus, search)
+        yield InversionStep(done, w_plus, inversion)
 
 
-class _Search:
+class _Inversion:
     """What the steps of one inversion share.  A code is w [1, w_dim] or W+ [1, num_ws, w_dim]."""
 
     def __init__(
@@ -91,14 +90,14 @@ class _Search:
     ) -> None:
         self.generator, self.picture, self.weight, self.settings = model.generator, picture, weight, settings
         self.space = LatentSpace(model.generator)
-        self.likeness = Likeness(model, picture, weight)
+        self.loss = ReconstructionLoss(model, picture, weight)
 
     def to_layers(self, code: torch.Tensor) -> torch.Tensor:
         """W+ of a code."""
         return code if code.ndim == 3 else code[:, None].repeat(1, self.generator.num_ws, 1)
 
-    def descend(
-        self, start: torch.Tensor, rates: Sequence[float], likeness: Callable[[torch.Tensor], torch.Tensor]
+    def optimize(
+        self, start: torch.Tensor, rates: Sequence[float], loss_of: Callable[[torch.Tensor], torch.Tensor]
     ) -> Iterator[tuple[float, torch.Tensor]]:
         """Adam from `start`, its step size times each of `rates`; yields each step's loss and code."""
         offset = torch.zeros_like(start, requires_grad=True)
@@ -106,7 +105,7 @@ class _Search:
         for rate in rates:
             optimizer.param_groups[0]["lr"] = self.settings.step_size * rate
             w_plus = self.to_layers(start + self.space.spread * offset)
-            loss = likeness(self.generator.synthesis(w_plus, noise_mode="const"))
+            loss = loss_of(self.generator.synthesis(w_plus, noise_mode="const"))
             loss = loss + self.settings.mean_weight * self.space.distance(w_plus).sum()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -114,7 +113,7 @@ class _Search:
             yield float(loss.detach()), (start + self.space.spread * offset).detach()
 
 
-class Likeness:
+class ReconstructionLoss:
     """How far an image is from the picture: mean squared error at several scales, and discriminator features.
 
     The features cost as much again as the picture: the search for a start, which only has to find the pose, does
@@ -131,10 +130,10 @@ class Likeness:
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
         """The loss of `image` [1, 3, H, W]."""
-        loss = self.of_pixels(image)
+        loss = self.pixel_loss(image)
         return loss if self.discriminator is None else loss + DISCRIMINATOR_WEIGHT * self._features(image)
 
-    def of_pixels(self, image: torch.Tensor) -> torch.Tensor:
+    def pixel_loss(self, image: torch.Tensor) -> torch.Tensor:
         """The part of the loss that compares pixels."""
         difference = (image - self.picture) * self.weight
         total = image.new_zeros(())

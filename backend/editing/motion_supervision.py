@@ -34,26 +34,26 @@ class MotionSupervision:
         self.mask_weight = mask_weight
         height, width = start_features.shape[2:]
         # Reduced to the feature map once: resizing the map to the image each step costs more than the network.
-        self.fixed = None if mask is None else 1 - F.adaptive_avg_pool2d(mask[None, None], (height, width))
+        self.outside_mask = None if mask is None else 1 - F.adaptive_avg_pool2d(mask[None, None], (height, width))
 
     def patches(self, features: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
         """The patches Omega1 around `points` [N, 2]: [N, Q, C]."""
         return sample(features, points[:, None] + self.offsets, self.image_size)
 
-    def move(self, features: torch.Tensor, points: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """First term: each patch is to be found one step of at most 1 px nearer to its target."""
-        way = targets - points
-        distance = way.norm(dim=-1, keepdim=True)
-        step = way / distance.clamp(min=1.0)  # min(1 px, distance) long, and 0 rather than 0/0 at the target
-        still = self.patches(features.detach(), points)
-        return (still - self.patches(features, points + step)).abs().mean(dim=(1, 2)).sum()
+    def motion_loss(self, features: torch.Tensor, points: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the first term of Eq. 1: each patch is pulled one step of at most 1 px towards its target."""
+        offset = targets - points
+        distance = offset.norm(dim=-1, keepdim=True)
+        step = offset / distance.clamp(min=1.0)  # min(1 px, distance) long, and 0 rather than 0/0 at the target
+        reference = self.patches(features.detach(), points)  # no gradient: the patch moves, not what it moves to
+        return (reference - self.patches(features, points + step)).abs().mean(dim=(1, 2)).sum()
 
-    def hold(self, features: torch.Tensor, points: torch.Tensor, patches: torch.Tensor) -> torch.Tensor:
-        """For pins and handles that have arrived: `patches` [N, Q, C] are to stay at `points` [N, 2]."""
+    def pin_loss(self, features: torch.Tensor, points: torch.Tensor, patches: torch.Tensor) -> torch.Tensor:
+        """Return what keeps `patches` [N, Q, C] at `points` [N, 2]: those of pins and of handles that have arrived."""
         return (patches - self.patches(features, points)).abs().mean(dim=(1, 2)).sum()
 
-    def keep(self, features: torch.Tensor) -> torch.Tensor:
-        """Second term: outside the mask the feature map stays as it was at the start (0 without a mask)."""
-        if self.fixed is None or self.mask_weight == 0:
+    def mask_loss(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the second term of Eq. 1: outside the mask the features stay as at the start (0 without a mask)."""
+        if self.outside_mask is None or self.mask_weight == 0:
             return features.new_zeros(())
-        return self.mask_weight * ((features - self.start_features).abs() * self.fixed).mean()
+        return self.mask_weight * ((features - self.start_features).abs() * self.outside_mask).mean()

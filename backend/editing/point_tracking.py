@@ -6,20 +6,7 @@ import torch
 
 from backend.editing.feature_map import sample, square
 
-WAY_WIDTH = 0.25  # of a way's length: so far beside it, a place counts as 1.4 times as unlike the handle as it is
-
-
-def track_plain(
-    features: torch.Tensor, points: torch.Tensor, templates: torch.Tensor, r2: float, image_size: tuple[int, int]
-) -> torch.Tensor:
-    """Eq. 2 as it stands: the whole-pixel step within |x| < r2, |y| < r2 whose features differ least (L1).
-
-    features: [1, C, h, w];  points: [N, 2] (x, y) in image pixels;  templates: [N, C], the handles' features in the
-    starting image.  Returns the new points [N, 2].  The reference for `track`.
-    """
-    candidates = points[:, None] + square(r2, 1.0, points.device)
-    distance = _l1(features, candidates, templates, image_size)
-    return candidates[torch.arange(len(points), device=points.device), distance.argmin(dim=1)]
+TRAJECTORY_WIDTH = 0.25  # of its length: so far beside it, a place counts as 1.4 times as unlike the handle as it is
 
 
 def track(
@@ -28,26 +15,32 @@ def track(
     templates: torch.Tensor,
     r2: float,
     image_size: tuple[int, int],
-    ways: torch.Tensor | None = None,
+    trajectories: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Eq. 2 to a fraction of a pixel: argmin on a grid of half a texel, then a paraboloid through its neighbours.
 
-    Arguments and result as for `track_plain`; whole-pixel steps lose the sub-pixel motion of a single drag step.
-    Points stay inside the image.
+    Whole-pixel steps, as in the paper, lose the sub-pixel motion of a single drag step. Returns the new points
+    [N, 2], inside the image.
 
-    ways: [N, 2, 2], from where to where each handle is on its way, or None.  All along an edge (a lip, an outline)
-    places look nearly the same, and by Eq. 2 alone a handle there slides off sideways; so the farther beside its way
-    a place is, the better it has to look. A way without length, a pin's, leaves its handle free.
+    Args:
+        features: [1, C, h, w], the feature map now.
+        points: [N, 2], (x, y) in image pixels, the handles before the step.
+        templates: [N, C], the handles' features in the starting image.
+        r2: half side of the square that is searched, image pixels.
+        image_size: (height, width).
+        trajectories: [N, 2, 2], from where to where each handle moves, or None. All along an edge (a lip, an outline)
+            places look nearly the same, and by Eq. 2 alone a handle there slides off sideways; so the farther beside
+            its trajectory a place is, the better it has to match. One without length, a pin's, leaves its handle free.
     """
     height, width = image_size
     spacing = 0.5 * height / features.shape[2]
-    offsets = square(r2, spacing, points.device)
+    offsets = square(max(r2, 1.001 * spacing), spacing, points.device)  # the paraboloid needs neighbours
     side = round(len(offsets) ** 0.5)
     candidates = points[:, None] + offsets
     # Around its minimum an L1 distance is a cone; squared it is the parabola that the fit expects.
     distance = _l1(features, candidates, templates, image_size).square()
-    if ways is not None:
-        distance = distance * (1 + _beside(candidates, ways, r2).square())
+    if trajectories is not None:
+        distance = distance * (1 + _distance_beside(candidates, trajectories, r2).square())
     distance = distance.reshape(-1, side, side)
     flat = distance.flatten(1).argmin(dim=1)
     row, column = flat // side, flat % side
@@ -63,14 +56,14 @@ def _l1(
     return (sample(features, candidates, image_size) - templates[:, None]).abs().sum(dim=-1)
 
 
-def _beside(candidates: torch.Tensor, ways: torch.Tensor, r2: float) -> torch.Tensor:
-    """How far `candidates` [N, Q, 2] are beside the straight `ways` [N, 2, 2]: [N, Q], in WAY_WIDTH or r2 if wider."""
-    start, end = ways.unbind(dim=1)
+def _distance_beside(candidates: torch.Tensor, trajectories: torch.Tensor, r2: float) -> torch.Tensor:
+    """How far `candidates` [N, Q, 2] are beside `trajectories`: [N, Q], in TRAJECTORY_WIDTH or, if wider, r2."""
+    start, end = trajectories.unbind(dim=1)
     length = (end - start).norm(dim=-1, keepdim=True)
     direction = (end - start) / length.clamp(min=1e-6)
     offset = candidates - start[:, None]
     beside = offset[..., 0] * direction[:, 1:] - offset[..., 1] * direction[:, :1]
-    return beside / (WAY_WIDTH * length).clamp(min=r2)
+    return beside / (TRAJECTORY_WIDTH * length).clamp(min=r2)
 
 
 def _vertex(surface: torch.Tensor, row: torch.Tensor, column: torch.Tensor) -> torch.Tensor:

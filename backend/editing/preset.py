@@ -53,8 +53,12 @@ def preset_for(model: stylegan2.Model, catalogue_entry: Mapping[str, Any] | None
             inversion[key.removeprefix("inversion_")] = value
         else:
             raise UserError(f"The preset stored with the model {model.metadata.name!r} has an unknown key {key!r}.")
-    defaults = default_drag_settings(model.generator, drag.get("feature_block"))
-    return Preset(with_changes(defaults, drag), with_changes(InversionSettings(), inversion))
+    try:
+        defaults = with_changes(default_drag_settings(model.generator), {"feature_block": drag.get("feature_block")})
+        defaults = default_drag_settings(model.generator, defaults.feature_block)
+        return Preset(with_changes(defaults, drag), with_changes(InversionSettings(), inversion))
+    except UserError as error:
+        raise UserError(f"The preset stored with the model {model.metadata.name!r} cannot be used. {error}") from None
 
 
 def default_drag_settings(generator: stylegan2.Generator, feature_block: int | None = None) -> DragSettings:

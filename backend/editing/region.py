@@ -56,6 +56,11 @@ class Region:
         picture = Image.fromarray(np.ascontiguousarray(part))
         return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
 
+    def shrink_mask(self, part: np.ndarray) -> np.ndarray:
+        """What crop() gave of a mask, uint8 [h, w], as the mean of the pixels that fall on each of the model's."""
+        height, width = self.model_size
+        return np.asarray(Image.fromarray(np.ascontiguousarray(part)).resize((width, height), Image.Resampling.BOX))
+
     def check_inside(self, drags: Sequence[Drag]) -> None:
         """Raise UserError when a handle or target lies outside the region."""
         for drag in drags:

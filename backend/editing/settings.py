@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from backend.errors import UserError
 
 W_PLUS, W = "W+", "W"
+
+Number = Annotated[float, Field(strict=True)]
+Whole = Annotated[int, Field(strict=True)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,15 +32,15 @@ class DragSettings:
     max_steps: the drag ends here, arrived or not.
     """
 
-    step_size: float
-    r1: float
-    r2: float
-    feature_block: int
-    mask_weight: float = 20.0
-    layers: int = 6
+    step_size: Number
+    r1: Number
+    r2: Number
+    feature_block: Whole
+    mask_weight: Number = 20.0
+    layers: Whole = 6
     latent_space: str = W_PLUS
-    stop_radius: float | None = None
-    max_steps: int = 300
+    stop_radius: Number | None = None
+    max_steps: Whole = 300
 
     def __post_init__(self) -> None:
         _positive("step size", self.step_size)
@@ -79,9 +85,9 @@ class InversionSettings:
     mean_weight: pull of every layer towards the mean of W, measured in the model's own spread.
     """
 
-    steps: int = 150
-    step_size: float = 0.05
-    mean_weight: float = 0.002
+    steps: Whole = 150
+    step_size: Number = 0.05
+    mean_weight: Number = 0.002
 
     def __post_init__(self) -> None:
         if self.steps < 0:
@@ -92,12 +98,31 @@ class InversionSettings:
 Settings = TypeVar("Settings", DragSettings, InversionSettings)
 
 
-def with_changes(settings: Settings, changes: dict[str, Any]) -> Settings:
+def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """Return `settings` with those fields changed whose value in `changes` is not None.
 
     Raises UserError for a value that makes no sense.
     """
-    return dataclasses.replace(settings, **{key: value for key, value in changes.items() if value is not None})
+    changed = {key: value for key, value in changes.items() if value is not None}
+    return read_settings(type(settings), {**dataclasses.asdict(settings), **changed})
+
+
+def read_settings(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
+    """Make settings of what a file or a request holds.
+
+    Raises UserError when a value is of another type or makes no sense, or a name is unknown or missing.
+    """
+    unknown = values.keys() - {field.name for field in dataclasses.fields(kind)}
+    if unknown:
+        raise UserError(f"There is no setting {min(unknown)!r}.")
+    try:
+        return TypeAdapter(kind).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        if isinstance(refused := first.get("ctx", {}).get("error"), UserError):  # one of ours, by __post_init__
+            raise refused from None
+        name = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"The setting {name} is not usable: {first['msg']}.") from None
 
 
 def _positive(name: str, value: float) -> None:

@@ -25,7 +25,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def _list(_: argparse.Namespace) -> int:
     for model in models.offered():
-        size = "damaged" if model.size is None else f"{model.size[1]} x {model.size[0]}"
+        size = "cannot be read" if model.size is None else f"{model.size[1]} x {model.size[0]}"
         print("  ".join(_printable(text) for text in (model.name, size, model.licence, model.source, str(model.path))))
     return 0
 

@@ -21,6 +21,7 @@ EMBEDDED = "critters"
 """The name of the model that comes with the program."""
 
 FILE_ENDINGS = (".safetensors", ".pkl")
+READABLE_FORMATS = ("nvidia-torch",)  # of the catalogue's
 
 
 def available() -> list[str]:
@@ -41,7 +42,7 @@ def stored() -> dict[str, Path]:
 
 @dataclass(frozen=True)
 class Offered:
-    """A model that can be chosen; `size` is (height, width) of its pictures, None where its file is damaged."""
+    """A model that can be chosen; `size` is (height, width) of its images, None where its file cannot be read."""
 
     name: str
     path: Path
@@ -56,14 +57,15 @@ def offered() -> list[Offered]:
 
 
 def sizes() -> dict[str, tuple[int, int]]:
-    """(height, width) of each of available(), read without loading the model; damaged files are left out."""
+    """(height, width) of each of available(), read without loading the model; what cannot be read is left out."""
     return {model.name: model.size for model in offered() if model.size is not None}
 
 
 def _described(name: str, path: Path) -> Offered:
     entry = catalogue.by_name(name)
     if entry is not None and path.name == entry["file"]:  # a published file, as it was downloaded
-        return Offered(name, path, (entry["height"], entry["width"]), entry["licence"], entry["url"])
+        size = (entry["height"], entry["width"]) if entry["format"] in READABLE_FORMATS else None
+        return Offered(name, path, size, entry["licence"], entry["url"])
     try:
         with safetensors.safe_open(path, "pt") as file:
             header = file.metadata() or {}

@@ -83,9 +83,7 @@ def serve(idle_minutes: float = IDLE_MINUTES) -> None:
             raise UserError(f"The log {paths.log_file()} cannot be written ({error}); mend that.") from error
         paths.ready_file().unlink(missing_ok=True)
         _have_output()
-        files = paths.work_folder()
-        shutil.rmtree(files, ignore_errors=True)  # a killed backend could not delete its pictures
-        files.mkdir(mode=0o700)
+        files = _empty_work_folder()
         os.environ["GRADIO_TEMP_DIR"] = str(files)
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(files / "torch")  # else an empty folder of torch's stays in /tmp
         try:
@@ -93,6 +91,18 @@ def serve(idle_minutes: float = IDLE_MINUTES) -> None:
         finally:
             paths.ready_file().unlink(missing_ok=True)
             shutil.rmtree(files, ignore_errors=True)
+
+
+def _empty_work_folder() -> Path:
+    """The work folder, without the pictures that a killed backend could not delete.
+
+    What cannot be deleted stays: on Windows a virus scanner, say, may have a file open.
+    """
+    files = paths.work_folder()
+    shutil.rmtree(files, ignore_errors=True)
+    files.mkdir(mode=0o700, exist_ok=True)
+    files.chmod(0o700)
+    return files
 
 
 def _already_running() -> str:

@@ -104,7 +104,8 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 def in_sandbox() -> bool:
     """Whether this GIMP came as a Flatpak or Snap, which may start no program of the machine."""
-    return FLATPAK_MARK.exists() or "SNAP" in os.environ
+    # a terminal from Snap hands its variables on, too, but with its own name
+    return FLATPAK_MARK.exists() or os.environ.get("SNAP_NAME") == "gimp"
 
 
 def start_detached(command: list[str], directory: str, output: Any) -> subprocess.Popen[bytes]:

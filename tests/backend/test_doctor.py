@@ -132,9 +132,8 @@ def test_a_damaged_model_is_named() -> None:
     assert checks.model_store().ok
     (paths.models_folder() / "lions.safetensors").write_bytes(b"half")
     finding = checks.model_store()
-    assert finding == Finding(
-        "models", False, f"{paths.models_folder() / 'lions.safetensors'} is damaged; delete it, or get it again"
-    )
+    file = paths.models_folder() / "lions.safetensors"
+    assert finding == Finding("models", False, f"{file} cannot be read as a model; delete it, or get another")
 
 
 def test_a_store_that_is_no_folder_is_named(home: Path) -> None:

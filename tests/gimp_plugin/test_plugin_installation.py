@@ -61,6 +61,18 @@ def test_in_a_sandbox_the_sentence_names_the_command_that_starts_the_backend(
         installed.start()
 
 
+@pytest.mark.parametrize(
+    ("variables", "sandboxed"),
+    [({"SNAP": "/snap/gimp/1", "SNAP_NAME": "gimp"}, True), ({"SNAP": "/snap/code/2", "SNAP_NAME": "code"}, False)],
+)
+def test_a_gimp_started_from_the_terminal_of_a_snap_is_no_snap(
+    variables: dict[str, str], sandboxed: bool, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert installation.in_sandbox() is sandboxed
+
+
 def test_a_python_that_is_gone_says_to_run_install_py_again(place: Place):
     gone = Installation("/no/python", (), str(place.folder), place.ready_file, place.log_file, "test")
     with pytest.raises(Problem, match=r"could not be started .*run install\.py again"):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import safetensors
+import safetensors.torch
 import torch
 
 from backend.editing.edit_state import PATH_LENGTH, CodePath, EditState
@@ -139,6 +143,29 @@ def test_a_file_that_is_no_edit_is_refused(content: bytes, tmp_path: Path) -> No
     file.write_bytes(content)
     with pytest.raises(UserError, match="is not a saved edit"):
         EditState.load(file)
+
+
+@pytest.mark.parametrize("wrong", [{"r1": "3"}, {"max_steps": 10.5}, {"feature_block": 64.0}, {"r1": None}, {"x": 1}])
+def test_an_edit_with_settings_of_another_type_is_refused(
+    wrong: dict[str, Any], result: EditResult, tmp_path: Path
+) -> None:
+    file = tmp_path / "edit.safetensors"
+    result.state.save(file)
+    with safetensors.safe_open(file, "pt") as saved:
+        metadata = saved.metadata()
+        tensors = {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118 - not a mapping
+    record = json.loads(metadata["edit"])
+    record["settings"] |= wrong
+    safetensors.torch.save_file(tensors, file, {**metadata, "edit": json.dumps(record)})
+    with pytest.raises(UserError, match="is not a saved edit"):
+        EditState.load(file)
+
+
+@pytest.mark.parametrize("path", [torch.zeros(0), torch.zeros(0, 14, 512), torch.zeros(2, 3, 5)])
+def test_an_edit_without_a_way_is_refused(path: torch.Tensor, result: EditResult, tmp_path: Path) -> None:
+    dataclasses.replace(result.state, path=path).save(tmp_path / "edit.safetensors")
+    with pytest.raises(UserError, match="is not a saved edit"):
+        EditState.load(tmp_path / "edit.safetensors")
 
 
 def test_an_edit_that_cannot_be_written_leaves_nothing(result: EditResult, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import stylegan2
-from backend.editing.inversion import Likeness, invert, psnr, total_steps
+from backend.editing.inversion import ReconstructionLoss, invert, psnr, total_steps
 from backend.editing.latent_space import LatentSpace
 from backend.editing.preset import LoadedModel
 from backend.editing.settings import InversionSettings
@@ -40,7 +40,7 @@ def test_transparent_pixels_are_left_out(critters: LoadedModel, picture: torch.T
     assert psnr(clean.image, spoilt, weight) == psnr(clean.image, picture, weight)
 
 
-def test_no_steps_keep_the_nearest_guess(critters: LoadedModel, picture: torch.Tensor) -> None:
+def test_no_steps_keep_the_nearest_candidate(critters: LoadedModel, picture: torch.Tensor) -> None:
     steps = list(invert(critters.model, picture, OPAQUE, InversionSettings(steps=0)))
     assert {step.step for step in steps} == {0}
     assert steps[-1].psnr == max(step.psnr for step in steps)
@@ -80,5 +80,7 @@ def test_a_model_with_a_discriminator_is_compared_by_its_features_too() -> None:
     other = torch.zeros_like(picture)
     weight = torch.ones(1, 1, 32, 32)
     bare = stylegan2.Model(model.generator, None, model.metadata)
-    assert float(Likeness(model, picture, weight)(picture)) == pytest.approx(0.0, abs=1e-8)
-    assert float(Likeness(model, picture, weight)(other)) > float(Likeness(bare, picture, weight)(other))
+    assert float(ReconstructionLoss(model, picture, weight)(picture)) == pytest.approx(0.0, abs=1e-8)
+    assert float(ReconstructionLoss(model, picture, weight)(other)) > float(
+        ReconstructionLoss(bare, picture, weight)(other)
+    )

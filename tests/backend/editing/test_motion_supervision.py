@@ -37,7 +37,9 @@ def test_the_gradient_moves_the_content_towards_the_target() -> None:
     x = torch.tensor(30.0, requires_grad=True)
     centres = (torch.arange(32) + 0.5) * 2
     features = torch.exp(-((centres[None, :] - x) ** 2 + (centres[:, None] - 30) ** 2) / 50)[None, None]
-    loss = supervision(features.detach()).move(features, torch.tensor([[30.0, 30.0]]), torch.tensor([[50.0, 30.0]]))
+    loss = supervision(features.detach()).motion_loss(
+        features, torch.tensor([[30.0, 30.0]]), torch.tensor([[50.0, 30.0]])
+    )
     loss.backward()
     assert x.grad is not None
     assert x.grad < 0, "descending must move the blob to the right, where the target is"
@@ -45,7 +47,9 @@ def test_the_gradient_moves_the_content_towards_the_target() -> None:
 
 def test_no_gradient_flows_through_the_patch_where_the_handle_is() -> None:
     features = blob(30, 30).requires_grad_()
-    supervision(features.detach()).move(features, torch.tensor([[10.0, 30.0]]), torch.tensor([[60.0, 30.0]])).backward()
+    supervision(features.detach()).motion_loss(
+        features, torch.tensor([[10.0, 30.0]]), torch.tensor([[60.0, 30.0]])
+    ).backward()
     assert features.grad is not None
     touched = features.grad.abs().sum(dim=(0, 1, 2)).nonzero().flatten()
     assert touched.min() >= 3, "texels left of handle + one step belong to the patch that is held fixed"
@@ -55,27 +59,27 @@ def test_a_step_is_one_pixel_or_the_way_left_and_zero_at_the_target() -> None:
     features = blob(30, 30)
     loss = supervision(features)
     at = torch.tensor([[28.0, 30.0]])
-    far, near = (loss.move(features, at, at + torch.tensor([[way, 0.0]])) for way in (25.0, 0.5))
-    assert float(loss.move(features, at, at + torch.tensor([[1.0, 0.0]]))) == float(far)
+    far, near = (loss.motion_loss(features, at, at + torch.tensor([[way, 0.0]])) for way in (25.0, 0.5))
+    assert float(loss.motion_loss(features, at, at + torch.tensor([[1.0, 0.0]]))) == float(far)
     assert 0.4 * far < near < 0.6 * far
-    assert float(loss.move(features, at, at)) == 0.0
+    assert float(loss.motion_loss(features, at, at)) == 0.0
 
 
 def test_handles_are_summed_and_each_is_a_mean_over_its_patch() -> None:
     features = blob(30, 30)
     loss, at, to = supervision(features), torch.tensor([[28.0, 30.0]]), torch.tensor([[50.0, 30.0]])
-    one = loss.move(features, at, to)
-    torch.testing.assert_close(loss.move(features, at.expand(3, 2), to.expand(3, 2)), 3 * one)
+    one = loss.motion_loss(features, at, to)
+    torch.testing.assert_close(loss.motion_loss(features, at.expand(3, 2), to.expand(3, 2)), 3 * one)
     doubled = torch.cat([features, features], dim=1)
-    torch.testing.assert_close(supervision(doubled).move(doubled, at, to), one)
+    torch.testing.assert_close(supervision(doubled).motion_loss(doubled, at, to), one)
 
 
 def test_holding_costs_nothing_in_place_and_something_elsewhere() -> None:
     features = blob(30, 30)
     loss, at = supervision(features), torch.tensor([[28.0, 30.0]])
     patches = loss.patches(features, at)
-    assert float(loss.hold(features, at, patches)) == 0.0
-    assert float(loss.hold(blob(34, 30), at, patches)) > 0.01
+    assert float(loss.pin_loss(features, at, patches)) == 0.0
+    assert float(loss.pin_loss(blob(34, 30), at, patches)) > 0.01
 
 
 def test_only_changes_outside_the_mask_cost() -> None:
@@ -85,15 +89,15 @@ def test_only_changes_outside_the_mask_cost() -> None:
     inside, outside = torch.zeros(1, 2, 32, 32), torch.zeros(1, 2, 32, 32)
     inside[..., :16] = 1
     outside[..., 16:] = 1
-    assert float(loss.keep(inside)) == 0.0
-    assert float(loss.keep(outside)) == 20 * 0.5, "lambda times the mean over channels and the whole map"
+    assert float(loss.mask_loss(inside)) == 0.0
+    assert float(loss.mask_loss(outside)) == 20 * 0.5, "lambda times the mean over channels and the whole map"
 
 
 def test_a_half_selected_pixel_costs_half() -> None:
     change = torch.ones(1, 2, 32, 32)
     loss = supervision(torch.zeros(1, 2, 32, 32), torch.full(SIZE, 0.5))
-    assert float(loss.keep(change)) == 10.0
+    assert float(loss.mask_loss(change)) == 10.0
 
 
 def test_without_a_mask_nothing_is_kept() -> None:
-    assert float(supervision(torch.zeros(1, 2, 32, 32)).keep(torch.ones(1, 2, 32, 32))) == 0.0
+    assert float(supervision(torch.zeros(1, 2, 32, 32)).mask_loss(torch.ones(1, 2, 32, 32))) == 0.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backend.editing.feature_map import sample
-from backend.editing.point_tracking import track, track_plain
+from backend.editing.feature_map import sample, square
+from backend.editing.point_tracking import track
 
 SIZE = (64, 64)
 
@@ -18,6 +18,15 @@ def texture(dx: float, dy: float) -> torch.Tensor:
     angles = torch.arange(8)[:, None, None] * 0.7
     waves = torch.sin((x * torch.cos(angles) + y * torch.sin(angles)) * 0.23 + angles)
     return waves[None]
+
+
+def track_plain(
+    features: torch.Tensor, points: torch.Tensor, templates: torch.Tensor, r2: float, image_size: tuple[int, int]
+) -> torch.Tensor:
+    """Eq. 2 as it stands: the whole-pixel step within |x| < r2, |y| < r2 whose features differ least (L1)."""
+    candidates = points[:, None] + square(r2, 1.0, points.device)
+    distance = (sample(features, candidates, image_size) - templates[:, None]).abs().sum(dim=-1)
+    return candidates[torch.arange(len(points)), distance.argmin(dim=1)]
 
 
 POINTS = torch.tensor([[30.0, 34.0], [21.3, 40.7]])
@@ -67,22 +76,22 @@ def test_a_point_of_an_edge_keeps_to_its_way() -> None:
     handle, target = torch.tensor([[30.0, 32.0]]), torch.tensor([[30.0, 48.0]])
     templates = sample(edge(0, 0), handle, SIZE)
     free = track(edge(3, 4), handle, templates, 6, SIZE)
-    held = track(edge(3, 4), handle, templates, 6, SIZE, ways=torch.stack([handle, target], dim=1))
+    held = track(edge(3, 4), handle, templates, 6, SIZE, trajectories=torch.stack([handle, target], dim=1))
     assert free[0].tolist() == pytest.approx([34, 35], abs=0.5)
     assert held[0].tolist() == pytest.approx([30, 35], abs=1.5)
 
 
 def test_a_point_that_clearly_left_its_way_is_followed() -> None:
     templates = sample(texture(0, 0), POINTS, SIZE)
-    ways = torch.stack([POINTS, POINTS + torch.tensor([0.0, 16.0])], dim=1)
-    found = track(texture(3, 1), POINTS, templates, 6, SIZE, ways)
+    trajectories = torch.stack([POINTS, POINTS + torch.tensor([0.0, 16.0])], dim=1)
+    found = track(texture(3, 1), POINTS, templates, 6, SIZE, trajectories)
     assert (found - POINTS - torch.tensor([3.0, 1.0])).abs().max() < 0.25
 
 
 def test_the_way_of_a_pin_leaves_it_free() -> None:
     templates = sample(texture(0, 0), POINTS, SIZE)
     free = track(texture(2, -1), POINTS, templates, 6, SIZE)
-    pinned = track(texture(2, -1), POINTS, templates, 6, SIZE, ways=torch.stack([POINTS, POINTS], dim=1))
+    pinned = track(texture(2, -1), POINTS, templates, 6, SIZE, trajectories=torch.stack([POINTS, POINTS], dim=1))
     torch.testing.assert_close(pinned, free)
 
 
@@ -92,3 +101,11 @@ def test_points_stay_inside_the_image() -> None:
     found = track(texture(-5, -5), edge, templates, 8, SIZE)
     assert found.min() >= 0
     assert found.max() <= 64
+
+
+@pytest.mark.parametrize(("r2", "texels"), [(0.1, 32), (2.0, 4), (12.0, 4)])
+def test_a_search_smaller_than_a_texel_looks_at_the_neighbours(r2: float, texels: int) -> None:
+    features = torch.nn.functional.avg_pool2d(texture(0, 0), 32 // texels)
+    templates = sample(features, POINTS, SIZE)
+    found = track(features, POINTS, templates, r2, SIZE)
+    assert (found - POINTS).abs().max() < 0.5 * 64 / texels

@@ -61,6 +61,14 @@ def test_a_pixels_centre_is_where_resampling_puts_it() -> None:
     np.testing.assert_allclose(region.to_model(np.array([71.0, 101.0])), [column + 0.5, row + 0.5])
 
 
+def test_a_mask_is_shrunk_to_the_share_of_each_pixel_that_may_move() -> None:
+    mask = np.zeros((512, 512), np.uint8)
+    mask[:, :101] = 255
+    small = choose_region((512, 512), SQUARE).shrink_mask(mask)
+    assert small.shape == SQUARE
+    assert small[0, 24:27].tolist() == [255, 64, 0], "no ringing beside the edge"
+
+
 def test_points_outside_the_region_are_refused_and_named() -> None:
     region = choose_region((500, 700), SQUARE)
     region.check_inside([Drag((100, 0), (600, 500))])

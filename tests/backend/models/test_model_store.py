@@ -70,7 +70,7 @@ def test_the_list_tells_name_size_licence_source_and_file(store: Path, capsys: p
     assert [line.split("  ")[0] for line in lines] == ["critters", "broken", "upright"]
     assert lines[0].split("  ")[1:3] == ["256 x 256", "CC0-1.0"]
     assert lines[0].endswith(str(WEIGHTS))
-    assert lines[1].split("  ")[1] == "damaged"
+    assert lines[1].split("  ")[1] == "cannot be read"
     assert lines[2].split("  ")[1:3] == ["16 x 32", "unknown"]
     assert "official_nonsquare.pkl, sha256 " in lines[2]
     assert lines[2].endswith(str(store / "upright.safetensors"))

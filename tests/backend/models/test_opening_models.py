@@ -66,6 +66,15 @@ def test_a_published_file_goes_by_its_name_in_the_catalogue(store: Path) -> None
     assert models.find("lions-512") == store / "lions_512_pytorch.pkl"
 
 
+def test_a_published_file_of_a_kind_that_cannot_be_read_is_listed_without_a_size(store: Path) -> None:
+    entry = catalogue.by_name("lsun-cat-256")
+    assert entry is not None
+    (store / entry["file"]).write_bytes(b"of TensorFlow")
+    (offered,) = [model for model in models.offered() if model.name == "lsun-cat-256"]
+    assert offered.size is None
+    assert "lsun-cat-256" not in models.sizes()
+
+
 def test_a_published_model_that_is_not_here_says_where_it_is(store: Path) -> None:
     with pytest.raises(UserError) as refused:
         open_model("lions-512")

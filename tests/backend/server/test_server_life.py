@@ -102,6 +102,20 @@ def test_the_stale_ready_file_of_a_killed_backend_is_recognised(own: Backend, mo
     assert not own.ready_file.exists()
 
 
+def test_what_cannot_be_deleted_in_the_work_folder_keeps_no_backend_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows, where another program has a file of it open."""
+    monkeypatch.setenv("DRAGGAN_HOME", str(tmp_path))
+    kept = tmp_path / "work" / "open elsewhere.png"
+    kept.parent.mkdir(mode=0o755)
+    kept.touch()
+    monkeypatch.setattr(life.shutil, "rmtree", lambda *_, **__: None)
+    files = life._empty_work_folder()
+    assert list(files.iterdir()) == [kept]
+    assert WINDOWS or stat.S_IMODE(files.stat().st_mode) == 0o700
+
+
 def test_a_backend_that_has_not_started_yet_is_neither_used_nor_disturbed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
