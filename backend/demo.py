@@ -24,7 +24,7 @@ from PIL import Image
 from backend import __version__, paths
 from backend.demo_pictures import arrows_on, strip
 from backend.errors import UserError
-from backend.server import PROTOCOL, life, visit
+from backend.server import PROTOCOL, lifecycle, visit
 from stylegan2.critters.examples import EXAMPLES, Example
 
 GIMP_SECONDS = 300.0
@@ -100,7 +100,7 @@ def show(folder: Path, gimp: str | None, profile: Path | None) -> None:
         print("\nOnce more through the service, for the edit and the numbers; it still knows the first picture.")
     outcomes: list[Outcome] = []
     reports: list[dict[str, Any]] = []
-    ready = life.running()
+    ready = lifecycle.running()
     if not ready:
         print("Starting the backend...", flush=True)
         ready = visit.started()

@@ -14,7 +14,7 @@ from PIL import Image
 from backend import __version__, paths
 from backend.doctor.checks import Finding
 from backend.errors import UserError
-from backend.server import PROTOCOL, life, visit
+from backend.server import PROTOCOL, lifecycle, visit
 from backend.server.client import ask
 
 SIDE = 32  # pixels of the picture that is dragged
@@ -24,7 +24,7 @@ def round_trip() -> Finding:
     """Whether a job comes back; a backend that was started for it is ended afterwards."""
     mine = False
     try:
-        ready = life.running()
+        ready = lifecycle.running()
         mine = ready is None
         return _visited(ready or visit.started())
     except UserError as error:

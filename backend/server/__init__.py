@@ -23,4 +23,4 @@ os.environ.update(
 )
 
 PROTOCOL = 2
-"""Version of the wire between plug-in and backend; both refuse another one."""
+"""Version of the protocol between plug-in and backend; both refuse another one."""

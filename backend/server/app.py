@@ -21,8 +21,8 @@ from starlette.routing import Mount
 from backend.errors import UserError
 from backend.server import log
 from backend.server.access import Access
-from backend.server.jobs import Files, Request, Workshop
-from backend.server.wire import Update
+from backend.server.jobs import Files, JobRunner, Request
+from backend.server.protocol import Update
 
 LARGEST_UPLOAD = "512mb"
 PIECE = 1 << 20  # bytes of a result file sent at a time: with starlette's 64 KB a large layer takes twice as long
@@ -30,7 +30,7 @@ PIECE = 1 << 20  # bytes of a result file sent at a time: with starlette's 64 KB
 Answer = tuple[dict[str, Any], str | None, str | None, str | None]
 
 
-def build(workshop: Workshop, token: str, port: int, stop: Callable[[], None]) -> tuple[Access, asyncio.Event]:
+def build(runner: JobRunner, token: str, port: int, stop: Callable[[], None]) -> tuple[Access, asyncio.Event]:
     """The whole ASGI application, and the event that ends the clients' endless streams (heartbeats).
 
     Args:
@@ -42,7 +42,7 @@ def build(workshop: Workshop, token: str, port: int, stop: Callable[[], None]) -
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gr.mount_gradio_app(
         page,
-        _blocks(workshop, stop),
+        _blocks(runner, stop),
         path="/",
         server_name="127.0.0.1",
         server_port=port,
@@ -60,12 +60,12 @@ def build(workshop: Workshop, token: str, port: int, stop: Callable[[], None]) -
     return Access(page, token, port), gradio_app.stop_event
 
 
-def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:
+def _blocks(runner: JobRunner, stop: Callable[[], None]) -> gr.Blocks:
     def health() -> dict[str, Any]:
-        return _answer("looking after the backend", workshop.health)
+        return _answer("looking after the backend", runner.health)
 
     def region(layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
-        return _answer("choosing the region", lambda: workshop.region(layer_size, selected, options))
+        return _answer("choosing the region", lambda: runner.region(layer_size, selected, options))
 
     def end() -> dict[str, Any]:
         stop()
@@ -79,23 +79,23 @@ def _blocks(workshop: Workshop, stop: Callable[[], None]) -> gr.Blocks:
             image=_path(image), mask=_path(mask), edit=_path(edit), original=_path(original), drags=drags,
             options=options, protocol=protocol, session=request.session_hash or "",
         )  # fmt: skip
-        yield from _stream("dragging", workshop.drag(job))
+        yield from _stream("dragging", runner.drag(job))
 
     def thumbnails(options: Any, request: gr.Request) -> Iterator[Answer]:
-        yield from _stream("drawing thumbnails", workshop.thumbnails(options, request.session_hash or ""))
+        yield from _stream("drawing thumbnails", runner.thumbnails(options, request.session_hash or ""))
 
     def sample(options: Any, request: gr.Request) -> Iterator[Answer]:
-        yield from _stream("drawing a sample", workshop.sample(options, request.session_hash or ""))
+        yield from _stream("drawing a sample", runner.sample(options, request.session_hash or ""))
 
     def keep(request: gr.Request) -> dict[str, Any]:
-        workshop.turns.keep(request.session_hash or "")
+        runner.queue.finish_early(request.session_hash or "")
         return {}
 
     async def gone(request: gr.Request) -> None:
         session = request.session_hash or ""
         # Gradio alone leaves a waiting job in the queue when its client goes before it listens for updates.
         await blocks._queue.clean_events(session_hash=session)
-        workshop.forget(session)
+        runner.forget(session)
 
     with gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP") as blocks:
         gr.Markdown("This is the service behind DragGAN for GIMP; use it from GIMP: Filters > DragGAN.")

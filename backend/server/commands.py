@@ -11,7 +11,7 @@ from typing import Any
 
 from backend import paths
 from backend.errors import UserError
-from backend.server import life, log
+from backend.server import lifecycle, log
 from backend.server.client import ask
 
 DONE, NOT_RUNNING, FAILED = 0, 1, 2
@@ -22,7 +22,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add serve, status and stop; each sets `run`: a function of the arguments that returns the exit code."""
     serve = subparsers.add_parser("serve", help="be the service behind the plug-in until stopped or idle")
     serve.add_argument(
-        "--idle-minutes", type=_minutes, default=life.IDLE_MINUTES, metavar="N",
+        "--idle-minutes", type=_minutes, default=lifecycle.IDLE_MINUTES, metavar="N",
         help="end after so long without a client; 0 never does (default: %(default)g)",
     )  # fmt: skip
     serve.set_defaults(run=_serve)
@@ -39,7 +39,7 @@ def _minutes(text: str) -> float:
 
 def _serve(arguments: argparse.Namespace) -> int:
     try:
-        life.serve(arguments.idle_minutes)
+        lifecycle.serve(arguments.idle_minutes)
     except UserError as error:
         return _fail(str(error))
     except Exception:
@@ -48,7 +48,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _status(_: argparse.Namespace) -> int:
-    ready = life.running()
+    ready = lifecycle.running()
     if ready is None:
         print("The backend is not running.")
         return NOT_RUNNING
@@ -88,17 +88,17 @@ def _stop(_: argparse.Namespace) -> int:
 
 
 def _when_started() -> dict[str, Any] | None:
-    """What life.running() says once the backend is neither starting nor ending, or {} if it stays so."""
-    ready = life.running()
+    """What lifecycle.running() says once the backend is neither starting nor ending, or {} if it stays so."""
+    ready = lifecycle.running()
     deadline = time.monotonic() + PATIENCE
     while ready == {} and time.monotonic() < deadline:
         time.sleep(0.2)
-        ready = life.running()
+        ready = lifecycle.running()
     return ready
 
 
 def _ended() -> bool:
-    with life.sole_instance(PATIENCE) as alone:
+    with lifecycle.sole_instance(PATIENCE) as alone:
         if alone:
             paths.ready_file().unlink(missing_ok=True)
         return alone

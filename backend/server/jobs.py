@@ -25,11 +25,11 @@ from backend.editing.settings import with_changes
 from backend.editing.steps import EditResult
 from backend.errors import UserError
 from backend.models import device, models
-from backend.server import PROTOCOL, wire
+from backend.server import PROTOCOL, protocol
+from backend.server.job_queue import JobControl, JobQueue
 from backend.server.log import logger
-from backend.server.turns import Turns, Wish
-from backend.server.updates import Pace, dragging, inverting
-from backend.server.wire import Options, Preview, SampleOptions, Update
+from backend.server.progress import Throttle, drag_update, inversion_update
+from backend.server.protocol import Options, Preview, SampleOptions, Update
 
 Files = tuple[str | None, str | None, str | None]
 NO_FILES: Files = (None, None, None)
@@ -66,20 +66,20 @@ class Job:
     @classmethod
     def read(cls, request: Request) -> Job:
         """Check and decode; raises UserError."""
-        wire.check_protocol(request.protocol)
-        drags, options = wire.read_drags(request.drags), wire.read_options(request.options)
+        protocol.check_protocol(request.protocol)
+        drags, options = protocol.read_drags(request.drags), protocol.read_options(request.options)
         check_drags(drags)
         image = pictures.read_image(request.image)
         mask = pictures.read_mask(request.mask, image.shape[:2])
         return cls(image, mask, _read_edit(request.edit), _read_original(request.original), drags, options)
 
 
-class Workshop:
+class JobRunner:
     """Does the jobs. Everything it writes lies under `files`, which is the server's own temporary folder."""
 
     def __init__(self, files: Path, on: torch.device | None = None) -> None:
         self.files, self.device = files, on or device.best()
-        self.turns = Turns()
+        self.queue = JobQueue()
         self._editor: tuple[tuple[Any, ...], Editor] | None = None
 
     def drag(self, request: Request) -> Iterator[tuple[Update, Files]]:
@@ -89,13 +89,13 @@ class Workshop:
         can put right.
         """
         job = Job.read(request)
-        yield from self.turns.take(request.session, lambda wish: self._work(job, wish))
+        yield from self.queue.run(request.session, lambda control: self._work(job, control))
 
-    def _work(self, job: Job, wish: Wish) -> Iterator[tuple[Update, Files]]:
-        pace = Pace(wish.unwanted.is_set)
+    def _work(self, job: Job, control: JobControl) -> Iterator[tuple[Update, Files]]:
+        throttle = Throttle(control.cancelled.is_set)
         yield Update(phase="load", message=f"Opening the model {job.options.model}."), NO_FILES
         editor = self._open_editor(job.options.model)
-        pace.check()
+        throttle.check()
         job = replace(job, edit=_usable(job, editor))
         preset, options = editor.loaded.preset, job.options
         settings = with_changes(preset.drag, options.drag_changes())
@@ -107,17 +107,17 @@ class Workshop:
         if job.edit is not None:
             editor.open_state(job.edit, job.image, job.original)
         else:
-            for step, preview in pace.of(editor.open(job.image, region, inversion)):
-                yield inverting(step, box, preview), NO_FILES
+            for step, preview in throttle.limit(editor.open(job.image, region, inversion)):
+                yield inversion_update(step, box, preview), NO_FILES
         last = Update(phase="drag")
-        for step, preview in pace.of(editor.drag(job.drags, job.mask, settings)):
-            last = dragging(step, job.drags, box, preview)
+        for step, preview in throttle.limit(editor.drag(job.drags, job.mask, settings)):
+            last = drag_update(step, job.drags, box, preview)
             yield last, NO_FILES
-            if wish.enough.is_set():
+            if control.finish_early.is_set():
                 break
-        pace.check()
+        throttle.check()
         yield last.model_copy(update={"phase": "compose", "message": "Putting the layer together."}), NO_FILES
-        pace.check()
+        throttle.check()
         result = editor.result()
         rows, columns = part = changed_part(result.source, result.layer)
         layer, mask, offset = result.layer[part], result.mask[part], (region.x + columns.start, region.y + rows.start)
@@ -125,20 +125,20 @@ class Workshop:
         if options.result == "whole":
             layer, next_region = composite_over(result.source[part], layer, mask, (0, 0)), region
         result = replace(result, layer=layer, mask=mask, offset=offset)
-        done = wire.Result(offset=offset, report=result.report, from_original=result.state.carried)
-        files = self._write(result, next_region, wish.session)
+        done = protocol.Result(offset=offset, report=result.report, from_original=result.state.carried)
+        files = self._write(result, next_region, control.session)
         yield last.model_copy(update={"phase": "done", "message": "Done.", "result": done}), files
 
     def thumbnails(self, options: Any, session: str) -> Iterator[tuple[Update, Files]]:
         """Small pictures of the model's own, one update for each seed; ends as drag() does. Raises UserError."""
-        asked = wire.read_sample_options(options)
-        yield from self.turns.take(session, lambda wish: self._thumbnails(asked, wish))
+        asked = protocol.read_sample_options(options)
+        yield from self.queue.run(session, lambda control: self._thumbnails(asked, control))
 
-    def _thumbnails(self, asked: SampleOptions, wish: Wish) -> Iterator[tuple[Update, Files]]:
+    def _thumbnails(self, asked: SampleOptions, control: JobControl) -> Iterator[tuple[Update, Files]]:
         yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
-        editor, pace = self._open_editor(asked.model), Pace(wish.unwanted.is_set)
+        editor, throttle = self._open_editor(asked.model), Throttle(control.cancelled.is_set)
         for step, seed in enumerate(asked.seeds, start=1):
-            pace.check()
+            throttle.check()
             preview = Preview.of(editor.sample(seed, asked.truncation_psi, asked.label))
             yield Update(phase="sample", step=step, steps=len(asked.seeds), preview=preview), NO_FILES
 
@@ -147,16 +147,16 @@ class Workshop:
 
         Its edit goes on from this picture without an inversion. Raises UserError.
         """
-        asked = wire.read_sample_options(options)
-        yield from self.turns.take(session, lambda wish: self._sample(asked, wish))
+        asked = protocol.read_sample_options(options)
+        yield from self.queue.run(session, lambda control: self._sample(asked, control))
 
-    def _sample(self, asked: SampleOptions, wish: Wish) -> Iterator[tuple[Update, Files]]:
+    def _sample(self, asked: SampleOptions, control: JobControl) -> Iterator[tuple[Update, Files]]:
         yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
         editor = self._open_editor(asked.model)
         editor.sample(asked.seeds[0], asked.truncation_psi, asked.label)
         result = editor.result()
-        files = self._write(result, result.state.region, wish.session)
-        done = wire.Result(offset=result.offset, report=result.report)
+        files = self._write(result, result.state.region, control.session)
+        done = protocol.Result(offset=result.offset, report=result.report)
         yield Update(phase="done", message="Done.", result=done), files
 
     def _open_editor(self, name: str) -> Editor:
@@ -188,7 +188,7 @@ class Workshop:
 
     def forget(self, session: str) -> None:
         """The client of `session` is gone: its job ends at its next step, its result files are deleted."""
-        self.turns.forget(session)
+        self.queue.cancel(session)
         shutil.rmtree(self._results(session), ignore_errors=True)
 
     def health(self) -> dict[str, Any]:
@@ -197,7 +197,7 @@ class Workshop:
             "protocol": PROTOCOL,
             "version": __version__,
             "device": str(self.device),
-            "busy": self.turns.busy,
+            "busy": self.queue.busy,
             "models": [{"name": name, "height": size[0], "width": size[1]} for name, size in models.sizes().items()],
         }
 
@@ -206,7 +206,7 @@ class Workshop:
 
         layer_size: [width, height]; selected: the box around what is selected, or None. Raises UserError.
         """
-        place, chosen = wire.read_place(layer_size, selected), wire.read_options(options)
+        place, chosen = protocol.read_place(layer_size, selected), protocol.read_options(options)
         model_size = models.sizes().get(chosen.model)
         if model_size is None:  # a file that was not opened yet
             return {"region": None}
@@ -216,7 +216,7 @@ class Workshop:
 
     def free(self) -> None:
         """Give back the memory of the model, unless a job is using it."""
-        with self.turns.between() as free:
+        with self.queue.paused() as free:
             if not free or self._editor is None:
                 return
             self._editor = None

@@ -15,7 +15,7 @@ from gradio_client import Client
 
 from backend import paths
 from backend.errors import UserError
-from backend.server import life
+from backend.server import lifecycle
 from backend.server.access import TOKEN_HEADER
 
 START_SECONDS = 180.0
@@ -33,7 +33,7 @@ def started() -> dict[str, Any]:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         ended = process.poll() is not None
-        ready = life.running()
+        ready = lifecycle.running()
         if ready:
             return ready
         if ended and ready is None:  # with {} somebody else's is starting, which made ours give way

@@ -10,21 +10,21 @@ from typing import Any
 import uvicorn
 
 from backend.server import PROTOCOL, app
-from backend.server.jobs import Workshop
+from backend.server.jobs import JobRunner
 
 GRACE = 2  # seconds that open connections get at the end
 
 
 class Server(uvicorn.Server):
-    """Serves the jobs of `workshop` on a free port of 127.0.0.1, to those who know its token."""
+    """Serves the jobs of `runner` on a free port of 127.0.0.1, to those who know its token."""
 
-    def __init__(self, workshop: Workshop) -> None:
-        self.workshop = workshop
+    def __init__(self, runner: JobRunner) -> None:
+        self.runner = runner
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._listener.bind(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._token = secrets.token_urlsafe(32)
-        self.access, self._end_of_streams = app.build(workshop, self._token, self.port, self.stop)
+        self.access, self._end_of_streams = app.build(runner, self._token, self.port, self.stop)
         super().__init__(
             uvicorn.Config(
                 self.access,
@@ -59,6 +59,6 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the jobs and the clients' heartbeats, which would otherwise stay open, then everything else."""
-        self.workshop.turns.stop_all()
+        self.runner.queue.cancel_all()
         self._end_of_streams.set()
         await super().shutdown(sockets)

@@ -14,7 +14,7 @@ from backend import __version__, paths
 from backend.__main__ import main
 from backend.doctor import checks
 from backend.doctor.checks import Finding
-from backend.server import life, visit
+from backend.server import lifecycle, visit
 from tests.backend.server.harness import Backend
 
 WINDOWS = os.name == "nt"
@@ -65,7 +65,7 @@ def test_a_sound_installation_is_well_and_leaves_no_backend_behind(
     ]
     assert "3.0, and /usr/bin/gimp-console-3.0 without a window" in lines[3]
     assert "has done a drag of one step" in lines[5]
-    assert life.running() is None
+    assert lifecycle.running() is None
 
 
 def test_one_thing_that_is_wrong_is_enough(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +88,7 @@ def test_a_backend_that_runs_already_is_asked_and_left_alone(
             last
             == f"ok     backend: {running.ready['url']} on {running.health()['device']} has done a drag of one step"
         )
-        assert life.running() is not None
+        assert lifecycle.running() is not None
     finally:
         running.end()
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from backend.errors import UserError
-from backend.server.jobs import Request, Workshop
+from backend.server.jobs import JobRunner, Request
 
 DRAG = [{"handle": [40, 32], "target": [52, 32]}]
 
@@ -23,87 +23,87 @@ def request(picture: Path, session: str = "one", **changes: Any) -> Request:
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    return Workshop(tmp_path_factory.mktemp("work"), torch.device("cpu"))
+def runner(tmp_path_factory: pytest.TempPathFactory) -> JobRunner:
+    return JobRunner(tmp_path_factory.mktemp("work"), torch.device("cpu"))
 
 
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step is sent, however fast they come."""
-    monkeypatch.setattr("backend.server.updates.UPDATE_EVERY", 0.0)
+    monkeypatch.setattr("backend.server.progress.UPDATE_EVERY", 0.0)
 
 
 @pytest.mark.usefixtures("every_step")
-def test_a_forgotten_job_does_not_take_another_step(workshop: Workshop, picture: Path) -> None:
-    list(workshop.drag(request(picture)))
-    updates = len(list(workshop.drag(request(picture))))  # of a picture whose inversion is remembered
+def test_a_forgotten_job_does_not_take_another_step(runner: JobRunner, picture: Path) -> None:
+    list(runner.drag(request(picture)))
+    updates = len(list(runner.drag(request(picture))))  # of a picture whose inversion is remembered
     assert updates >= 7
     for last in range(updates - 1):
-        job = workshop.drag(request(picture))
+        job = runner.drag(request(picture))
         assert len(list(itertools.islice(job, last + 1))) == last + 1
-        workshop.forget("one")
+        runner.forget("one")
         assert list(job) == []
-        assert not workshop.turns.busy
+        assert not runner.queue.busy
 
 
-def test_closing_a_job_frees_the_turn(workshop: Workshop, picture: Path) -> None:
-    job = workshop.drag(request(picture))
+def test_closing_a_job_frees_the_turn(runner: JobRunner, picture: Path) -> None:
+    job = runner.drag(request(picture))
     next(job)
-    assert workshop.turns.busy
-    assert workshop.turns.seconds_resting == 0
+    assert runner.queue.busy
+    assert runner.queue.seconds_idle == 0
     job.close()  # type: ignore[attr-defined] - it is a generator
-    assert not workshop.turns.busy
-    assert list(workshop.drag(request(picture)))[-1][0].phase == "done"
+    assert not runner.queue.busy
+    assert list(runner.drag(request(picture)))[-1][0].phase == "done"
 
 
-def test_a_job_that_waits_for_its_turn_can_be_forgotten(workshop: Workshop, picture: Path) -> None:
-    first, waiting = workshop.drag(request(picture)), workshop.drag(request(picture, session="two"))
+def test_a_job_that_waits_for_its_turn_can_be_forgotten(runner: JobRunner, picture: Path) -> None:
+    first, waiting = runner.drag(request(picture)), runner.drag(request(picture, session="two"))
     next(first)
-    threading.Timer(0.2, workshop.forget, ["two"]).start()
+    threading.Timer(0.2, runner.forget, ["two"]).start()
     assert list(waiting) == []
-    assert workshop.turns.busy
+    assert runner.queue.busy
     assert len(list(first)) >= 3
 
 
-def test_memory_is_given_back_only_between_jobs(workshop: Workshop, picture: Path) -> None:
-    job = workshop.drag(request(picture))
+def test_memory_is_given_back_only_between_jobs(runner: JobRunner, picture: Path) -> None:
+    job = runner.drag(request(picture))
     next(job)
     next(job)
-    workshop.free()
-    assert workshop._editor is not None
+    runner.free()
+    assert runner._editor is not None
     list(job)
-    workshop.free()
-    assert workshop._editor is None
-    assert list(workshop.drag(request(picture)))[-1][0].phase == "done"
+    runner.free()
+    assert runner._editor is None
+    assert list(runner.drag(request(picture)))[-1][0].phase == "done"
 
 
-def test_a_sweep_leaves_no_file(workshop: Workshop, picture: Path) -> None:
-    files = list(workshop.drag(request(picture)))[-1][1]
+def test_a_sweep_leaves_no_file(runner: JobRunner, picture: Path) -> None:
+    files = list(runner.drag(request(picture)))[-1][1]
     assert all(Path(str(file)).is_file() for file in files)
-    workshop.sweep()
-    assert list(workshop.files.iterdir()) == []
+    runner.sweep()
+    assert list(runner.files.iterdir()) == []
 
 
-def test_the_name_of_a_session_does_not_lead_out_of_the_folder(workshop: Workshop, picture: Path) -> None:
-    files = list(workshop.drag(request(picture, session="../../../away")))[-1][1]
-    assert all(Path(str(file)).is_relative_to(workshop.files / "results" / "saway") for file in files)
+def test_the_name_of_a_session_does_not_lead_out_of_the_folder(runner: JobRunner, picture: Path) -> None:
+    files = list(runner.drag(request(picture, session="../../../away")))[-1][1]
+    assert all(Path(str(file)).is_relative_to(runner.files / "results" / "saway") for file in files)
 
 
 def test_too_little_memory_on_the_card_is_said_so(
-    workshop: Workshop, picture: Path, monkeypatch: pytest.MonkeyPatch
+    runner: JobRunner, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate ...")
 
-    monkeypatch.setattr(workshop, "_open_editor", fail)
+    monkeypatch.setattr(runner, "_open_editor", fail)
     with pytest.raises(UserError, match="too little free memory"):
-        list(workshop.drag(request(picture)))
-    assert not workshop.turns.busy
+        list(runner.drag(request(picture)))
+    assert not runner.queue.busy
 
 
 @pytest.mark.usefixtures("every_step")
-def test_the_message_counts_what_was_to_move_not_the_pins(workshop: Workshop, picture: Path) -> None:
+def test_the_message_counts_what_was_to_move_not_the_pins(runner: JobRunner, picture: Path) -> None:
     drags = [*DRAG, {"handle": [30, 30], "target": [30, 30]}]
-    updates = [update for update, _ in workshop.drag(request(picture, drags=drags))]
+    updates = [update for update, _ in runner.drag(request(picture, drags=drags))]
     first = next(update for update in updates if update.phase == "drag")
     assert first.message == "0 of 1 points have arrived, 12 pixels to go."

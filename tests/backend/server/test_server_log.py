@@ -12,7 +12,7 @@ import pytest
 
 from backend import paths
 from backend.errors import UserError
-from backend.server import life, log
+from backend.server import lifecycle, log
 from tests.backend.server.harness import Backend, submit, updates
 
 
@@ -96,10 +96,10 @@ def test_the_log_does_not_grow_without_end(monkeypatch: pytest.MonkeyPatch, requ
 
 
 def test_a_backend_that_gives_way_to_another_leaves_the_log_alone(home: Path) -> None:
-    with life.sole_instance():
+    with lifecycle.sole_instance():
         home.joinpath("backend.json").write_text("")
         with pytest.raises(UserError, match="already running"):
-            life.serve()
+            lifecycle.serve()
     assert not paths.log_file().exists()
 
 
@@ -107,7 +107,7 @@ def test_a_log_that_cannot_be_written_is_named(home: Path) -> None:
     home.mkdir()
     paths.log_file().parent.write_text("a file where the folder should be")
     with pytest.raises(UserError, match="cannot be written") as refused:
-        life.serve()
+        lifecycle.serve()
     assert str(paths.log_file()) in str(refused.value)
 
 

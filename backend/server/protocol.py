@@ -1,4 +1,4 @@
-"""What goes over the wire, protocol 2: drags and options as they come in, updates as they go out.
+"""The protocol, version 2: drags and options as they come in, updates as they go out.
 
 What comes in is taken strictly: a value of another type, a number that is not finite or an unknown key is
 refused with one sentence. Points are (x, y) in pixels of the layer, (0, 0) = its top left corner.
@@ -30,19 +30,19 @@ Steps = Annotated[int, Field(strict=True, ge=0, le=MOST_STEPS)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Whole = Annotated[int, Field(strict=True, ge=0)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
-WirePoint = tuple[Coordinate, Coordinate]
+PointField = tuple[Coordinate, Coordinate]
 
 
 class _Incoming(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class WireDrag(_Incoming):
+class DragField(_Incoming):
     """One drag; handle == target without way-points is a pin."""
 
-    handle: WirePoint
-    target: WirePoint
-    via: Annotated[list[WirePoint], Field(max_length=MOST_DRAGS)] = []
+    handle: PointField
+    target: PointField
+    via: Annotated[list[PointField], Field(max_length=MOST_DRAGS)] = []
 
 
 class Place(_Incoming):
@@ -131,7 +131,7 @@ class Update(BaseModel):
     result: Result | None = None
 
 
-_DRAGS = TypeAdapter(Annotated[list[WireDrag], Field(max_length=MOST_DRAGS)])
+_DRAGS = TypeAdapter(Annotated[list[DragField], Field(max_length=MOST_DRAGS)])
 
 
 def check_protocol(value: object) -> None:
@@ -181,8 +181,8 @@ def _sentence(error: ValidationError, kind: str) -> str:
         return f"{where} is unknown to this backend; leave it out, or update both by running install.py."
     if first["type"] == "missing":
         return f"{where} is missing; give it as two numbers, [x, y]."
-    wish = first["msg"].replace("Input should", "must").replace("should", "must")
-    return f"{where} {wish[0].lower()}{wish[1:]}."
+    problem = first["msg"].replace("Input should", "must").replace("should", "must")
+    return f"{where} {problem[0].lower()}{problem[1:]}."
 
 
 def _place(location: tuple[int | str, ...], kind: str) -> str:

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from backend.errors import UserError
-from backend.server import commands, life
+from backend.server import commands, lifecycle
 from tests.backend.server.harness import WITHOUT_END, Backend, submit, until_phase, updates, wait_until
 
 WINDOWS = os.name == "nt"
@@ -97,8 +97,8 @@ def test_stop_ends_it_also_in_the_middle_of_a_job(own: Backend, picture: Path) -
 
 def test_the_stale_ready_file_of_a_killed_backend_is_recognised(own: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRAGGAN_HOME", str(own.home))
-    life.write_ready_file({"url": "http://127.0.0.1:1/", "pid": os.getpid(), "token": "t", "protocol": 2})
-    assert life.running() is None
+    lifecycle.write_ready_file({"url": "http://127.0.0.1:1/", "pid": os.getpid(), "token": "t", "protocol": 2})
+    assert lifecycle.running() is None
     assert not own.ready_file.exists()
 
 
@@ -110,8 +110,8 @@ def test_what_cannot_be_deleted_in_the_work_folder_keeps_no_backend_from_startin
     kept = tmp_path / "work" / "open elsewhere.png"
     kept.parent.mkdir(mode=0o755)
     kept.touch()
-    monkeypatch.setattr(life.shutil, "rmtree", lambda *_, **__: None)
-    files = life._empty_work_folder()
+    monkeypatch.setattr(lifecycle.shutil, "rmtree", lambda *_, **__: None)
+    files = lifecycle._empty_work_folder()
     assert list(files.iterdir()) == [kept]
     assert WINDOWS or stat.S_IMODE(files.stat().st_mode) == 0o700
 
@@ -120,15 +120,15 @@ def test_a_backend_that_has_not_started_yet_is_neither_used_nor_disturbed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DRAGGAN_HOME", str(tmp_path))
-    with life.sole_instance() as alone:
+    with lifecycle.sole_instance() as alone:
         assert alone
-        assert life.running() == {}
+        assert lifecycle.running() == {}
         for content in ("", "[]", '{"url": 1}'):
             (tmp_path / "backend.json").write_text(content)
-            assert life.running() == {}
+            assert lifecycle.running() == {}
         with pytest.raises(UserError, match="already running; use it, or end it with"):
-            life.serve()
-    assert life.running() is None
+            lifecycle.serve()
+    assert lifecycle.running() is None
 
 
 @pytest.mark.skipif(WINDOWS, reason="Windows ends a process without asking it")
@@ -173,14 +173,14 @@ def test_the_backend_speaks_to_nobody_but_this_machine(backend: Backend, own: Ba
 def look(alone: float, resting: float, idle_seconds: float = 1800) -> list[str]:
     """What the watcher does when nobody was connected for `alone` and no job ran for `resting` seconds."""
     done: list[str] = []
-    workshop = SimpleNamespace(
-        turns=SimpleNamespace(seconds_resting=resting),
+    runner = SimpleNamespace(
+        queue=SimpleNamespace(seconds_idle=resting),
         free=lambda: done.append("free"),
         sweep=lambda: done.append("sweep"),
     )
     access = SimpleNamespace(seconds_alone=alone)
-    server: Any = SimpleNamespace(workshop=workshop, access=access, stop=lambda: done.append("stop"))
-    life._Watcher(server, idle_seconds).look()
+    server: Any = SimpleNamespace(runner=runner, access=access, stop=lambda: done.append("stop"))
+    lifecycle._Watcher(server, idle_seconds).look()
     return done
 
 

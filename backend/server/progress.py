@@ -1,4 +1,4 @@
-"""What a job tells of its steps, and how often."""
+"""The updates of a job's progress, and how many of them are sent."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import TypeVar
 
 from backend.editing.points import Drag
 from backend.editing.steps import DragStep, InversionProgress
-from backend.server.wire import Preview, Update
+from backend.server.protocol import Preview, Update
 
 UPDATE_EVERY, PREVIEW_EVERY = 0.1, 0.3  # seconds
 
 Step = TypeVar("Step", InversionProgress, DragStep)
 
 
-class Unwanted(Exception):  # noqa: N818 - nothing went wrong
-    """The client is gone, or the server is to end."""
+class Cancelled(Exception):  # noqa: N818 - nothing went wrong
+    """The job has been cancelled: its client is gone, or the server is to end."""
 
 
-class Pace:
-    """Lets through as many steps as a viewer can use, and ends the job when it is not wanted any more."""
+class Throttle:
+    """Lets through as many steps as a viewer can use, and ends the job when it is cancelled."""
 
-    def __init__(self, stopped: Callable[[], bool]) -> None:
-        self._stopped = stopped
+    def __init__(self, cancelled: Callable[[], bool]) -> None:
+        self._cancelled = cancelled
         self._update = self._preview = -float("inf")
 
     def check(self) -> None:
-        """Raise Unwanted when the job is not wanted any more."""
-        if self._stopped():
-            raise Unwanted
+        """Raise Cancelled when the job has been cancelled."""
+        if self._cancelled():
+            raise Cancelled
 
-    def of(self, steps: Iterable[Step]) -> Iterator[tuple[Step, bool]]:
+    def limit(self, steps: Iterable[Step]) -> Iterator[tuple[Step, bool]]:
         """Yield (step, whether to show it) several times a second, and the last step in any case, shown."""
         unsent = None
         for step in steps:
@@ -46,7 +46,7 @@ class Pace:
             yield unsent, True
 
 
-def inverting(step: InversionProgress, box: tuple[int, int, int, int], preview: bool) -> Update:
+def inversion_update(step: InversionProgress, box: tuple[int, int, int, int], preview: bool) -> Update:
     """An update of the inversion, with a preview or without; `box` is the region (x, y, width, height)."""
     return Update(
         phase="invert",
@@ -58,7 +58,7 @@ def inverting(step: InversionProgress, box: tuple[int, int, int, int], preview: 
     )
 
 
-def dragging(step: DragStep, drags: list[Drag], box: tuple[int, int, int, int], preview: bool) -> Update:
+def drag_update(step: DragStep, drags: list[Drag], box: tuple[int, int, int, int], preview: bool) -> Update:
     """An update of the drag, with a preview or without; `box` is the region (x, y, width, height)."""
     moved = [index for index, drag in enumerate(drags) if not drag.is_pin]
     left = max(step.distances[index] for index in moved)

@@ -113,14 +113,14 @@ def _already_running() -> str:
 
 def _serve(files: Path, idle_seconds: float) -> None:
     # Imported here: these take seconds, and the lock is asked for first.
-    from backend.server.jobs import Workshop
+    from backend.server.jobs import JobRunner
     from backend.server.web import Server
 
-    server = Server(Workshop(files))
+    server = Server(JobRunner(files))
     watcher = _Watcher(server, idle_seconds)
     with _end_on_signals(server.stop):
         watcher.start()
-        logger.info("Starting at %s on %s", server.ready["url"], server.workshop.device)
+        logger.info("Starting at %s on %s", server.ready["url"], server.runner.device)
         try:
             server.serve_until_stopped()
         finally:
@@ -159,12 +159,12 @@ class _Watcher(threading.Thread):
 
     def look(self) -> None:
         """Free, sweep or end, whatever it is time for."""
-        workshop = self.server.workshop
-        alone, resting = self.server.access.seconds_alone, workshop.turns.seconds_resting
+        runner = self.server.runner
+        alone, resting = self.server.access.seconds_alone, runner.queue.seconds_idle
         if resting > FREE_AFTER:
-            workshop.free()
+            runner.free()
         if min(alone, resting) > SWEEP_AFTER:
-            workshop.sweep()
+            runner.sweep()
         if self.idle_seconds and min(alone, resting) > self.idle_seconds:
             logger.info("Nobody asked for anything in %.0f minutes; ending", self.idle_seconds / 60)
             self.server.stop()

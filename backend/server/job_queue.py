@@ -1,0 +1,117 @@
+"""The queue of jobs: one computes at a time, and each can be cancelled or finished early while it runs or waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import torch
+
+from backend.errors import UserError
+from backend.server.log import logger
+from backend.server.progress import Cancelled
+
+POLL_SECONDS = 0.05  # between looks whether a waiting job has been cancelled
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class JobControl:
+    """How the client of a running or waiting job ends it.
+
+    cancelled: end at once, without a result.  finish_early: end the drag at its next step, with its result.
+    """
+
+    session: str
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    finish_early: threading.Event = field(default_factory=threading.Event)
+
+
+class JobQueue:
+    """Runs one job at a time. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # held by the running job
+        self._controls: list[JobControl] = []  # of the running job and those that wait
+        self._ended = time.monotonic()
+
+    def run(self, session: str, work: Callable[[JobControl], Iterator[T]]) -> Iterator[T]:
+        """Yield what `work` yields once no other job runs; end early when the job is cancelled.
+
+        Raises UserError when the card has too little memory for it.
+        """
+        try:
+            with self._running(session) as control:
+                yield from work(control)
+        except Cancelled:
+            logger.info("Job of session %s was cancelled", session)
+        except torch.OutOfMemoryError as error:
+            logger.exception("Job of session %s", session)
+            raise UserError(
+                "The graphics card has too little free memory for this model; close other programs that use it, "
+                "or choose a smaller model."
+            ) from error
+
+    @contextmanager
+    def _running(self, session: str) -> Iterator[JobControl]:
+        """Wait until no other job runs, and keep the others waiting; yields the job's control."""
+        control = JobControl(session)
+        self._controls.append(control)
+        try:
+            while not self._lock.acquire(timeout=POLL_SECONDS):
+                if control.cancelled.is_set():
+                    raise Cancelled
+            started = time.monotonic()
+            logger.info("Job of session %s starts", session)
+            try:
+                yield control
+            finally:
+                self._ended = time.monotonic()
+                logger.info("Job of session %s ends after %.2f s", session, self._ended - started)
+                self._lock.release()
+        finally:
+            self._controls.remove(control)
+
+    @contextmanager
+    def paused(self) -> Iterator[bool]:
+        """Hold off the next job for a moment; yields False, and holds nothing, when one runs."""
+        held = self._lock.acquire(blocking=False)
+        try:
+            yield held
+        finally:
+            if held:
+                self._lock.release()
+
+    def cancel(self, session: str) -> None:
+        """End the job of `session`, whose client is gone, at its next step."""
+        for control in self._of(session):
+            logger.info("The client of session %s is gone", session)
+            control.cancelled.set()
+
+    def finish_early(self, session: str) -> None:
+        """End the drag of `session` at its next step, with its result so far."""
+        for control in self._of(session):
+            logger.info("The drag of session %s is to end here", session)
+            control.finish_early.set()
+
+    def _of(self, session: str) -> list[JobControl]:
+        return [control for control in self._controls if control.session == session]
+
+    def cancel_all(self) -> None:
+        """End every job at its next step."""
+        for control in list(self._controls):
+            control.cancelled.set()
+
+    @property
+    def busy(self) -> bool:
+        """True while a job runs."""
+        return self._lock.locked()
+
+    @property
+    def seconds_idle(self) -> float:
+        """Seconds since the last job ended; 0 during one."""
+        return 0.0 if self.busy else time.monotonic() - self._ended
