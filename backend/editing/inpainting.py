@@ -13,6 +13,7 @@ from backend.editing.blocks import Block
 from backend.editing.correspondence import Correspondence, like_background
 from backend.editing.filters import blur, resample, weighted_blur
 from backend.editing.grain import grain_strength, grain_tile, laid
+from backend.editing.misplaced import shows_background
 from backend.editing.optical_flow import CUBIC, read
 
 COLOUR_BLUR, ALPHA_BLUR, FAR = 6.0, 2.0, 24.0  # pixels of the model's image
@@ -59,7 +60,7 @@ def inpaint(source: np.ndarray, small: np.ndarray, found: Correspondence, now: t
         found: where each pixel comes from.
         now: [3, h', w'], -1 .. 1, what the generator shows after the edit.
     """
-    sides = _Sides(found)
+    sides = _Sides(found, found.carried(small))
     painted = now.permute(1, 2, 0).contiguous().float().cpu().numpy()
     corrections = _colour_corrections(small, found, sides)
     generated = 127.5 * (painted + 1) + cv2.resize(corrections, painted.shape[1::-1])
@@ -74,14 +75,16 @@ def inpaint(source: np.ndarray, small: np.ndarray, found: Correspondence, now: t
 class _Sides:
     """Means of what lies around each painted pixel: background from background, subject from subject."""
 
-    def __init__(self, found: Correspondence) -> None:
+    def __init__(self, found: Correspondence, moved: np.ndarray) -> None:
+        """moved: [h, w, 4], 0 .. 255, the layer's pixels, moved."""
         self.stayed = found.background.astype(np.float32)
         ground = np.abs(found.end - self.behind(found.end, np.ones_like(self.stayed))).max(axis=2)
         alike = np.exp(-np.square(ground / HALO))
         subject = np.abs(found.end - self.before(found.end, np.square(1 - alike))).max(axis=2)
         nearer = subject / (ground + subject + 1e-6)
-        # one or the other, but at edges; [h, w], 0 .. 1
-        self.background = (np.clip(4 * nearer - 1.5, 0, 1) * alike).astype(np.float32)
+        halo = np.clip(4 * nearer - 1.5, 0, 1) * alike * shows_background(moved, found)
+        plain = np.clip(4 * like_background(found.end, found.end, found.background) - 0.5, 0, 1)
+        self.background = np.maximum(plain, halo).astype(np.float32)  # [h, w], 0 .. 1: one or the other, but at edges
 
     def mean(self, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Of `values` [h, w] or [h, w, C], as far as `weight` [h, w] knows them."""

@@ -25,7 +25,7 @@ def follow_misplaced(found: Correspondence, layer: np.ndarray) -> Correspondence
     and would tear it: half of it moves and half stays. It moves as what it sits on; and where the generator moves one
     that is not there, the layer's background stays.
     """
-    empty = _like_background(layer, found)
+    empty = shows_background(layer, found)
     flow, confidence, still = found.flow.copy(), found.confidence.copy(), found.still.copy()
     background, changed = found.background.copy(), found.moved.copy()
     # the subject is before all this: as the generator shows it at the end; and the layer's, as it was and as it moved
@@ -47,8 +47,11 @@ def follow_misplaced(found: Correspondence, layer: np.ndarray) -> Correspondence
     return found._replace(flow=flow, confidence=confidence, still=still, background=background, moved=changed)
 
 
-def _like_background(layer: np.ndarray, found: Correspondence) -> np.ndarray:
-    """How much each pixel of `layer` is background, [h, w], 0 .. 1: transparent, or like what stayed nearby."""
+def shows_background(layer: np.ndarray, found: Correspondence) -> np.ndarray:
+    """How much each pixel of `layer` [h, w, 4], 0 .. 255, is background: transparent, or like what stayed nearby.
+
+    Returns [h, w], 0 .. 1.
+    """
     colours = blur(layer[..., :3], 1.0) / 127.5 - 1  # without its grain
     opaque = layer[..., 3] / 255
     return 1 - opaque * (1 - like_background(colours, found.start, found.background))
