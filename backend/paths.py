@@ -47,6 +47,11 @@ def work_folder() -> Path:
     return data_folder() / "work"
 
 
+def inversions_folder() -> Path:
+    """The remembered inversions, some kilobytes for each picture."""
+    return data_folder() / "inversions"
+
+
 def log_file() -> Path:
     """The backend's log; older ones lie beside it as backend.log.1 and so on."""
     if os.environ.get("DRAGGAN_HOME"):

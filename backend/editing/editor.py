@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -18,6 +17,7 @@ from backend.editing.correspondence import EditImages
 from backend.editing.drag_loop import DragLoop, LoopStep
 from backend.editing.edit_state import CodePath, EditState
 from backend.editing.inversion import invert, total_steps
+from backend.editing.inversion_cache import Inversion, InversionCache
 from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.points import Drag, check_drags
 from backend.editing.preset import LoadedModel
@@ -27,8 +27,6 @@ from backend.editing.settings import DragSettings, InversionSettings
 from backend.editing.steps import DragStep, EditResult, InversionProgress
 from backend.errors import UserError
 
-REMEMBERED = 8  # inversions: codes only, some kilobytes each
-
 
 class Editor:
     """Edits with one model.
@@ -37,11 +35,14 @@ class Editor:
     iterators of steps: to stop, stop iterating. A drag that is stopped leaves the edit as it is at that step.
     """
 
-    def __init__(self, loaded: LoadedModel, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self, loaded: LoadedModel, device: str | torch.device = "cpu", inversions: InversionCache | None = None
+    ) -> None:
+        """inversions: where those of earlier editors are found; without it, only this editor's own."""
         self.loaded, self.device = loaded, torch.device(device)
         self.model = loaded.model
         self.generator = self.model.generator
-        self._inversions: OrderedDict[str, tuple[torch.Tensor, float]] = OrderedDict()
+        self._inversions = InversionCache() if inversions is None else inversions
         self._state: EditState | None = None
         self._record: DragRecord | None = None
 
@@ -61,9 +62,10 @@ class Editor:
         if not part[..., 3].any():
             raise UserError("The layer is fully transparent where the model looks; there is nothing to drag.")
         picture_sha256 = digest(part)
-        key = f"{picture_sha256} {region} {settings}"
-        if key in self._inversions:
-            w_plus, quality = self._inversions[key]
+        key = (self.model.sha256, picture_sha256, region, settings)
+        known = self._inversions.get(*key)
+        if known is not None and known.w_plus.shape[1:] == (self.model.generator.num_ws, self.model.generator.w_dim):
+            w_plus, quality = known.w_plus.to(self.device), known.psnr
             yield self._progress(total_steps(settings), settings, w_plus, lambda: quality)
         else:
             picture, weight = to_model(region.shrink(part), self.device)
@@ -72,7 +74,7 @@ class Editor:
                 yield self._progress(step.step, settings, step.w_plus, lambda step=step: step.psnr)
             assert step is not None
             w_plus, quality = step.w_plus, step.psnr
-            self._remember(key, w_plus, quality)
+            self._inversions.put(Inversion(w_plus, quality), *key)
         state = self._new_state(picture_sha256, region, w_plus, quality)
         self._begin(part, image.shape[:2], state, time.perf_counter() - started, w_plus)
 
@@ -296,11 +298,6 @@ class Editor:
         return EditState(
             self.loaded.name, self.model.sha256, picture_sha256, region, w_plus, w_plus, w_plus, inversion_psnr=quality
         )
-
-    def _remember(self, key: str, w_plus: torch.Tensor, quality: float) -> None:
-        self._inversions[key] = (w_plus, quality)
-        while len(self._inversions) > REMEMBERED:
-            self._inversions.popitem(last=False)
 
     def _model_mask(self, mask: np.ndarray | None) -> torch.Tensor | None:
         if mask is None:

@@ -1,6 +1,6 @@
 """The jobs: from the request's files and JSON to updates and result files, one job at a time.
 
-The inversions of the last model used are remembered, so that dragging the same picture again starts at once.
+Inversions are remembered on disk, so that dragging the same picture again starts at once, tomorrow, too.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 from backend import __version__, pictures
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
+from backend.editing.inversion_cache import InversionCache
 from backend.editing.layers import changed_part, composite_over
 from backend.editing.points import Drag, check_drags
 from backend.editing.region import LAYER, Region, box_around, choose_region
@@ -77,10 +78,12 @@ class Job:
 class JobRunner:
     """Does the jobs. Everything it writes lies under `files`, which is the server's own temporary folder."""
 
-    def __init__(self, files: Path, on: torch.device | None = None) -> None:
+    def __init__(self, files: Path, on: torch.device | None = None, inversions: Path | None = None) -> None:
+        """inversions: the folder in which they are remembered; without it, in memory only."""
         self.files, self.device = files, on or device.best()
         self.queue = JobQueue()
         self._editor: tuple[tuple[Any, ...], Editor] | None = None
+        self._inversions = InversionCache(inversions)  # they stay when the model goes
 
     def drag(self, request: Request) -> Iterator[tuple[Update, Files]]:
         """Do the job; the last update has the phase "done" and comes with layer, mask and edit files.
@@ -164,8 +167,7 @@ class JobRunner:
         status = path.stat()
         key = (path.resolve(), status.st_mtime_ns, status.st_size)
         if self._editor is None or self._editor[0] != key:
-            # The one before goes only now: a file that is no model must not cost its remembered inversions.
-            self._editor = (key, Editor(models.open_model(name, self.device), self.device))
+            self._editor = (key, Editor(models.open_model(name, self.device), self.device, self._inversions))
         return self._editor[1]
 
     def _write(self, result: EditResult, next_region: Region, session: str) -> Files:

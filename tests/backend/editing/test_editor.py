@@ -15,6 +15,7 @@ import torch
 
 from backend.editing.edit_state import PATH_LENGTH, CodePath, EditState
 from backend.editing.editor import Editor
+from backend.editing.inversion_cache import InversionCache
 from backend.editing.points import Drag
 from backend.editing.preset import LoadedModel
 from backend.editing.region import choose_region
@@ -82,6 +83,17 @@ def test_the_same_picture_is_inverted_only_once(critters: LoadedModel, picture: 
     assert again[0].psnr() == first[-1].psnr()
     darker = picture // np.array([2, 2, 2, 1], np.uint8)
     assert len(list(editor.open(darker, region, InversionSettings(steps=2)))) > 1
+
+
+def test_another_editor_finds_the_inversion_but_not_with_other_settings(
+    critters: LoadedModel, picture: np.ndarray, tmp_path: Path
+) -> None:
+    region, few = choose_region(picture.shape[:2], (256, 256)), InversionSettings(steps=1)
+    (*_, last) = Editor(critters, inversions=InversionCache(tmp_path)).open(picture, region, few)
+    tomorrow = Editor(critters, inversions=InversionCache(tmp_path))
+    (again,) = tomorrow.open(picture, region, few)
+    assert again.psnr() == last.psnr()
+    assert len(list(tomorrow.open(picture, region, InversionSettings(steps=2)))) > 1
 
 
 def test_a_fully_transparent_layer_is_refused(critters: LoadedModel) -> None:

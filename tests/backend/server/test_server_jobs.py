@@ -77,6 +77,20 @@ def test_memory_is_given_back_only_between_jobs(runner: JobRunner, picture: Path
     assert list(runner.drag(request(picture)))[-1][0].phase == "done"
 
 
+def test_a_picture_found_once_is_found_at_once_when_the_model_or_the_process_has_gone(
+    tmp_path: Path, picture: Path
+) -> None:
+    def inversions(runner: JobRunner) -> int:
+        return sum(update.phase == "invert" for update, _ in runner.drag(request(picture)))
+
+    (tmp_path / "work").mkdir()
+    first = JobRunner(tmp_path / "work", torch.device("cpu"), tmp_path / "inversions")
+    assert inversions(first) > 1
+    first.free()
+    assert inversions(first) == 1
+    assert inversions(JobRunner(tmp_path / "work", torch.device("cpu"), tmp_path / "inversions")) == 1
+
+
 def test_a_sweep_leaves_no_file(runner: JobRunner, picture: Path) -> None:
     files = list(runner.drag(request(picture)))[-1][1]
     assert all(Path(str(file)).is_file() for file in files)

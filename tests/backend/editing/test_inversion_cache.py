@@ -1,0 +1,67 @@
+"""Remembered inversions: in memory, on disk for the next process, and never in the way."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from backend.editing import inversion_cache
+from backend.editing.inversion_cache import Inversion, InversionCache
+
+
+def inversion(value: float) -> Inversion:
+    return Inversion(torch.full((1, 3, 4), value), 20 + value)
+
+
+def test_what_was_put_is_got_under_the_same_key_only() -> None:
+    cache = InversionCache()
+    cache.put(inversion(1), "model", "pixels")
+    found = cache.get("model", "pixels")
+    assert found is not None
+    assert torch.equal(found.w_plus, inversion(1).w_plus)
+    assert found.psnr == 21
+    assert cache.get("model", "other pixels") is None
+
+
+def test_the_next_process_finds_it_on_disk(tmp_path: Path) -> None:
+    InversionCache(tmp_path / "new").put(inversion(2.1), "key")
+    found = InversionCache(tmp_path / "new").get("key")
+    assert found is not None
+    assert torch.equal(found.w_plus, inversion(2.1).w_plus)
+    assert found.psnr == 22.1
+    assert len(list((tmp_path / "new").iterdir())) == 1
+
+
+def test_the_least_recently_used_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inversion_cache, "MOST_ON_DISK", 2)
+    monkeypatch.setattr(inversion_cache, "MOST_IN_MEMORY", 1)
+    cache = InversionCache(tmp_path)
+    for age, key in ((300, "a"), (200, "b")):
+        cache.put(inversion(1), key)
+        for file in tmp_path.iterdir():
+            os.utime(file, (file.stat().st_atime, file.stat().st_mtime - age))
+    assert cache.get("a") is not None  # used just now
+    cache.put(inversion(1), "c")
+    assert [cache.get(key) is not None for key in "abc"] == [True, False, True]
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing of the kind", None])
+def test_a_broken_file_is_as_if_it_were_not_there(content: bytes | None, tmp_path: Path) -> None:
+    InversionCache(tmp_path).put(Inversion(torch.full((1, 3, 4), float("nan")), 20.0), "key")
+    (file,) = tmp_path.iterdir()
+    if content is not None:
+        file.write_bytes(content)
+    cache = InversionCache(tmp_path)
+    assert cache.get("key") is None
+    cache.put(inversion(1), "key")
+    assert InversionCache(tmp_path).get("key") is not None
+
+
+def test_a_folder_that_cannot_be_written_costs_nothing_but_the_memory_of_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    cache = InversionCache(tmp_path / "file" / "folder")
+    cache.put(inversion(1), "key")
+    assert cache.get("key") is not None
