@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 TOP_LEVEL = {
     *("gimp_plugin", "backend", "stylegan2", "tests", "install.py", "README.md"),
-    *("pyproject.toml", "LICENSE", ".ci", ".gitignore", "docs"),
+    *("CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml", "LICENSE", ".ci", ".gitignore", "docs"),
 }
 PURE_PLUGIN_MODULES = ("drags.py", "installation.py", "service.py")
 MACHINE_PATHS = ("/" + "work/", "/" + "srv/", "/" + "opt/", "/" + "farm", "../" + "shared")
