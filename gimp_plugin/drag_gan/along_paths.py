@@ -21,11 +21,11 @@ import png  # noqa: E402
 import results  # noqa: E402
 import service  # noqa: E402
 import sketch  # noqa: E402
-import subjects  # noqa: E402
+import source_layer  # noqa: E402
+from edit_parasite import EditParasite  # noqa: E402
 from gi.repository import Gimp, GObject  # noqa: E402
-from going_on import Carried  # noqa: E402
 from problems import Cancelled, Problem  # noqa: E402
-from subjects import Subject  # noqa: E402
+from source_layer import SourceLayer  # noqa: E402
 from updates import Result, Update  # noqa: E402
 
 PROCEDURE = "draggan-drag-along-paths"
@@ -87,7 +87,7 @@ def add_arguments(procedure: Gimp.Procedure) -> None:
 
 
 def options_from(config: Gimp.ProcedureConfig) -> dict[str, object]:
-    """The options of the wire; what is left to the model's preset is left out."""
+    """The options of the protocol; what is left to the model's preset is left out."""
     options: dict[str, object] = {
         "model": config.get_property("model") or "critters",
         "region": config.get_property("region"),
@@ -114,55 +114,55 @@ def drag(
 
     `downloads` is a folder for files, which the caller deletes.
     """
-    subjects.start()
-    subject = Subject.of(image, subjects.require_layer(image, drawables))
+    source_layer.start()
+    source = SourceLayer.of(image, source_layer.require_layer(image, drawables))
     strokes = paths.read_strokes(image)
     # whoever has to draw anew should see no dialog first
-    drags.drags_from_strokes(strokes, subject.offset, subject.size)
+    drags.drags_from_strokes(strokes, source.offset, source.size)
     # it starts, or at least gradio_client loads, while the layer is read
     threading.Thread(target=backend.prepare, daemon=True).start()
-    selection = subject.read_selection(image)
-    carried = Carried.by(subject)
-    if carried.model and run_mode != Gimp.RunMode.NONINTERACTIVE:  # an artist may choose another, a script has
-        config.set_property("model", carried.model)
+    selection = source.read_selection(image)
+    parasite = EditParasite.of(source)
+    if parasite.model and run_mode != Gimp.RunMode.NONINTERACTIVE:  # an artist may choose another, a script has
+        config.set_property("model", parasite.model)
     with_windows = run_mode != Gimp.RunMode.NONINTERACTIVE and display.opened(PROCEDURE)
     if run_mode == Gimp.RunMode.INTERACTIVE:
         if not with_windows:
             raise Problem("There is no screen to show a dialog on; run the filter non-interactively.")
-        ask(procedure, config, sketch_of(subject, selection, strokes), carried.remark, backend)
-    found = drags.drags_from_strokes(strokes, subject.offset, subject.size, config.get_property("anchors"))
+        ask(procedure, config, sketch_of(source, selection, strokes), parasite.remark, backend)
+    found = drags.drags_from_strokes(strokes, source.offset, source.size, config.get_property("anchors"))
     if config.get_property("region") == "selection" and selection is None:
         raise Problem(
             "Nothing is selected to work around; select the subject, or choose the whole layer as the region."
         )
-    snapshot, picture = subject.snapshot(), downloads / "layer.png"
-    as_patch = subjects.write_picture(snapshot, picture) and subject.can_be_covered(carried.own_mask)
+    snapshot, picture = source.snapshot(), downloads / "layer.png"
+    as_patch = source_layer.write_picture(snapshot, picture) and source.can_be_covered(parasite.own_mask)
     if not as_patch:
-        subject.require_hideable()
+        source.require_hideable()
     options = {**options_from(config), "result": "patch" if as_patch else "whole"}
     asked = [one.to_wire() for one in found]
     log.info("asked: %s", {"drags": asked, **options})
-    task = job.Task(picture, selection, asked, options, *carried.write(image, downloads))
+    task = job.Task(picture, selection, asked, options, *parasite.write(image, downloads))
 
     def work(show: Callable[[Update], None], cancelled: service.Asked, enough: service.Asked) -> Result:
         return job.work(backend, task, downloads, show, cancelled, enough)
 
-    made = watch(subject, found, work) if with_windows else work(lambda update: None, lambda: False, lambda: False)
+    made = watch(source, found, work) if with_windows else work(lambda update: None, lambda: False, lambda: False)
     insert = results.insert_patch if as_patch else results.insert_whole
-    dragged = results.Drag(subject, snapshot, options, carried.own_mask, with_windows, carried.origin)
-    inserted = insert(image, dragged, made)
+    insertion = results.Insertion(source, snapshot, options, parasite.own_mask, with_windows, parasite.origin)
+    inserted = insert(image, insertion, made)
     log.info("done: %s", dict(made.report))
     if made.remarks():
         Gimp.message("\n".join(made.remarks()))
     return inserted
 
 
-def sketch_of(subject: Subject, selection: png.Pixels | None, strokes: Sequence[drags.Stroke]) -> sketch.Sketch:
+def sketch_of(source: SourceLayer, selection: png.Pixels | None, strokes: Sequence[drags.Stroke]) -> sketch.Sketch:
     """What the dialog draws."""
-    picture = subject.thumbnail(sketch.LONGEST_SIDE)
+    picture = source.thumbnail(sketch.LONGEST_SIDE)
     mask = sketch.shrunk(selection, (picture.width, picture.height)) if selection else None
     box = sketch.box_around(selection)
-    return sketch.Sketch(picture, mask, strokes, subject.offset, subject.size, box)
+    return sketch.Sketch(picture, mask, strokes, source.offset, source.size, box)
 
 
 def ask(
@@ -185,11 +185,11 @@ def ask(
         raise Cancelled
 
 
-def watch(subject: Subject, found: Sequence[drags.Drag], work: Callable[..., Result]) -> Result:
+def watch(source: SourceLayer, found: Sequence[drags.Drag], work: Callable[..., Result]) -> Result:
     """Do the work behind a window that shows it."""
     import progress
 
-    region = (0, 0, *subject.size)
-    window = progress.ProgressWindow("Drag Along Paths", subject.thumbnail(progress.LONGEST_SIDE), region)
+    region = (0, 0, *source.size)
+    window = progress.ProgressWindow("Drag Along Paths", source.thumbnail(progress.LONGEST_SIDE), region)
     points, targets = tuple(one.handle for one in found), tuple(one.target for one in found)
     return window.run(work, Update("start", 0, 0, "Starting...", points, targets))

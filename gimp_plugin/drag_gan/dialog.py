@@ -27,7 +27,7 @@ class Asking(NamedTuple):
     """What the dialog asks the backend. The first two may take their time (it starts) and run in other threads."""
 
     models: Callable[[], Sequence[str]]
-    region: Callable[[Mapping[str, object]], Box | None]  # with these options of the wire
+    region: Callable[[Mapping[str, object]], Box | None]  # with these options of the protocol
     options: Callable[[Gimp.ProcedureConfig], Mapping[str, object]]  # those that the dialog shows now
 
 

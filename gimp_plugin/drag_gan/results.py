@@ -17,11 +17,11 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
-import going_on  # noqa: E402
+import edit_parasite  # noqa: E402
 import png  # noqa: E402
 from gi.repository import Gegl, Gimp  # noqa: E402
 from problems import Fault  # noqa: E402
-from subjects import FINE_SRGB, MASK, NONE, SRGB, STRIP, Subject, require_there  # noqa: E402
+from source_layer import FINE_SRGB, MASK, NONE, SRGB, STRIP, SourceLayer, require_there  # noqa: E402
 from updates import Box, Result  # noqa: E402
 
 DRAGGED = re.compile(r" \(dragged\)( #\d+)?$")  # with the number that GIMP gives the second of a name
@@ -31,40 +31,40 @@ TYPES = {Gimp.ImageBaseType.RGB: Gimp.ImageType.RGBA_IMAGE, Gimp.ImageBaseType.G
 
 
 @dataclass(frozen=True)
-class Drag:
-    """What was dragged, and how.
+class Insertion:
+    """What the backend was given, which the new layer is put together from and remembers.
 
-    sent      the snapshot of the subject that the backend was given
-    options   of the wire
-    own_mask  whether the subject's mask came with it from its own drag, to leave out what had not changed
+    sent      the snapshot of the source that the backend was given
+    options   of the protocol
+    own_mask  whether the source's mask came with it from its own drag, to leave out what had not changed
     seen      whether an artist looks on, who wants to see the path further on
-    origin    the pixels that the subject's own edit began with, None without one
+    origin    the pixels that the source's own edit began with, None without one
     """
 
-    subject: Subject
+    source: SourceLayer
     sent: Gegl.Buffer
     options: Mapping[str, object]
     own_mask: bool
     seen: bool
-    origin: going_on.Origin | None = None
+    origin: edit_parasite.Origin | None = None
 
-    def origin_of(self, made: Result, whole: Box) -> going_on.Origin:
-        """The pixels that the result's edit began with: those of the subject's own edit, or the subject itself."""
+    def origin_of(self, made: Result, whole: Box) -> edit_parasite.Origin:
+        """The pixels that the result's edit began with: those of the source's own edit, or the source itself."""
         if made.from_original and self.origin:
             return self.origin
-        return going_on.Origin(self.subject.layer.get_tattoo(), made.region or whole)
+        return edit_parasite.Origin(self.source.layer.get_tattoo(), made.region or whole)
 
 
-def insert_patch(image: Gimp.Image, drag: Drag, made: Result) -> Gimp.Layer:
-    """Insert above the subject what was worked on, with the changed area as its layer mask, in one undo step.
+def insert_patch(image: Gimp.Image, insertion: Insertion, made: Result) -> Gimp.Layer:
+    """Insert above the source what was worked on, with the changed area as its layer mask, in one undo step.
 
     The layer carries its edit.
     Raises Problem when the image or the layer went away meanwhile, Fault when the files cannot be read.
     """
-    subject, sent = drag.subject, drag.sent
-    edited, mask, box = _opened(image, subject, made)
+    source, sent = insertion.source, insertion.sent
+    edited, mask, box = _opened(image, source, made)
     region = made.region or box
-    result = _new_layer(image, subject, region)
+    result = _new_layer(image, source, region)
     layer_mask = result.create_mask(Gimp.AddMaskType.BLACK)
     result.add_mask(layer_mask)
     pixels, shown = result.get_buffer(), layer_mask.get_buffer()
@@ -75,37 +75,38 @@ def insert_patch(image: Gimp.Image, drag: Drag, made: Result) -> Gimp.Layer:
         shown.set(place, MASK, changed)
     _complete(result, pixels)
     _complete(layer_mask, shown)
-    going_on.attach(result, pixels, made.edit, drag.options, True, drag.origin_of(made, region))
-    return _insert(image, drag, result)
+    edit_parasite.attach(result, pixels, made.edit, insertion.options, True, insertion.origin_of(made, region))
+    return _insert(image, insertion, result)
 
 
-def insert_whole(image: Gimp.Image, drag: Drag, made: Result) -> Gimp.Layer:
-    """Insert a copy of the subject with the change in it, and hide the subject, in one undo step.
+def insert_whole(image: Gimp.Image, insertion: Insertion, made: Result) -> Gimp.Layer:
+    """Insert a copy of the source with the change in it, and hide the source, in one undo step.
 
-    It takes over opacity, mode and layer mask. Pixels where the changed area is 0 are the subject's own, bit for
+    It takes over opacity, mode and layer mask. Pixels where the changed area is 0 are the source's own, bit for
     bit. Takes and raises what insert_patch does; the layer of `made` has its mask already applied.
     """
-    subject, sent = drag.subject, drag.sent
-    edited, mask, box = _opened(image, subject, made)
-    result = _new_layer(image, subject, (0, 0, *subject.size))
+    source, sent = insertion.source, insertion.sent
+    edited, mask, box = _opened(image, source, made)
+    result = _new_layer(image, source, (0, 0, *source.size))
     pixels = result.get_buffer()
-    subject.native.copy(subject.area, NONE, pixels, subject.area)
+    source.native.copy(source.area, NONE, pixels, source.area)
     for rows, values, changed in _changes(sent, edited, mask, box):
         for x, y, width in _runs(changed, rows.width):
             start = FINE_BYTES * (y * rows.width + x)
             run = Gegl.Rectangle.new(rows.x + x, rows.y + y, width, 1)
             pixels.set(run, FINE_SRGB, values[start : start + FINE_BYTES * width])
     _complete(result, pixels)
-    _take_over(subject.layer, result)
-    if drag.own_mask:
+    _take_over(source.layer, result)
+    if insertion.own_mask:
         _widen(result.get_mask(), mask, box)
-    going_on.attach(result, pixels, made.edit, drag.options, drag.own_mask, drag.origin_of(made, box))
-    return _insert(image, drag, result, instead=True)
+    origin = insertion.origin_of(made, box)
+    edit_parasite.attach(result, pixels, made.edit, insertion.options, insertion.own_mask, origin)
+    return _insert(image, insertion, result, instead=True)
 
 
-def _opened(image: Gimp.Image, subject: Subject, made: Result) -> tuple[png.File, png.File, Box]:
-    """The backend's layer and mask, and their box of the subject."""
-    require_there(image, subject.layer)
+def _opened(image: Gimp.Image, source: SourceLayer, made: Result) -> tuple[png.File, png.File, Box]:
+    """The backend's layer and mask, and their box of the source."""
+    require_there(image, source.layer)
     try:
         edited, mask = png.File.of(made.layer), png.File.of(made.mask)
     except (OSError, ValueError) as error:
@@ -116,13 +117,13 @@ def _opened(image: Gimp.Image, subject: Subject, made: Result) -> tuple[png.File
     return edited, mask, (*made.offset, *size)
 
 
-def _new_layer(image: Gimp.Image, subject: Subject, box: Box) -> Gimp.Layer:
-    """A layer for this box of the subject, not yet in the image: nothing is undoable before."""
+def _new_layer(image: Gimp.Image, source: SourceLayer, box: Box) -> Gimp.Layer:
+    """A layer for this box of the source, not yet in the image: nothing is undoable before."""
     x, y, width, height = box
-    name = f"{DRAGGED.sub('', subject.layer.get_name())} (dragged)"  # not twice
+    name = f"{DRAGGED.sub('', source.layer.get_name())} (dragged)"  # not twice
     kind = TYPES[image.get_base_type()]
     layer = Gimp.Layer.new(image, name, width, height, kind, 100, Gimp.LayerMode.NORMAL)
-    layer.set_offsets(subject.offset[0] + x, subject.offset[1] + y)
+    layer.set_offsets(source.offset[0] + x, source.offset[1] + y)
     return layer
 
 
@@ -233,9 +234,9 @@ def _widen(layer_mask: Gimp.LayerMask, mask: png.File, box: Box) -> None:
     _complete(layer_mask, values)
 
 
-def _insert(image: Gimp.Image, drag: Drag, result: Gimp.Layer, instead: bool = False) -> Gimp.Layer:
-    require_there(image, drag.subject.layer)  # making the result may have taken seconds
-    source, selected = drag.subject.layer, image.get_selected_layers()
+def _insert(image: Gimp.Image, insertion: Insertion, result: Gimp.Layer, instead: bool = False) -> Gimp.Layer:
+    require_there(image, insertion.source.layer)  # making the result may have taken seconds
+    source, selected = insertion.source.layer, image.get_selected_layers()
     if result.get_mask():
         result.set_edit_mask(False)  # as GIMP has it, whoever selects the layer would paint on its mask
     image.undo_group_start()
@@ -244,7 +245,7 @@ def _insert(image: Gimp.Image, drag: Drag, result: Gimp.Layer, instead: bool = F
         if instead:
             source.set_visible(False)
         image.set_selected_layers(selected)
-        if drag.seen:
+        if insertion.seen:
             _keep_overlay(image)
     finally:
         image.undo_group_end()

@@ -29,7 +29,7 @@ class Asking(NamedTuple):
 
     models: Callable[[], Sequence[str]]
     thumbnails: Callable[[dict[str, object], Callable[[], bool]], Iterator[png.Pixels]]  # until it is cancelled
-    options: Callable[[Gimp.ProcedureConfig, Sequence[int]], dict[str, object]]  # of the wire, for some seeds
+    options: Callable[[Gimp.ProcedureConfig, Sequence[int]], dict[str, object]]  # of the protocol, for some seeds
     largest_seed: int
 
 

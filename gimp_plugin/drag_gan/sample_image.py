@@ -14,11 +14,11 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 import display  # noqa: E402
-import going_on  # noqa: E402
+import edit_parasite  # noqa: E402
 import job  # noqa: E402
 import png  # noqa: E402
 import service  # noqa: E402
-import subjects  # noqa: E402
+import source_layer  # noqa: E402
 from gi.repository import Gegl, Gimp, GObject  # noqa: E402
 from problems import Cancelled, Fault, Problem  # noqa: E402
 from updates import Result, Update  # noqa: E402
@@ -52,7 +52,7 @@ def describe(procedure: Gimp.Procedure) -> None:
 
 
 def options_from(config: Gimp.ProcedureConfig, seeds: Sequence[int]) -> dict[str, object]:
-    """The options of the wire, for the pictures of these seeds."""
+    """The options of the protocol, for the pictures of these seeds."""
     options: dict[str, object] = {
         "model": config.get_property("model") or "critters",
         "seeds": list(seeds),
@@ -67,7 +67,7 @@ def sample(
     procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: service.Backend, downloads: Path
 ) -> Gimp.Image:
     """From the choice of a picture to the new image. Raises Problem or Cancelled."""
-    subjects.start()
+    source_layer.start()
     interactive = config.get_property("run-mode") == Gimp.RunMode.INTERACTIVE
     if interactive:
         if not display.opened(PROCEDURE):
@@ -126,13 +126,13 @@ def new_image(made: Result, options: dict[str, object], seed: int) -> Gimp.Image
         image, name, picture.width, picture.height, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL
     )
     pixels, top = layer.get_buffer(), 0
-    for strip in picture.strips(subjects.STRIP):
+    for strip in picture.strips(source_layer.STRIP):
         rows = Gegl.Rectangle.new(0, top, picture.width, len(strip) // (4 * picture.width))
-        pixels.set(rows, subjects.SRGB, strip)
+        pixels.set(rows, source_layer.SRGB, strip)
         top += rows.height
     pixels.flush()
     layer.update(0, 0, picture.width, picture.height)
-    going_on.attach(layer, pixels, made.edit, options, own_mask=False)
+    edit_parasite.attach(layer, pixels, made.edit, options, own_mask=False)
     image.insert_layer(layer, None, 0)
     image.undo_enable()
     return image

@@ -204,7 +204,7 @@ def start_anew(image: int) -> None:
 
 
 def made_of(layer: int) -> dict[str, Any]:
-    """What a result says of how it was made (going_on.py)."""
+    """What a result says of how it was made (edit_parasite.py)."""
     return json.loads(bytes(Gimp.Item.get_by_id(layer).get_parasite("draggan-made").get_data()))
 
 

@@ -23,13 +23,13 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp  # noqa: E402
-from subjects import Subject, strips, write_picture  # noqa: E402
+from source_layer import SourceLayer, strips, write_picture  # noqa: E402
 from updates import Box  # noqa: E402
 
 EDIT = "draggan-edit"  # the backend's file, in base64
 MADE = "draggan-made"  # JSON: "model", of "pixels" and "mask" the fingerprints, "origin"
 
-log = logging.getLogger("draggan.going_on")
+log = logging.getLogger("draggan.edit_parasite")
 
 
 class Origin(NamedTuple):
@@ -47,7 +47,7 @@ class Origin(NamedTuple):
         layer = image.get_layer_by_tattoo(self.tattoo)
         if layer is None:
             return False
-        source = Subject.of(image, layer)
+        source = SourceLayer.of(image, layer)
         x, y, width, height = self.box
         if x + width > source.size[0] or y + height > source.size[1]:
             return False
@@ -56,8 +56,8 @@ class Origin(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Carried:
-    """What a layer carries.
+class EditParasite:
+    """The edit that a layer of ours carries.
 
     edit      what the next drag can go on from, or None: also when the pixels were changed since
     model     the name or path of its model, as the artist gave it; "" without an edit
@@ -73,9 +73,9 @@ class Carried:
     origin: Origin | None = None
 
     @classmethod
-    def by(cls, subject: Subject) -> Carried:
-        """Look at what the subject carries and whether it is still true."""
-        edit, made = subject.layer.get_parasite(EDIT), subject.layer.get_parasite(MADE)
+    def of(cls, source: SourceLayer) -> EditParasite:
+        """Read the parasites of the source layer, and whether its pixels are still those."""
+        edit, made = source.layer.get_parasite(EDIT), source.layer.get_parasite(MADE)
         if edit is None or made is None:
             return cls()
         try:
@@ -86,8 +86,8 @@ class Carried:
         except (ValueError, KeyError, TypeError) as error:
             log.info("the layer's edit is damaged: %r", error)
             return cls()
-        own_mask = mask is not None and mask == _fingerprint_of_mask(subject.layer)
-        if pixels != _fingerprint(subject.native):
+        own_mask = mask is not None and mask == _fingerprint_of_mask(source.layer)
+        if pixels != _fingerprint(source.native):
             return cls(own_mask=own_mask, painted=True)
         return cls(content, model, own_mask, origin=origin)
 

@@ -37,7 +37,7 @@ def start() -> None:
 
 
 @dataclass(frozen=True)
-class Subject:
+class SourceLayer:
     """A layer and what is seen of it, without its own mask, opacity and mode.
 
     layer   the layer in the artist's image, or a group
@@ -52,7 +52,7 @@ class Subject:
     size: tuple[int, int]
 
     @classmethod
-    def of(cls, image: Gimp.Image, layer: Gimp.Layer) -> Subject:
+    def of(cls, image: Gimp.Image, layer: Gimp.Layer) -> SourceLayer:
         """Look at the layer; `image` stays as it is."""
         if not (layer.is_group() or layer.get_filters()):
             return cls(layer, layer.get_buffer(), offset_of(layer), size_of(layer))
