@@ -203,6 +203,7 @@ def test(pytest_arguments: Sequence[str]) -> int:
     environ = program_environment()
     if not pytest_arguments or any("gimp" in argument for argument in pytest_arguments):
         environ.update(gimp_for_tests())
+    environ.setdefault("OMP_NUM_THREADS", "1")  # two files at a time: torch's second threads would only wait
     chosen = pytest_arguments or ["tests", "--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     return subprocess.call([str(environment.python), "-m", "pytest", *chosen], cwd=ROOT, env=environ)
 

@@ -60,8 +60,7 @@ def compose(
     source = _with_colours_everywhere(original, found.start)
     small = _at_size_of(found, source)
     found = follow_misplaced(found, small)
-    moved = cv2.resize(found.moved.astype(np.uint8), difference.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
-    changed = _soft((difference > CHANGE_SEEN) | moved, GROW, FEATHER)
+    changed = _changed(difference, found)
     composed = _Composition(source, layer, found, inpaint(source, small, found, now))
     selected = None if mask is None else _selected(region.shrink_mask(mask))
     shown = _Shown(changed, mask, selected, _fades_at_cuts(region, layer_size))
@@ -159,6 +158,12 @@ def _with_colours_everywhere(original: np.ndarray, inverted: np.ndarray) -> np.n
         hidden = part[..., 3] == 0
         part[hidden, :3] = (127.5 * (behind[hidden].clip(-1, 1) + 1)).round().astype(np.uint8)
     return result
+
+
+def _changed(difference: np.ndarray, found: Correspondence) -> np.ndarray:
+    """The changed area, [h, w], 0 .. 1, of the difference that the generator shows: it, and all that moved."""
+    moved = cv2.resize(found.moved.astype(np.uint8), difference.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    return _soft((difference > CHANGE_SEEN) | moved, GROW, FEATHER)
 
 
 def _soft(area: np.ndarray, grow: float, feather: float) -> np.ndarray:

@@ -14,6 +14,7 @@ import torch
 from backend.errors import UserError
 from backend.files import written_whole
 
+VERSION = 1  # to be raised when invert() finds other codes: those of before are not to be found any more
 MOST_IN_MEMORY = 32  # codes of some kilobytes each
 MOST_ON_DISK = 256
 
@@ -85,4 +86,4 @@ class InversionCache:
 
 
 def _name(key: tuple[object, ...]) -> str:
-    return hashlib.sha256("\n".join(map(str, key)).encode()).hexdigest() + ".safetensors"
+    return hashlib.sha256("\n".join(map(str, (VERSION, *key))).encode()).hexdigest() + ".safetensors"

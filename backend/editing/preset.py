@@ -54,24 +54,29 @@ def preset_for(model: stylegan2.Model, catalogue_entry: Mapping[str, Any] | None
         else:
             raise UserError(f"The preset stored with the model {model.metadata.name!r} has an unknown key {key!r}.")
     try:
-        defaults = with_changes(default_drag_settings(model.generator), {"feature_block": drag.get("feature_block")})
-        defaults = default_drag_settings(model.generator, defaults.feature_block)
-        return Preset(with_changes(defaults, drag), with_changes(InversionSettings(), inversion))
+        settings = with_changes(default_drag_settings(model.generator), drag)
+        if "r1" not in drag:
+            settings = with_changes(settings, {"r1": _default_r1(model.generator, settings.feature_block)})
+        return Preset(settings, with_changes(InversionSettings(), inversion))
     except UserError as error:
         raise UserError(f"The preset stored with the model {model.metadata.name!r} cannot be used. {error}") from None
 
 
-def default_drag_settings(generator: stylegan2.Generator, feature_block: int | None = None) -> DragSettings:
+def default_drag_settings(generator: stylegan2.Generator) -> DragSettings:
     """The paper's constants at the size of `generator`'s image, its step scaled by the spread of W.
 
     The radii never fall below 1.5 texels of the feature map (r1) and 4 pixels (r2): smaller patches hold no picture.
     """
     height = generator.image_size[0]
-    block = feature_block or min(256, height // 2)
-    scale = height / PAPER_SIZE
+    block = min(256, height // 2)
     return DragSettings(
         step_size=STEP_PER_SPREAD * LatentSpace(generator).spread,
-        r1=max(PAPER_R1 * scale, 1.5 * height / block),
-        r2=max(PAPER_R2 * scale, 4.0),
+        r1=_default_r1(generator, block),
+        r2=max(PAPER_R2 * height / PAPER_SIZE, 4.0),
         feature_block=block,
     )
+
+
+def _default_r1(generator: stylegan2.Generator, feature_block: int) -> float:
+    height = generator.image_size[0]
+    return max(PAPER_R1 * height / PAPER_SIZE, 1.5 * height / feature_block)
