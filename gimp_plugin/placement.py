@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PLUGIN = Path(__file__).resolve().parent / "drag_gan"
+BACKEND = Path(__file__).resolve().parents[1] / "backend"
+CLIENT = ("__init__.py", "errors.py", "client")  # of the backend: the plug-in's copy of its client
 PROCEDURE = "draggan-drag-along-paths"
 NOT_COPIED = ("__pycache__", "*.pyc", "vendor", "backend.json")
 CONSOLES = ("gimp-console-3.2", "gimp-console-3.0", "gimp-console-3", "gimp-console")
@@ -98,12 +100,24 @@ def install_plugin(plugins: Path, vendor: Path, settings: Mapping[str, object]) 
     plugins.mkdir(parents=True, exist_ok=True)
     shutil.copytree(PLUGIN, staging, ignore=shutil.ignore_patterns(*NOT_COPIED))
     shutil.copytree(vendor, staging / "vendor")
+    copy_client(staging / "vendor")
     (staging / "backend.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
     entry = staging / "drag_gan.py"
     entry.chmod(0o755)  # GIMP silently ignores an entry that is not executable
     entry.touch()  # GIMP asks a plug-in for its menu entry again only when this time has changed
     swap(staging, plugins / "drag_gan")
     return plugins / "drag_gan"
+
+
+def copy_client(vendor: Path) -> None:
+    """Put the backend's client among the plug-in's own packages."""
+    (vendor / "backend").mkdir()
+    for name in CLIENT:
+        source, target = BACKEND / name, vendor / "backend" / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        else:
+            shutil.copyfile(source, target)
 
 
 def swap(staging: Path, target: Path) -> None:

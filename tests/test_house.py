@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from gimp_plugin import placement
+
 ROOT = Path(__file__).resolve().parents[1]
 TOP_LEVEL = {
     *("gimp_plugin", "backend", "stylegan2", "tests", "install.py", "README.md"),
     *("CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml", "LICENSE", ".ci", ".gitignore", "docs"),
 }
-PURE_PLUGIN_MODULES = ("drags.py", "installation.py", "service.py")
+PURE_PLUGIN_MODULES = ("drags.py", "installation.py", "job.py")
 MACHINE_PATHS = ("/" + "work/", "/" + "srv/", "/" + "opt/", "/" + "farm", "../" + "shared")
 
 
@@ -63,12 +65,25 @@ def test_the_models_know_nothing_of_the_service_or_gimp():
     assert offenders("backend/models", ("backend.server", "gradio", "gradio_client", "gi", "gimp_plugin")) == []
 
 
+def test_the_client_needs_nothing_but_gradio_client():
+    """The plug-in carries it, into a Python 3.10 without torch, numpy or pydantic."""
+    own = ("backend.client", "backend.errors", "gradio_client", "httpx")  # httpx is what gradio_client is made of
+    files = [ROOT / "backend" / name for name in placement.CLIENT if name.endswith(".py")]
+    names = {name for file in (*files, *(ROOT / "backend/client").glob("**/*.py")) for name in imported(file)}
+    foreign = {name for name in names if name.partition(".")[0] not in sys.stdlib_module_names}
+    assert [name for name in foreign if name != "backend" and not name.startswith(own)] == []
+    assert names & {"gradio_client", "httpx"}
+
+
 def test_the_backend_never_reaches_into_the_plug_in():
     assert offenders("backend", ("gi", "gimp_plugin")) == []
 
 
-def test_the_plug_in_uses_nothing_of_the_backend_but_the_wire():
-    assert offenders("gimp_plugin", ("backend", "stylegan2", "torch", "numpy", "PIL", "gradio")) == []
+def test_the_plug_in_uses_nothing_of_the_backend_but_its_client():
+    assert offenders("gimp_plugin", ("stylegan2", "torch", "numpy", "PIL", "gradio")) == []
+    carried = ("backend.client", "backend.errors")
+    found = [line for line in offenders("gimp_plugin", ("backend",)) if not line.split()[-1].startswith(carried)]
+    assert found == []
 
 
 def test_installing_needs_nothing_but_python():

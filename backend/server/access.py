@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-TOKEN_HEADER = "X-DragGAN-Token"
+from backend.client.protocol import TOKEN_HEADER
 
 UNAUTHORIZED, FORBIDDEN = 401, 403
 

@@ -11,9 +11,8 @@ from typing import TypeVar
 
 import torch
 
-from backend.errors import UserError
+from backend.errors import Cancelled, UserError
 from backend.server.log import logger
-from backend.server.progress import Cancelled
 
 POLL_SECONDS = 0.05  # between looks whether a waiting job has been cancelled
 T = TypeVar("T")

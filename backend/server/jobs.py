@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from backend import __version__, pictures
+from backend.client.protocol import PROTOCOL
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
 from backend.editing.inversion_cache import InversionCache
@@ -26,7 +27,7 @@ from backend.editing.settings import with_changes
 from backend.editing.steps import EditResult
 from backend.errors import UserError
 from backend.models import device, models
-from backend.server import PROTOCOL, protocol
+from backend.server import protocol
 from backend.server.job_queue import JobControl, JobQueue
 from backend.server.log import logger
 from backend.server.progress import Throttle, drag_update, inversion_update

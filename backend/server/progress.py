@@ -8,15 +8,12 @@ from typing import TypeVar
 
 from backend.editing.points import Drag
 from backend.editing.steps import DragStep, InversionProgress
+from backend.errors import Cancelled
 from backend.server.protocol import Preview, Update
 
 UPDATE_EVERY, PREVIEW_EVERY = 0.1, 0.3  # seconds
 
 Step = TypeVar("Step", InversionProgress, DragStep)
-
-
-class Cancelled(Exception):  # noqa: N818 - nothing went wrong
-    """The job has been cancelled: its client is gone, or the server is to end."""
 
 
 class Throttle:

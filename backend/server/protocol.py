@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from backend.client.protocol import OTHER_VERSION, PROTOCOL
 from backend.editing.points import Drag
 from backend.errors import UserError
 from backend.models import EMBEDDED
-from backend.server import PROTOCOL
 
 MOST_DRAGS = 128
 MOST_SAMPLES = 64
@@ -137,7 +137,7 @@ _DRAGS = TypeAdapter(Annotated[list[DragField], Field(max_length=MOST_DRAGS)])
 def check_protocol(value: object) -> None:
     """Raise UserError unless `value` is our protocol number."""
     if type(value) not in (int, float) or value != PROTOCOL:
-        raise UserError("This plug-in and its backend are of different versions; update both by running install.py.")
+        raise UserError(OTHER_VERSION)
 
 
 def read_drags(value: object) -> list[Drag]:

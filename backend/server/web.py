@@ -9,7 +9,8 @@ from typing import Any
 
 import uvicorn
 
-from backend.server import PROTOCOL, app
+from backend.client.protocol import PROTOCOL
+from backend.server import app
 from backend.server.jobs import JobRunner
 
 GRACE = 2  # seconds that open connections get at the end

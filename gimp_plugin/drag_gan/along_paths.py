@@ -19,14 +19,14 @@ import job  # noqa: E402
 import paths  # noqa: E402
 import png  # noqa: E402
 import results  # noqa: E402
-import service  # noqa: E402
 import sketch  # noqa: E402
 import source_layer  # noqa: E402
 from edit_parasite import EditParasite  # noqa: E402
 from gi.repository import Gimp, GObject  # noqa: E402
 from problems import Cancelled, Problem  # noqa: E402
 from source_layer import SourceLayer  # noqa: E402
-from updates import Result, Update  # noqa: E402
+
+from backend.client import Backend, Flag, Result, Update  # noqa: E402
 
 PROCEDURE = "draggan-drag-along-paths"
 SHORT = "Move what is under a path's first anchor to its last one"
@@ -107,7 +107,7 @@ def drag(
     image: Gimp.Image,
     drawables: Sequence[Gimp.Drawable],
     config: Gimp.ProcedureConfig,
-    backend: service.Backend,
+    backend: Backend,
     downloads: Path,
 ) -> Gimp.Layer:
     """From the canvas to the new layer. Raises Problem or Cancelled, and then the image is as it was.
@@ -144,7 +144,7 @@ def drag(
     log.info("asked: %s", {"drags": asked, **options})
     task = job.Task(picture, selection, asked, options, *parasite.write(image, downloads))
 
-    def work(show: Callable[[Update], None], cancelled: service.Asked, enough: service.Asked) -> Result:
+    def work(show: Callable[[Update], None], cancelled: Flag, enough: Flag) -> Result:
         return job.work(backend, task, downloads, show, cancelled, enough)
 
     made = watch(source, found, work) if with_windows else work(lambda update: None, lambda: False, lambda: False)
@@ -170,7 +170,7 @@ def ask(
     config: Gimp.ProcedureConfig,
     shown: sketch.Sketch,
     remark: str,
-    backend: service.Backend,
+    backend: Backend,
 ) -> None:
     """Show the dialog, with a remark; the backend starts meanwhile. Raises Cancelled."""
     import dialog

@@ -26,10 +26,11 @@ gi.require_version("Gimp", "3.0")
 import along_paths  # noqa: E402
 import sample_image  # noqa: E402
 from gi.repository import Gimp, GLib, GObject  # noqa: E402
-from installation import Installation  # noqa: E402
+from installation import PluginInstallation  # noqa: E402
 from problems import Cancelled, Fault, Problem  # noqa: E402
-from service import Backend  # noqa: E402
 from workplace import temporary_folder  # noqa: E402
+
+from backend.client import Backend  # noqa: E402
 
 MENU = "<Image>/Filters/DragGAN"
 
@@ -85,7 +86,7 @@ def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Va
     """Do the work. Nothing may escape it: GIMP shows the artist nothing of an exception."""
     try:
         with temporary_folder() as downloads:
-            made = work(Backend(Installation.read(FOLDER), downloads), downloads)
+            made = work(Backend(PluginInstallation.read(FOLDER), downloads), downloads)
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
         values.remove(1)
         values.insert(1, made)

@@ -24,7 +24,8 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp  # noqa: E402
 from source_layer import SourceLayer, strips, write_picture  # noqa: E402
-from updates import Box  # noqa: E402
+
+from backend.client import Box  # noqa: E402
 
 EDIT = "draggan-edit"  # the backend's file, in base64
 MADE = "draggan-made"  # JSON: "model", of "pixels" and "mask" the fingerprints, "origin"

@@ -12,19 +12,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from backend.client import Pixels
+
+__all__ = ["File", "Pixels", "write"]
+
 COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # channels -> PNG colour type: grey, RGB, RGBA
 CHANNELS = {kind: channels for channels, kind in COLOUR_TYPES.items()}
 PIECE = 1 << 20  # bytes unpacked at a time
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-
-
-class Pixels(NamedTuple):
-    """8-bit pixels, row by row without padding: `data` has height * width * channels bytes."""
-
-    width: int
-    height: int
-    channels: int
-    data: bytes
 
 
 def write(file: Path, width: int, height: int, channels: int, strips: Iterable[bytes]) -> None:

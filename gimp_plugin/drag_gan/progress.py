@@ -22,8 +22,9 @@ import markers  # noqa: E402
 import png  # noqa: E402
 from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk  # noqa: E402
 from problems import Cancelled  # noqa: E402
-from updates import Points, Result, Update  # noqa: E402
 from widgets import to_pixbuf  # noqa: E402
+
+from backend.client import Points, Result, Update  # noqa: E402
 
 LONGEST_SIDE = 420
 KEEP = 1  # the response of the button Stop and Keep

@@ -22,7 +22,8 @@ import png  # noqa: E402
 from gi.repository import Gegl, Gimp  # noqa: E402
 from problems import Fault  # noqa: E402
 from source_layer import FINE_SRGB, MASK, NONE, SRGB, STRIP, SourceLayer, require_there  # noqa: E402
-from updates import Box, Result  # noqa: E402
+
+from backend.client import Box, Result  # noqa: E402
 
 DRAGGED = re.compile(r" \(dragged\)( #\d+)?$")  # with the number that GIMP gives the second of a name
 FINE_BYTES = 8  # of one pixel

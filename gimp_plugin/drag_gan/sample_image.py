@@ -17,11 +17,11 @@ import display  # noqa: E402
 import edit_parasite  # noqa: E402
 import job  # noqa: E402
 import png  # noqa: E402
-import service  # noqa: E402
 import source_layer  # noqa: E402
 from gi.repository import Gegl, Gimp, GObject  # noqa: E402
 from problems import Cancelled, Fault, Problem  # noqa: E402
-from updates import Result, Update  # noqa: E402
+
+from backend.client import Backend, Flag, Result, Update  # noqa: E402
 
 PROCEDURE = "draggan-new-sample-image"
 TITLE = "New Sample Image"
@@ -64,7 +64,7 @@ def options_from(config: Gimp.ProcedureConfig, seeds: Sequence[int]) -> dict[str
 
 
 def sample(
-    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: service.Backend, downloads: Path
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: Backend, downloads: Path
 ) -> Gimp.Image:
     """From the choice of a picture to the new image. Raises Problem or Cancelled."""
     source_layer.start()
@@ -76,7 +76,7 @@ def sample(
     seed = config.get_property("seed")
     options = options_from(config, [seed])
 
-    def work(show: Callable[[Update], None], cancelled: service.Asked, enough: service.Asked) -> Result:
+    def work(show: Callable[[Update], None], cancelled: Flag, enough: Flag) -> Result:
         return job.sample(backend, options, show, cancelled)
 
     made = watch(work) if interactive else work(lambda update: None, lambda: False, lambda: False)
@@ -87,14 +87,14 @@ def sample(
     return image
 
 
-def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: service.Backend) -> None:
+def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: Backend) -> None:
     """Show the dialog. Raises Cancelled."""
     import sample_dialog
 
     def fetch_models() -> list[str]:
         return backend.answer(lambda connection: connection.models) or []
 
-    def thumbnails(options: dict[str, object], cancelled: service.Asked) -> Iterator[png.Pixels]:
+    def thumbnails(options: dict[str, object], cancelled: Flag) -> Iterator[png.Pixels]:
         return job.thumbnails(backend, options, cancelled)
 
     chosen = sample_dialog.ask(

@@ -14,20 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-QUIET = {
-    "HF_HUB_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
-    "NO_PROXY": "127.0.0.1,localhost",
-}
-os.environ.update(QUIET)  # gradio_client reads them when it is imported
+from backend.client.connection import prepare_environment
+from backend.client.protocol import TOKEN_HEADER
 
+prepare_environment()
 from gradio_client import Client, handle_file  # noqa: E402
 from gradio_client.client import Job  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
-TOKEN_HEADER = "X-DragGAN-Token"
 PATIENCE = 120.0  # seconds, for anything that has to happen at all
 WITHOUT_END = 10_000  # steps
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from backend.errors import UserError
-from backend.server import commands, lifecycle
+from backend.server import commands, instance, lifecycle
 from tests.backend.server.harness import WITHOUT_END, Backend, submit, until_phase, updates, wait_until
 
 WINDOWS = os.name == "nt"
@@ -97,8 +97,8 @@ def test_stop_ends_it_also_in_the_middle_of_a_job(own: Backend, picture: Path) -
 
 def test_the_stale_ready_file_of_a_killed_backend_is_recognised(own: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRAGGAN_HOME", str(own.home))
-    lifecycle.write_ready_file({"url": "http://127.0.0.1:1/", "pid": os.getpid(), "token": "t", "protocol": 2})
-    assert lifecycle.running() is None
+    instance.write_ready_file({"url": "http://127.0.0.1:1/", "pid": os.getpid(), "token": "t", "protocol": 2})
+    assert instance.running() is None
     assert not own.ready_file.exists()
 
 
@@ -120,15 +120,15 @@ def test_a_backend_that_has_not_started_yet_is_neither_used_nor_disturbed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DRAGGAN_HOME", str(tmp_path))
-    with lifecycle.sole_instance() as alone:
+    with instance.sole_instance() as alone:
         assert alone
-        assert lifecycle.running() == {}
+        assert instance.running() == "starting"
         for content in ("", "[]", '{"url": 1}'):
             (tmp_path / "backend.json").write_text(content)
-            assert lifecycle.running() == {}
+            assert instance.running() == "starting"
         with pytest.raises(UserError, match="already running; use it, or end it with"):
             lifecycle.serve()
-    assert lifecycle.running() is None
+    assert instance.running() is None
 
 
 @pytest.mark.skipif(WINDOWS, reason="Windows ends a process without asking it")

@@ -1,32 +1,41 @@
-"""What the backend tells of a job: how far it is, and at last what came of it. Knows nothing of GIMP."""
+"""The progress of a job as the backend sends it, and at last its result, as typed records."""
 
 from __future__ import annotations
 
 import base64
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import png
+from typing import Any, NamedTuple
 
 Points = tuple[tuple[float, float], ...]
 Box = tuple[int, int, int, int]  # x, y, width, height
 Fetch = Callable[[Mapping[str, Any]], Path]
 
 
+class Pixels(NamedTuple):
+    """8-bit pixels, row by row without padding: `data` has height * width * channels bytes."""
+
+    width: int
+    height: int
+    channels: int
+    data: bytes
+
+
 @dataclass(frozen=True)
 class Result:
-    """What the backend made: PNG files, and where they belong.
+    """What a job made.
 
-    layer   RGBA, all that has changed of the artist's layer
-    mask    grey, of the same size: white where it has changed
-    edit    what the next drag on the result goes on from
-    offset  (x, y) of layer and mask inside the artist's layer
-    region  (x, y, width, height) of what was worked on, inside the artist's layer; None of a sample
-    kept    whether the artist has ended the drag here
-    from_original  whether the pixels that were moved are those that the layer's edit had begun with
+    Attributes:
+        layer: a PNG file, RGBA: all that has changed of the artist's layer.
+        mask: a grey PNG file of the same size, white where it has changed.
+        edit: the edit state, which the next drag on the result goes on from.
+        offset: (x, y) of layer and mask inside the artist's layer.
+        report: what was done, in numbers.
+        region: (x, y, width, height) of what the model saw of the artist's layer; None for a sample.
+        finished_early: whether the artist ended the drag before its last step.
+        from_original: whether the pixels that were moved are those of the request's `original`.
     """
 
     layer: Path
@@ -35,12 +44,12 @@ class Result:
     offset: tuple[int, int]
     report: Mapping[str, Any]
     region: Box | None = None
-    kept: bool = False
+    finished_early: bool = False
     from_original: bool = False
 
     def remarks(self) -> list[str]:
-        """A sentence for every point that did not reach its target, unless the artist wanted no more."""
-        if self.kept:
+        """A sentence for every point that did not reach its target, unless the artist ended the drag."""
+        if self.finished_early:
             return []
         points = enumerate(self.report.get("points") or (), start=1)
         late = [(number, point.get("why_not")) for number, point in points if not point.get("arrived", True)]
@@ -49,7 +58,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Update:
-    """One message of the stream. Points in layer pixels; `region` is the edited (x, y, width, height)."""
+    """How far a job is. Points are in pixels of the layer; `region` is the part of it that `preview` shows."""
 
     phase: str
     step: int
@@ -58,8 +67,8 @@ class Update:
     points: Points = ()
     targets: Points = ()
     region: Box | None = None
-    preview: png.Pixels | None = None
-    result: Result | None = field(default=None)
+    preview: Pixels | None = None
+    result: Result | None = None
 
     @property
     def fraction(self) -> float | None:
@@ -67,10 +76,15 @@ class Update:
         return min(1.0, self.step / self.steps) if self.steps > 0 else None
 
     @classmethod
-    def from_wire(cls, output: Sequence[Any], fetch: Fetch) -> Update:
-        """Read (update, layer, mask, edit), and fetch its files.
+    def from_output(cls, output: Sequence[Any], fetch: Fetch) -> Update:
+        """Read one output of a job, and fetch its files.
 
-        Raises KeyError, TypeError or ValueError on another shape, and what `fetch` does.
+        Args:
+            output: (update, layer, mask, edit): a JSON object, then three gradio FileData or None.
+            fetch: copies one of these files here.
+
+        Raises:
+            KeyError, TypeError, ValueError, zlib.error: the output has another shape. Also what `fetch` raises.
         """
         update, *files = output
         if not isinstance(update, Mapping):
@@ -94,12 +108,10 @@ def _points(pairs: Sequence[Sequence[float]] | None) -> Points:
     return tuple((float(x), float(y)) for x, y in pairs or ())
 
 
-def _preview(preview: Mapping[str, Any] | None) -> png.Pixels | None:
+def _preview(preview: Mapping[str, Any] | None) -> Pixels | None:
     if not preview:
         return None
-    return png.Pixels(
-        int(preview["width"]), int(preview["height"]), 3, zlib.decompress(base64.b64decode(preview["rgb"]))
-    )
+    return Pixels(int(preview["width"]), int(preview["height"]), 3, zlib.decompress(base64.b64decode(preview["rgb"])))
 
 
 def _result(
@@ -108,7 +120,7 @@ def _result(
     layer, mask, edit = files
     if not result or not layer or not mask or not edit:
         return None
-    layer, mask, edit = fetch(layer), fetch(mask), fetch(edit)
+    edit, layer, mask = fetch(edit), fetch(layer), fetch(mask)
     x, y = result["offset"]
     from_original = result.get("from_original") is True
     return Result(

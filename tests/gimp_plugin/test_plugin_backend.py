@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -13,9 +14,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import service
 from conftest import Place
-from problems import Cancelled, Problem
+
+from backend.client.connection import Connection, prepare_environment
+from backend.client.protocol import OFFLINE
+from backend.errors import Cancelled, UserError
 
 READY = {"url": "http://127.0.0.1:9/", "pid": 1, "token": "t", "protocol": 2}
 
@@ -29,15 +32,15 @@ def test_a_dead_or_dying_backend_is_not_open_and_a_hung_one_is(dies_after: float
             listener.close()
         elif dies_after:
             threading.Timer(dies_after, listener.close).start()
-        connection = service.Connection(0, SimpleNamespace(src=url), {}, Path())
-        assert connection.is_open() == (dies_after is None)
+        connection = Connection(0, SimpleNamespace(src=url), {}, Path(), Path())
+        assert connection.accepts() == (dies_after is None)
 
 
 def test_gradio_client_is_kept_on_this_machine(monkeypatch: pytest.MonkeyPatch):
-    for name in service.CLIENT_VARIABLES:
+    for name in OFFLINE:
         monkeypatch.setenv(name, "as the user has it")
-    service.prepare_environment()
-    assert {name: os.environ[name] for name in service.CLIENT_VARIABLES} == service.CLIENT_VARIABLES
+    prepare_environment()
+    assert {name: os.environ[name] for name in OFFLINE} == OFFLINE
 
 
 def test_a_backend_that_runs_is_used(running: Place):
@@ -53,20 +56,37 @@ def test_where_none_runs_one_is_started_and_told_of(place: Place):
     assert told == ["Starting the backend..."]
 
 
-def test_what_was_prepared_a_moment_ago_is_the_next_ones_connection_and_of_nobody_after(
-    running: Place, monkeypatch: pytest.MonkeyPatch
-):
-    backend = running.backend()
+def clients() -> int:
+    """How many gradio clients this process has."""
+    gc.collect()
+    return sum(type(thing).__qualname__ == "Client" and hasattr(thing, "session_hash") for thing in gc.get_objects())
+
+
+def test_whoever_asks_how_often_there_is_one_connection(running: Place):
+    """As when a dialog asks again for each letter that is typed: once these were 51 connections and 65 threads."""
+    before, backend = clients(), running.backend()
     backend.prepare()
-    monkeypatch.setattr(backend, "_connect", lambda cancelled, tell: "a new one")
-    assert backend.connect().models == ["critters", "broken"]
-    assert backend.connect() == "a new one"
+    session = backend.connect().session
+    for _ in range(5):
+        assert backend.answer(lambda connection: connection.session) == session
+    assert clients() == before + 1
+    backend.close()
+    assert clients() == before
+
+
+def test_a_connection_that_is_lost_is_replaced(place: Place):
+    backend = place.backend()
+    lost = backend.connect().session
+    place.kill()
+    again = backend.connect()
+    assert again.session != lost
+    assert again.models == ["critters", "broken"]
 
 
 def test_a_failure_to_prepare_is_told_to_the_one_who_connects(place: Place):
     backend = place.backend("-c", "raise SystemExit('no torch here')")
     backend.prepare()
-    with pytest.raises(Problem):
+    with pytest.raises(UserError):
         backend.connect()
 
 
@@ -96,13 +116,13 @@ def test_another_program_on_the_old_port_is_not_taken_for_the_backend(running: P
 
 def test_a_backend_of_another_version_says_to_run_install_py(place: Place):
     place.ready_file.write_text(json.dumps({**READY, "protocol": 1}))
-    with pytest.raises(Problem, match=r"different versions; update both by running install\.py"):
+    with pytest.raises(UserError, match=r"different versions; update both by running install\.py"):
         place.backend().connect()
 
 
 def test_a_backend_that_dies_at_once_is_noticed_with_its_last_words_and_its_log(place: Place):
     began = time.monotonic()
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(UserError) as raised:
         place.backend("-c", "import sys; print('first'); sys.exit('no torch here')").connect()
     assert time.monotonic() - began < 20
     assert "exit code 1" in str(raised.value)
@@ -111,7 +131,7 @@ def test_a_backend_that_dies_at_once_is_noticed_with_its_last_words_and_its_log(
 
 
 def test_a_backend_that_is_never_ready_is_given_up(place: Place):
-    with pytest.raises(Problem, match="was not ready after 1 seconds"):
+    with pytest.raises(UserError, match="was not ready after 1 seconds"):
         place.backend("-c", "import time; time.sleep(5)", start_seconds=1).connect()
 
 
@@ -138,7 +158,7 @@ def test_a_backend_that_hangs_is_named_with_its_process(place: Place):
     url = f"http://127.0.0.1:{process.stdout.readline().strip()}/"
     place.ready_file.write_text(json.dumps({**READY, "url": url, "pid": process.pid}))
     try:
-        with pytest.raises(Problem, match=f"not answered for 1 seconds; end its process, {process.pid}"):
+        with pytest.raises(UserError, match=f"not answered for 1 seconds; end its process, {process.pid}"):
             place.backend(silence_seconds=1).connect()
     finally:
         process.kill()
