@@ -18,7 +18,7 @@ from backend.editing.points import Drag, check_drags, parse_drag, parse_pin
 from backend.editing.region import Region, choose_region
 from backend.editing.settings import with_changes
 from backend.editing.steps import DragStep, InversionProgress
-from backend.files import written_whole
+from backend.files import write_text_whole
 from backend.models import device, models
 from backend.pictures import FILES, check_output, read_image, read_mask, write
 
@@ -79,8 +79,7 @@ def _drag(arguments: argparse.Namespace) -> int:
     if arguments.save_edit:
         result.state.save(arguments.save_edit)
     if arguments.report:
-        with written_whole(arguments.report) as temporary:
-            temporary.write_text(json.dumps(result.report, indent=1), encoding="utf-8")
+        write_text_whole(arguments.report, json.dumps(result.report, indent=1))
     print(f"{_outcome(last, drags)} The result is {arguments.output}.")
     return 0
 

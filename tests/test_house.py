@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gimp_plugin import placement
+from backend.installer import placement
 
 ROOT = Path(__file__).resolve().parents[1]
 TOP_LEVEL = {
@@ -88,15 +88,20 @@ def test_the_plug_in_uses_nothing_of_the_backend_but_its_client():
 
 def test_installing_needs_nothing_but_python():
     """Whoever runs install.py has none of our packages yet."""
-    own = ("backend.setup", "gimp_plugin.placement")
-    files = [ROOT / "install.py", ROOT / "gimp_plugin/placement.py", ROOT / "backend/__init__.py"]
+    own = ("backend.installer", "backend.errors", "backend.files")
+    shared = ("__init__.py", "errors.py", "files.py")
     modules = {
         name
-        for file in (*files, *(ROOT / "backend" / "setup").glob("*.py"))
+        for file in (
+            ROOT / "install.py",
+            *(ROOT / "backend" / name for name in shared),
+            *(ROOT / "backend/installer").glob("**/*.py"),
+        )
         for name in imported(file)
         if name.partition(".")[0] not in sys.stdlib_module_names
     }
-    assert [name for name in modules - {"gimp_plugin"} if not name.startswith(own)] == []
+    assert [name for name in modules if not name.startswith(own)] == []
+    assert "backend.installer.placement" in modules
 
 
 @pytest.mark.parametrize("module", PURE_PLUGIN_MODULES)

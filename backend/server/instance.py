@@ -22,6 +22,7 @@ from backend import __version__, paths
 from backend.client import Installation
 from backend.client.connection import NotRunningError, Ready, ask
 from backend.errors import UserError
+from backend.files import written_whole
 
 LOCK_SECONDS = 2.0  # a status question holds the lock for a moment
 STOP_SECONDS = 15.0  # that a backend gets to end after it was asked to
@@ -60,20 +61,11 @@ def running() -> Ready | Literal["starting"] | None:
 
 
 def write_ready_file(content: dict[str, Any]) -> None:
-    """Write the ready file in one go, for its owner's eyes only."""
-    path = paths.ready_file()
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(content, file)
-    for attempt in range(50):
-        try:
-            os.replace(temporary, path)
-            return
-        except PermissionError:  # Windows, while someone reads the old one
-            if attempt == 49:
-                raise
-            time.sleep(0.05)
+    """Write the ready file in one go, for its owner's eyes only. Raises UserError."""
+    with written_whole(paths.ready_file()) as temporary:
+        temporary.unlink(missing_ok=True)  # another could have made it for anybody's eyes
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(content, file)
 
 
 def installation() -> Installation:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from gimp_root import CLONE, Gimp
 
-from gimp_plugin import placement
+from backend.installer import placement
 
 INSIDE = Path(__file__).with_name("inside.py")
 START_SECONDS = 600.0

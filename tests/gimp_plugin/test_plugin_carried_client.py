@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conftest import Place
 
-from gimp_plugin import placement
+from backend.installer import placement
 
 VENDOR = Path(sys.prefix) / "gimp-vendor"  # as install.py fetches it, for tests, too
 

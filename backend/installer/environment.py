@@ -14,14 +14,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from backend.errors import UserError
+from backend.files import write_text_whole
+
 OLDEST_PYTHON = (3, 10)
 TORCH_HOST = "https://download.pytorch.org/whl"
 TORCH_CUDA = "cu130"  # the CUDA version that the torch of backend/requirements.txt is built for
 HOST_PATIENCE = 4.0  # seconds
-
-
-class InstallError(Exception):
-    """Something the user can put right; the text is one sentence that says how."""
 
 
 class Environment(NamedTuple):
@@ -46,7 +45,7 @@ def check_python(version: tuple[int, ...]) -> None:
     """Refuse a Python that is too old for the packages."""
     if version < OLDEST_PYTHON:
         wanted, found = (".".join(map(str, pair)) for pair in (OLDEST_PYTHON, version))
-        raise InstallError(f"Python {wanted} or newer is needed, and this is {found}; run install.py with a newer one.")
+        raise UserError(f"Python {wanted} or newer is needed, and this is {found}; run install.py with a newer one.")
 
 
 def say(text: str) -> None:
@@ -67,7 +66,7 @@ def create(folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if subprocess.call([*maker, str(folder)], env=program_environment()) == 0:
             return
-    raise InstallError(
+    raise UserError(
         "This Python cannot make an environment: install its venv part (on Debian and Ubuntu with "
         '"sudo apt install python3-venv") or uv, and run this again.'
     )
@@ -99,7 +98,7 @@ def pip(environment: Environment, *arguments: str) -> None:
     ]
     environ = {**program_environment(), "PIP_USER": "0"}  # a user's default that no environment can follow
     if subprocess.call([*command, *arguments], env=environ) != 0:
-        raise InstallError("pip could not install the packages and says why above; mend that and run this again.")
+        raise UserError("pip could not install the packages and says why above; mend that and run this again.")
 
 
 def torch_index(nvidia: bool, system: str = sys.platform, host: str = TORCH_HOST) -> str | None:
@@ -126,16 +125,9 @@ def link_program(environment: Environment) -> None:
     question = "import json, sysconfig; print(json.dumps(sysconfig.get_path('purelib')))"
     answer = run_quietly([str(environment.python), "-c", question])
     if answer is None:
-        raise InstallError(f"{environment.python} does not start; delete {environment.folder} and run this again.")
+        raise UserError(f"{environment.python} does not start; delete {environment.folder} and run this again.")
     packages = Path(json.loads(answer))
-    write_by_rename(packages / "draggan.pth", os.path.relpath(environment.program, packages) + "\n")
-
-
-def write_by_rename(path: Path, text: str) -> None:
-    """Write a small file so that it is there whole or not at all."""
-    staging = path.with_name(path.name + ".new")
-    staging.write_text(text, encoding="utf-8")
-    staging.replace(path)
+    write_text_whole(packages / "draggan.pth", os.path.relpath(environment.program, packages) + "\n")
 
 
 def program_environment() -> dict[str, str]:

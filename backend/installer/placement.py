@@ -1,4 +1,4 @@
-"""Where GIMP 3 looks for plug-ins, and putting ours there. Standard library only, for install.py.
+"""Where GIMP 3 looks for plug-ins, and putting ours there.
 
 Folders per system: Edit > Preferences > Folders > Plug-ins in GIMP shows the truth.
 """
@@ -14,16 +14,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-PLUGIN = Path(__file__).resolve().parent / "drag_gan"
-BACKEND = Path(__file__).resolve().parents[1] / "backend"
+from backend.errors import UserError
+
+BACKEND = Path(__file__).resolve().parents[1]
+PLUGIN = BACKEND.parent / "gimp_plugin" / "drag_gan"
 CLIENT = ("__init__.py", "errors.py", "client")  # of the backend: the plug-in's copy of its client
 PROCEDURE = "draggan-drag-along-paths"
 NOT_COPIED = ("__pycache__", "*.pyc", "vendor", "backend.json")
 CONSOLES = ("gimp-console-3.2", "gimp-console-3.0", "gimp-console-3", "gimp-console")
-
-
-class PlacementError(Exception):
-    """The plug-in could not be put in its place; the text is one sentence that says what to do."""
 
 
 def profile_roots(
@@ -131,7 +129,7 @@ def swap(staging: Path, target: Path) -> None:
     except PermissionError as error:  # Windows, while a program in the folder runs
         if old.exists() and not target.exists():
             old.rename(target)
-        raise PlacementError(f"{target} is in use or protected; close GIMP and run this again.") from error
+        raise UserError(f"{target} is in use or protected; close GIMP and run this again.") from error
     shutil.rmtree(old, ignore_errors=True)
 
 
