@@ -107,7 +107,9 @@ def _editor(name: str) -> Editor:
 
 
 def _open(editor: Editor, image: np.ndarray, region: Region) -> InversionProgress:
-    return _follow(editor.open(image, region), "Finding the picture in the model", lambda step: f"{step.psnr():.1f} dB")
+    return _follow(
+        editor.open_steps(image, region), "Finding the picture in the model", lambda step: f"{step.psnr():.1f} dB"
+    )
 
 
 def _follow(steps: Iterable[Step], title: str, tell: Any) -> Step:

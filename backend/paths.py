@@ -47,9 +47,9 @@ def work_folder() -> Path:
     return data_folder() / "work"
 
 
-def inversions_folder() -> Path:
-    """The remembered inversions, some kilobytes for each picture."""
-    return data_folder() / "inversions"
+def cache_folder() -> Path:
+    """What takes long to compute: inversions, some kilobytes for each image, and six megabytes for each model."""
+    return data_folder() / "cache"
 
 
 def log_file() -> Path:

@@ -105,7 +105,7 @@ def _at_size_of(found: Correspondence, source: np.ndarray) -> np.ndarray:
 
 def _light(found: Correspondence) -> np.ndarray:
     """How much brighter each place has become where it is the layer's own, [h, w, 3], 0 .. 255."""
-    change = found.end - found.carried(found.start)
+    change = found.end - found.warp(found.start)
     fits = np.exp(-np.square(np.abs(change).max(axis=2) / LIGHT_MOST))  # beside an outline, more is the outline
     light = weighted_blur(change, (found.confidence * fits).astype(np.float32), LIGHT_BLUR, FAR)
     # what stayed seldom changes its light, but the generator often makes a halo around what moved

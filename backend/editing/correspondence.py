@@ -81,7 +81,7 @@ class Correspondence(NamedTuple):
     moved: np.ndarray
     confidence: np.ndarray
 
-    def carried(self, image: np.ndarray) -> np.ndarray:
+    def warp(self, image: np.ndarray) -> np.ndarray:
         """`image` [h, w] or [h, w, C] of the start as it is at the end, where it is known."""
         stays = resample(self.still, image.shape)
         stays = stays if image.ndim == 2 else stays[..., None]
@@ -153,7 +153,7 @@ def _connected_to_border(area: np.ndarray) -> np.ndarray:
 def _smoothed(
     flow: np.ndarray, back: np.ndarray, start: np.ndarray, end: np.ndarray, still: np.ndarray, outline: np.ndarray
 ) -> np.ndarray:
-    """The flow of what moves, carried on beyond its outline, and from where it is sure to where it is not."""
+    """The flow of what moves, continued beyond its outline, and from where it is sure to where it is not."""
     inside = (~outline).astype(np.float32)
     beyond = weighted_blur(flow, inside, 4.0, 10.0)
     flow = np.where((outline & (blur(inside, 4.0) > 0.005))[..., None], beyond, flow).astype(np.float32)
@@ -189,9 +189,9 @@ def _confidence(found: Correspondence, back: np.ndarray) -> np.ndarray:
     stays = resample(found.still, found.start.shape)
     away = np.linalg.norm(warp(back, found.flow) + found.flow, axis=2) * (1 - stays)
     returns = np.exp(-np.square(away / (RETURN + STRETCH * np.linalg.norm(found.flow, axis=2))))
-    carried = found.carried(found.start)
+    warped = found.warp(found.start)
     # an outline that was moved may be a pixel off: the layer's own, a little beside, is better than a blurred one
-    left_over = stays * np.abs(carried - found.end).max(axis=2) + (1 - stays) * _misfit(found.end, carried)
+    left_over = stays * np.abs(warped - found.end).max(axis=2) + (1 - stays) * _misfit(found.end, warped)
     left_over = blur(left_over.astype(np.float32), 1.0)
     fit = FIT + stays * (STILL_FIT - FIT)
     sure = (returns * np.exp(-np.square(left_over / fit))).astype(np.float32)

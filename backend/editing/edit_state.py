@@ -1,4 +1,4 @@
-"""What is saved of an edit: the codes it started and ended with, the way between, and what was asked."""
+"""What is saved of an edit: the codes it started and ended with, the path between, and what was asked."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ import safetensors
 import safetensors.torch
 import torch
 
+import stylegan2
+from backend.editing.pixels import digest
 from backend.editing.points import Drag
 from backend.editing.region import Region
 from backend.editing.settings import DragSettings, read_settings
 from backend.errors import UserError
 from backend.files import written_whole
 
-VERSION = 1
+VERSION = 2
 FORMAT = "draggan-edit"
-PATH_LENGTH = 64  # codes kept of the way
+PATH_LENGTH = 64  # codes kept of the path
 TUNED = "tuned."  # before the names of generator weights that belong to this edit alone
 
 
@@ -30,8 +32,8 @@ class EditState:
     """An edit that can be gone on from.
 
     model_name, model_sha256: the model the codes belong to.
-    picture_sha256: of the region's pixels that start_w_plus shows.
-    carried: whether the picture at hand is what the edit has made of these pixels, and not these themselves.
+    image_sha256: of the region's pixels that start_w_plus shows.
+    on_result: whether the layer at hand is the result of the edit, and not the image that it began with.
     region: where on the layer the model's image lies.
     start_w_plus, w_plus: [1, num_ws, w_dim] float32, the inverted code and the present one.
     path: [T, num_ws, w_dim] float32, codes between the two, in order.
@@ -43,7 +45,7 @@ class EditState:
 
     model_name: str
     model_sha256: str
-    picture_sha256: str
+    image_sha256: str
     region: Region
     start_w_plus: torch.Tensor
     w_plus: torch.Tensor
@@ -52,21 +54,47 @@ class EditState:
     points: tuple[tuple[float, float], ...] = ()
     settings: DragSettings | None = None
     inversion_psnr: float | None = None
-    carried: bool = False
+    on_result: bool = False
     tuned: Mapping[str, torch.Tensor] = dataclasses.field(default_factory=dict)
 
-    def carried_over(self, region: Region) -> EditState:
-        """The start of a next edit, on the picture that this one has made; `region` is its place on that picture.
+    def check_image(self, model: stylegan2.Model, image: np.ndarray) -> None:
+        """Check that the edit can be gone on from with a model and an image.
 
-        Start and way are kept: the next edit moves the pixels that this one began with by the whole motion, since
-        pixels that are moved anew with each edit get softer each time.
+        An edit on its own result knows no more of that image than its size.
+
+        Args:
+            model: the one that is to go on.
+            image: uint8 [H, W, 4], the whole layer.
+
+        Raises:
+            UserError: the edit belongs to another model or another image.
         """
-        return dataclasses.replace(self, region=region, carried=True, drags=(), points=(), settings=None)
+        if self.model_sha256 != model.sha256:
+            raise UserError(
+                f"The edit was made with the model {self.model_name!r}; choose that model to go on from it."
+            )
+        generator, part = model.generator, self.region.crop(image)
+        fits = part.shape[:2] == (self.region.height, self.region.width)
+        fits = fits and self.start_w_plus.shape[1:] == (generator.num_ws, generator.w_dim)
+        fits = fits and self.region.model_size == generator.image_size
+        if not fits or (not self.on_result and self.image_sha256 != digest(part)):
+            raise UserError("The edit was made on another picture; give that picture, or start without the edit.")
 
-    def restarted(self, picture_sha256: str) -> EditState:
-        """The same edit as if it began here, with the picture at hand, whose hash this is."""
+    def continued(self, region: Region) -> EditState:
+        """Return the start of a next edit, on the result of this one.
+
+        Start and path are kept: the next edit moves the pixels that this one began with by the whole motion, since
+        pixels that are moved anew with each edit get softer each time.
+
+        Args:
+            region: where the model's image lies on the result.
+        """
+        return dataclasses.replace(self, region=region, on_result=True, drags=(), points=(), settings=None)
+
+    def restarted(self, image_sha256: str) -> EditState:
+        """Return the same edit as if it began with the image at hand, whose hash is given."""
         here = {"start_w_plus": self.w_plus, "path": self.w_plus}
-        return dataclasses.replace(self, picture_sha256=picture_sha256, carried=False, **here)
+        return dataclasses.replace(self, image_sha256=image_sha256, on_result=False, **here)
 
     def save(self, path: str | Path) -> None:
         """Write the edit as safetensors; the file appears whole or not at all.  Raises UserError."""
@@ -92,9 +120,9 @@ class EditState:
                 metadata = file.metadata() or {}
                 record = json.loads(metadata["edit"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-            if record["version"] != VERSION:
+            if record["version"] not in (1, VERSION):
                 raise UserError(f"The edit file {path} is of another version of this program; make the edit again.")
-            return cls._from_record(record, tensors)
+            return cls._from_record(_from_version_1(record) if record["version"] == 1 else record, tensors)
         except UserError:
             raise
         except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -105,13 +133,13 @@ class EditState:
             "version": VERSION,
             "model_name": self.model_name,
             "model_sha256": self.model_sha256,
-            "picture_sha256": self.picture_sha256,
+            "image_sha256": self.image_sha256,
             "region": dataclasses.asdict(self.region),
             "drags": [dataclasses.asdict(drag) for drag in self.drags],
             "points": [list(point) for point in self.points],
             "settings": None if self.settings is None else dataclasses.asdict(self.settings),
             "inversion_psnr": self.inversion_psnr,
-            "carried": self.carried,
+            "on_result": self.on_result,
         }
 
     @classmethod
@@ -121,7 +149,7 @@ class EditState:
         if start.ndim != 3 or start.shape[0] != 1 or codes["w_plus"].shape != start.shape:
             raise ValueError("codes of unequal shape")
         if codes["path"].ndim != 3 or codes["path"].shape[1:] != start.shape[1:] or not len(codes["path"]):
-            raise ValueError("no way from start to end")
+            raise ValueError("no path from start to end")
         if not all(bool(np.isfinite(code.numpy()).all()) for code in codes.values()):
             raise ValueError("codes that are not finite")
         region = record["region"]
@@ -130,7 +158,7 @@ class EditState:
         return cls(
             model_name=str(record["model_name"]),
             model_sha256=str(record["model_sha256"]),
-            picture_sha256=str(record["picture_sha256"]),
+            image_sha256=str(record["image_sha256"]),
             region=Region(
                 int(region["x"]), int(region["y"]), int(region["width"]), int(region["height"]), (height, width)
             ),
@@ -139,9 +167,15 @@ class EditState:
             points=tuple(_point(entry) for entry in record["points"]),
             settings=None if settings is None else _settings(settings),
             inversion_psnr=record["inversion_psnr"],
-            carried=bool(record.get("carried", not record["picture_sha256"])),  # edits of 0.1 had no hash instead
+            on_result=bool(record["on_result"]),
             tuned={name.removeprefix(TUNED): tensor for name, tensor in tensors.items()},
         )
+
+
+def _from_version_1(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Rename what version 1 named otherwise; its first edits on a result had no hash instead of "carried"."""
+    image_sha256 = record["picture_sha256"]
+    return {**record, "image_sha256": image_sha256, "on_result": record.get("carried", not image_sha256)}
 
 
 def _settings(entry: Any) -> DragSettings:
@@ -161,10 +195,10 @@ def _drag(entry: Any) -> Drag:
 
 
 class CodePath:
-    """Codes of the way, thinned evenly so that they never number more than PATH_LENGTH."""
+    """Codes between the start of an edit and its end, thinned evenly to PATH_LENGTH at most."""
 
     def __init__(self, before: torch.Tensor) -> None:
-        """before: [T, num_ws, w_dim], the way that was made already."""
+        """Begin with the codes that there are already, [T, num_ws, w_dim]."""
         self._codes = list(before.cpu().unbind(0))
         self._last = self._codes[-1]
         self._every, self._seen = 1, 0
@@ -179,5 +213,5 @@ class CodePath:
             self._codes, self._every = self._codes[::2], 2 * self._every
 
     def codes(self) -> torch.Tensor:
-        """The way [T, num_ws, w_dim], its last code the present one."""
+        """Return the path [T, num_ws, w_dim]; its last code is the present one."""
         return torch.stack([*self._codes, self._last])

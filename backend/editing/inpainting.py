@@ -60,13 +60,13 @@ def inpaint(source: np.ndarray, small: np.ndarray, found: Correspondence, now: t
         found: where each pixel comes from.
         now: [3, h', w'], -1 .. 1, what the generator shows after the edit.
     """
-    sides = _Sides(found, found.carried(small))
+    sides = _Sides(found, found.warp(small))
     painted = now.permute(1, 2, 0).contiguous().float().cpu().numpy()
     corrections = _colour_corrections(small, found, sides)
     generated = 127.5 * (painted + 1) + cv2.resize(corrections, painted.shape[1::-1])
     return Inpainting(
         generated,
-        _alpha(found.carried(small[..., 3]), found, sides),
+        _alpha(found.warp(small[..., 3]), found, sides),
         _grains(source, found, sides),
         continue_background(source, found, resample(generated, small.shape), sides.background),
     )
@@ -109,18 +109,18 @@ def _colour_corrections(small: np.ndarray, found: Correspondence, sides: _Sides)
     start, end = 127.5 * (found.start + 1), 127.5 * (found.end + 1)
     missed = small[..., :3] - start
     shown = np.exp(-np.square(blur(np.abs(missed).max(axis=2), 1.0) / MISPLACED)) * small[..., 3] / 255
-    known = found.confidence * found.carried(shown.astype(np.float32))
-    colours = sides.mean(found.carried(missed), known)
+    known = found.confidence * found.warp(shown.astype(np.float32))
+    colours = sides.mean(found.warp(missed), known)
     # where the generator has made a halo beside what moved, the layer's background has none
     halo = sides.background * (1 - like_background(found.end, found.end, found.background))
-    plain = sides.behind(found.carried(small[..., :3]), known) - end
+    plain = sides.behind(found.warp(small[..., :3]), known) - end
     return colours + halo[..., None] * (plain - colours)
 
 
 def _grains(source: np.ndarray, found: Correspondence, sides: _Sides) -> list[tuple[np.ndarray, np.ndarray]]:
     """Grain for what is painted: background like the layer's background, subject like its subject."""
     grain, painted = grain_strength(source, found.confidence.shape), 1 - found.confidence
-    strength = sides.mean(found.carried(grain), found.confidence)
+    strength = sides.mean(found.warp(grain), found.confidence)
     grains = []
     for share, stayed in ((sides.background, sides.stayed), (1 - sides.background, 1 - sides.stayed)):
         wanted = float((strength * share * painted).sum() / max(float((share * painted).sum()), 1e-6))

@@ -1,4 +1,4 @@
-"""Inversion: search W+ for the code whose image is the picture, near enough to the mean of W to stay editable."""
+"""Inversion: search W+ for the code whose image is the target, near enough to the mean of W to stay editable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import stylegan2
 from backend.editing.initial_candidates import initial_candidates
 from backend.editing.latent_space import LatentSpace
 from backend.editing.settings import InversionSettings
+from backend.editing.tensor_cache import TensorCache
 
+VERSION = 1  # to be raised when invert() finds other codes: what was remembered before is not found any more
 PYRAMID_LEVELS = 4
 WARM_UP = 0.05  # share of the steps in which Adam's step grows to its size
 COOL_DOWN = 0.5  # share of the steps in which it shrinks back to 0
@@ -42,8 +44,8 @@ class InversionStep:
 
     @property
     def psnr(self) -> float:
-        """Peak signal-to-noise ratio against the picture, in dB."""
-        return psnr(self.image, self.inversion.picture, self.inversion.weight)
+        """Peak signal-to-noise ratio against the target, in dB."""
+        return psnr(self.image, self.inversion.target, self.inversion.weight)
 
 
 def total_steps(settings: InversionSettings) -> int:
@@ -52,17 +54,26 @@ def total_steps(settings: InversionSettings) -> int:
 
 
 def invert(
-    model: stylegan2.Model, picture: torch.Tensor, weight: torch.Tensor, settings: InversionSettings
+    model: stylegan2.Model,
+    image: torch.Tensor,
+    weight: torch.Tensor,
+    settings: InversionSettings,
+    cache: TensorCache | None = None,
 ) -> Iterator[InversionStep]:
     """Yield an InversionStep after each of the total_steps(settings) Adam steps, and some of step 0 before.
 
-    picture: [1, 3, H, W], -1 .. 1, of the size of the model's image.
-    weight: [1, 1, H, W], 0 .. 1: how much a pixel counts (its alpha).
+    Args:
+        model: whose W+ is searched.
+        image: [1, 3, H, W], -1 .. 1, of the size of the model's image.
+        weight: [1, 1, H, W], 0 .. 1, how much a pixel counts (its alpha).
+        settings: how long and how far from the mean.
+        cache: remembers what every inversion with the model begins with.
     """
-    inversion = _Inversion(model, picture, weight, settings)
+    inversion = _Inversion(model, image, weight, settings)
     codes: list[torch.Tensor] = []
-    for candidates in initial_candidates(model.generator, inversion.space.samples, picture, weight, CANDIDATES):
-        codes = [inversion.space.samples[index : index + 1] for index in candidates]
+    samples, cache = inversion.space.samples, cache or TensorCache()
+    for candidates in initial_candidates(model, samples, image, weight, CANDIDATES, cache):
+        codes = [samples[index : index + 1] for index in candidates]
         yield InversionStep(0, inversion.to_layers(codes[0]), inversion)
     if settings.steps == 0:
         return
@@ -86,11 +97,11 @@ class _Inversion:
     """What the steps of one inversion share.  A code is w [1, w_dim] or W+ [1, num_ws, w_dim]."""
 
     def __init__(
-        self, model: stylegan2.Model, picture: torch.Tensor, weight: torch.Tensor, settings: InversionSettings
+        self, model: stylegan2.Model, target: torch.Tensor, weight: torch.Tensor, settings: InversionSettings
     ) -> None:
-        self.generator, self.picture, self.weight, self.settings = model.generator, picture, weight, settings
+        self.generator, self.target, self.weight, self.settings = model.generator, target, weight, settings
         self.space = LatentSpace(model.generator)
-        self.loss = ReconstructionLoss(model, picture, weight)
+        self.loss = ReconstructionLoss(model, target, weight)
 
     def to_layers(self, code: torch.Tensor) -> torch.Tensor:
         """W+ of a code."""
@@ -114,19 +125,19 @@ class _Inversion:
 
 
 class ReconstructionLoss:
-    """How far an image is from the picture: mean squared error at several scales, and discriminator features.
+    """How far an image is from the target: mean squared error at several scales, and discriminator features.
 
-    The features cost as much again as the picture: the search for a start, which only has to find the pose, does
+    The features cost as much again as the pixels: the search for a start, which only has to find the pose, does
     without them (the same PSNR in the end, measured on the embedded model).
     """
 
-    def __init__(self, model: stylegan2.Model, picture: torch.Tensor, weight: torch.Tensor) -> None:
-        self.discriminator, self.picture, self.weight = model.discriminator, picture, weight
-        levels = min(PYRAMID_LEVELS, int(math.log2(min(picture.shape[2:]))) - 2)
+    def __init__(self, model: stylegan2.Model, target: torch.Tensor, weight: torch.Tensor) -> None:
+        self.discriminator, self.target, self.weight = model.discriminator, target, weight
+        levels = min(PYRAMID_LEVELS, int(math.log2(min(target.shape[2:]))) - 2)
         self.scales = [2**level for level in range(levels)]
-        self._of_picture: list[torch.Tensor] | None = None  # known once and for all where nothing is transparent
+        self._target_features: list[torch.Tensor] | None = None  # known once and for all where nothing is transparent
         if self.discriminator is not None and bool((weight == 1).all()):
-            self._of_picture = self._filled_features(picture)
+            self._target_features = self._filled_features(target)
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
         """The loss of `image` [1, 3, H, W]."""
@@ -135,7 +146,7 @@ class ReconstructionLoss:
 
     def pixel_loss(self, image: torch.Tensor) -> torch.Tensor:
         """The part of the loss that compares pixels."""
-        difference = (image - self.picture) * self.weight
+        difference = (image - self.target) * self.weight
         total = image.new_zeros(())
         for scale in self.scales:
             coarse = F.avg_pool2d(difference, scale)
@@ -144,20 +155,22 @@ class ReconstructionLoss:
 
     def _features(self, image: torch.Tensor) -> torch.Tensor:
         assert self.discriminator is not None
-        found, wanted = self.discriminator.features(image), self._of_picture or self._filled_features(image)
-        terms = [(a - b).square().mean(dim=(1, 2, 3)) / b.square().mean() for a, b in zip(found, wanted, strict=True)]
+        prediction, target = self.discriminator.features(image), self._target_features or self._filled_features(image)
+        terms = [
+            (a - b).square().mean(dim=(1, 2, 3)) / b.square().mean() for a, b in zip(prediction, target, strict=True)
+        ]
         return torch.stack(terms).mean(dim=0)
 
     @torch.no_grad()
     def _filled_features(self, image: torch.Tensor) -> list[torch.Tensor]:
-        """Of the picture, its transparent pixels filled with the image's own, so that they say nothing."""
+        """Features of the target, its transparent pixels filled with the image's own, so that they say nothing."""
         assert self.discriminator is not None
-        return self.discriminator.features(torch.lerp(image, self.picture, self.weight))
+        return self.discriminator.features(torch.lerp(image, self.target, self.weight))
 
 
-def psnr(image: torch.Tensor, picture: torch.Tensor, weight: torch.Tensor) -> float:
+def psnr(image: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> float:
     """Peak signal-to-noise ratio in dB over the pixels that count; both images -1 .. 1, the first one clamped."""
-    error = ((image.clamp(-1, 1) - picture).square() * weight).sum() / (3 * weight.sum())
+    error = ((image.clamp(-1, 1) - target).square() * weight).sum() / (3 * weight.sum())
     return float(10 * torch.log10(4 / error.clamp(min=1e-10)))
 
 

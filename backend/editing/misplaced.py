@@ -31,7 +31,7 @@ def follow_misplaced(found: Correspondence, layer: np.ndarray) -> Correspondence
     # the subject is before all this: as the generator shows it at the end; and the layer's, as it was and as it moved
     subject = found.moved & (like_background(found.end, found.end, found.background) < UNLIKE)
     own = (empty < UNLIKE).astype(np.float32)
-    own = np.maximum(own, found.carried(own)) > 0.5
+    own = np.maximum(own, found.warp(own)) > 0.5
     for part, missing in _misplaced(found, empty):
         step = _motion_beside(found, part)
         shift = np.array([[1, 0, -step[0]], [0, 1, -step[1]]], np.float32)

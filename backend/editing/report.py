@@ -1,4 +1,4 @@
-"""What a drag is said to have done: plain data for the report file and the plug-in."""
+"""The report of an edit: plain data for the report file and the plug-in."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from backend.editing.drag_loop import LoopStep
+from backend.editing.edit_state import EditState
 from backend.editing.points import Drag
+from backend.editing.preset import LoadedModel
 from backend.editing.region import Region
 from backend.editing.settings import DragSettings
 
@@ -49,6 +52,25 @@ class DragRecord:
         }
 
 
+def edit_report(
+    loaded: LoadedModel, device: torch.device, state: EditState, inversion_seconds: float, record: DragRecord | None
+) -> dict[str, object]:
+    """Return the model, its preset, the region, the inversion, and the last drag if there was one."""
+    preset, region = loaded.preset, state.region
+    return {
+        "model": {
+            "name": loaded.name,
+            "sha256": loaded.model.sha256,
+            "image_size": list(loaded.model.generator.image_size),
+        },
+        "preset": {"drag": dataclasses.asdict(preset.drag), "inversion": dataclasses.asdict(preset.inversion)},
+        "device": str(device),
+        "region": [region.x, region.y, region.width, region.height],
+        "inversion": {"psnr": state.inversion_psnr, "seconds": round(inversion_seconds, 3)},
+        **(record.report(region) if record else {}),
+    }
+
+
 def _both(distances: np.ndarray, region: Region) -> dict[str, list[float]]:
     scale = float(np.mean(region.scale))
     return {
@@ -59,7 +81,7 @@ def _both(distances: np.ndarray, region: Region) -> dict[str, list[float]]:
 
 def _why_not(drag: Drag, end: LoopStep, settings: DragSettings) -> str:
     if drag.is_pin:
-        return "the pinned point was carried along by the move"
+        return "the pinned point moved along with the rest"
     if end.stuck:
         return "the drag stopped coming nearer; the mask, the pins or the model hold it back"
     if end.step >= settings.max_steps:

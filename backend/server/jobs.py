@@ -19,12 +19,12 @@ from backend import __version__, pictures
 from backend.client.protocol import PROTOCOL
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
-from backend.editing.inversion_cache import InversionCache
 from backend.editing.layers import changed_part, composite_over
 from backend.editing.points import Drag, check_drags
 from backend.editing.region import LAYER, Region, box_around, choose_region
 from backend.editing.settings import with_changes
 from backend.editing.steps import EditResult
+from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 from backend.models import device, models
 from backend.server import protocol
@@ -79,12 +79,12 @@ class Job:
 class JobRunner:
     """Does the jobs. Everything it writes lies under `files`, which is the server's own temporary folder."""
 
-    def __init__(self, files: Path, on: torch.device | None = None, inversions: Path | None = None) -> None:
-        """inversions: the folder in which they are remembered; without it, in memory only."""
+    def __init__(self, files: Path, on: torch.device | None = None, cache: Path | None = None) -> None:
+        """cache: the folder in which inversions are remembered; without it, in memory only."""
         self.files, self.device = files, on or device.best()
         self.queue = JobQueue()
         self._editor: tuple[tuple[Any, ...], Editor] | None = None
-        self._inversions = InversionCache(inversions)  # they stay when the model goes
+        self._cache = TensorCache(cache)  # stays when the model goes
 
     def drag(self, request: Request) -> Iterator[tuple[Update, Files]]:
         """Do the job; the last update has the phase "done" and comes with layer, mask and edit files.
@@ -111,7 +111,7 @@ class JobRunner:
         if job.edit is not None:
             editor.open_state(job.edit, job.image, job.original)
         else:
-            for step, preview in throttle.limit(editor.open(job.image, region, inversion)):
+            for step, preview in throttle.limit(editor.open_steps(job.image, region, inversion)):
                 yield inversion_update(step, box, preview), NO_FILES
         last = Update(phase="drag")
         for step, preview in throttle.limit(editor.drag(job.drags, job.mask, settings)):
@@ -129,7 +129,7 @@ class JobRunner:
         if options.result == "whole":
             layer, next_region = composite_over(result.source[part], layer, mask, (0, 0)), region
         result = replace(result, layer=layer, mask=mask, offset=offset)
-        done = protocol.Result(offset=offset, report=result.report, from_original=result.state.carried)
+        done = protocol.Result(offset=offset, report=result.report, from_original=result.state.on_result)
         files = self._write(result, next_region, control.session)
         yield last.model_copy(update={"phase": "done", "message": "Done.", "result": done}), files
 
@@ -181,7 +181,7 @@ class JobRunner:
         folder.mkdir(parents=True)
         place = Path(tempfile.mkdtemp(dir=folder))
         edit = place / "edit.safetensors"
-        result.state.carried_over(next_region).save(edit)
+        result.state.continued(next_region).save(edit)
         layer, mask = place / "layer.png", place / "mask.png"
         return pictures.write_plain(layer, result.layer), pictures.write_plain(mask, result.mask), str(edit)
 
@@ -261,7 +261,7 @@ def _usable(job: Job, editor: Editor) -> EditState | None:
         return None
     try:
         edit.region.check_inside(job.drags)
-        editor.check_state(edit, job.image)
+        edit.check_image(editor.model, job.image)
     except UserError as error:
         logger.info("The layer's edit is left aside: %s", error)
         return None

@@ -77,7 +77,7 @@ def _serve(files: Path, idle_seconds: float) -> None:
     from backend.server.jobs import JobRunner
     from backend.server.web import Server
 
-    server = Server(JobRunner(files, inversions=paths.inversions_folder()))
+    server = Server(JobRunner(files, cache=paths.cache_folder()))
     watcher = _Watcher(server, idle_seconds)
     with _end_on_signals(server.stop):
         watcher.start()

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.drafts import remember_drafts
+
 
 class Demo(NamedTuple):
     """A demo that has ended: the folder of its pictures, the data folder of its user, and the process."""
@@ -26,6 +28,7 @@ class Demo(NamedTuple):
 
 
 def run_demo(folder: Path, *options: str, home: Path) -> Demo:
+    remember_drafts(home)
     done = subprocess.run(
         [sys.executable, "-m", "backend.demo", str(folder), *options],
         env={**os.environ, "DRAGGAN_HOME": str(home)},

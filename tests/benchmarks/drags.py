@@ -154,8 +154,7 @@ class Bench:
 
     def _inversion(self, scene: Scene) -> EditState:
         picture = opaque(scene.before)
-        for _ in self.editor.open(picture, whole(picture)):
-            pass
+        self.editor.open(picture, whole(picture))
         return self.editor.result().state
 
 

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
     for number, values in enumerate(factors.from_latent(latents(HELD_OUT)[: arguments.count]).split(1)):
         picture = opaque(render(values, *editor.generator.image_size)[0].permute(1, 2, 0).contiguous().numpy())
         started = time.perf_counter()
-        *_, last = editor.open(picture, whole(picture))
+        *_, last = editor.open_steps(picture, whole(picture))
         seconds.append(time.perf_counter() - started)
         found.append(last.psnr())
         print(f"  {number:3}   {found[-1]:.2f} dB   {seconds[-1]:5.1f} s   {last.steps} steps", flush=True)

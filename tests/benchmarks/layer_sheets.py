@@ -120,7 +120,7 @@ def turns(arguments: argparse.Namespace) -> None:
                 pass
             result = editor.result()
             layer = composite_over(layer, result.layer, result.mask, result.offset)
-            state = result.state.carried_over(region)
+            state = result.state.continued(region)
             sharpness = _sharpness(layer, before, _factors(LARGE, values[turn + 1]))
             first = first or sharpness
             pixels = "original's" if with_original else "result's"
@@ -170,8 +170,7 @@ def _dragged(editor: Editor, case: Case, before: np.ndarray) -> tuple[np.ndarray
 
 
 def _open(editor: Editor, layer: np.ndarray, region: Region) -> None:
-    for _ in editor.open(layer, region):
-        pass
+    editor.open(layer, region)
 
 
 def _drags(case: Case, height: int, width: int) -> list[Drag]:

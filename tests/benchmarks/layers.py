@@ -140,8 +140,7 @@ def inverted(editor: Editor, layer: np.ndarray) -> EditState:
     INVERSIONS.mkdir(parents=True, exist_ok=True)
     file = INVERSIONS / f"{digest(opaque(layer))[:16]}.safetensors"
     if not file.exists():
-        for _ in editor.open(opaque(layer), region):
-            pass
+        editor.open(opaque(layer), region)
         editor.result().state.save(file)
     return EditState.load(file)
 

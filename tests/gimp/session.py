@@ -19,6 +19,7 @@ import numpy as np
 from gimp_root import CLONE, Gimp
 
 from backend.installer import placement
+from tests.drafts import remember_drafts
 
 INSIDE = Path(__file__).with_name("inside.py")
 START_SECONDS = 600.0
@@ -50,6 +51,7 @@ def prepare_home(gimp: Gimp, home: Path, vendor: Path, arguments: list[str] | No
     (profile / "gimprc").write_text(GIMPRC.format(version=gimp.version), encoding="utf-8")
     backend = home / "backend"
     backend.mkdir()
+    remember_drafts(backend)
     (home / TEMPORARY).mkdir()
     settings = {
         "python": str(_python(gimp, home)),

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
+from backend.editing.initial_candidates import drafts_key
 from backend.editing.preset import LoadedModel
+from backend.editing.tensor_cache import TensorCache
 from backend.models import open_model
+from tests.drafts import drafts_of
 
 
 @pytest.fixture(scope="session")
 def critters() -> LoadedModel:
     """The embedded model."""
     return open_model("critters")
+
+
+@pytest.fixture(scope="session")
+def new_cache(critters: LoadedModel) -> Callable[[], TensorCache]:
+    """Makes a cache in memory that holds the embedded model's drafts and nothing else."""
+
+    def make() -> TensorCache:
+        cache = TensorCache()
+        cache.put(drafts_of(critters), *drafts_key(critters.model))
+        return cache
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -72,14 +72,14 @@ def test_the_outline_between_what_moved_and_what_stayed_is_sharp(found: Correspo
     assert still(found)[ahead & (disc(START + way, RADIUS + 3) == 0)].mean() > 0.9
 
 
-def test_an_image_is_carried_along_at_any_size_with_any_channels(found: Correspondence, way: float) -> None:
-    """The carried alpha of the disc is the disc where it is now, as far as it is known."""
+def test_an_image_is_warped_at_any_size_with_any_channels(found: Correspondence, way: float) -> None:
+    """The warped alpha of the disc is the disc where it is now, as far as it is known."""
     known = found.confidence > 0.8
-    carried = found.carried(disc(START).astype(np.float32))
-    assert np.abs(carried - disc(START + way))[known].mean() < 0.02
+    warped = found.warp(disc(START).astype(np.float32))
+    assert np.abs(warped - disc(START + way))[known].mean() < 0.02
     colours = np.repeat(disc(START)[..., None], 4, axis=2).astype(np.float32)
-    assert found.carried(colours).shape == (SIDE, SIDE, 4)
-    np.testing.assert_allclose(found.carried(colours)[..., 0][known], carried[known], atol=0.25)
+    assert found.warp(colours).shape == (SIDE, SIDE, 4)
+    np.testing.assert_allclose(found.warp(colours)[..., 0][known], warped[known], atol=0.25)
 
 
 def test_where_nothing_changes_all_stays_and_is_believed() -> None:

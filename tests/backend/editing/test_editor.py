@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ import torch
 
 from backend.editing.edit_state import PATH_LENGTH, CodePath, EditState
 from backend.editing.editor import Editor
-from backend.editing.inversion_cache import InversionCache
 from backend.editing.points import Drag
 from backend.editing.preset import LoadedModel
 from backend.editing.region import choose_region
 from backend.editing.settings import InversionSettings, with_changes
 from backend.editing.steps import EditResult
+from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
+from tests.drafts import remember_drafts
 
 QUICK = InversionSettings(steps=12)
 DRAG = [Drag((150.0, 140.0), (165.0, 140.0))]
@@ -38,16 +40,15 @@ def picture(critters: LoadedModel) -> np.ndarray:
 
 def edit(editor: Editor, picture: np.ndarray, steps: int = 4) -> EditResult:
     region = choose_region(picture.shape[:2], editor.generator.image_size)
-    for _ in editor.open(picture, region, QUICK):
-        pass
+    editor.open(picture, region, QUICK)
     for _ in editor.drag(DRAG, None, with_changes(editor.loaded.preset.drag, {"max_steps": steps})):
         pass
     return editor.result()
 
 
 @pytest.fixture(scope="module")
-def result(critters: LoadedModel, picture: np.ndarray) -> EditResult:
-    return edit(Editor(critters), picture)
+def result(critters: LoadedModel, picture: np.ndarray, new_cache: Callable[[], TensorCache]) -> EditResult:
+    return edit(Editor(critters, cache=new_cache()), picture)
 
 
 def test_the_result_covers_the_region_and_tells_what_was_done(result: EditResult) -> None:
@@ -62,44 +63,71 @@ def test_the_result_covers_the_region_and_tells_what_was_done(result: EditResult
     assert report["inversion"]["psnr"] > 15  # type: ignore[index]
 
 
-def test_points_of_a_step_are_in_layer_pixels(critters: LoadedModel, picture: np.ndarray) -> None:
-    editor = Editor(critters)
+def test_points_of_a_step_are_in_layer_pixels(
+    critters: LoadedModel, picture: np.ndarray, new_cache: Callable[[], TensorCache]
+) -> None:
+    editor = Editor(critters, cache=new_cache())
     region = choose_region(picture.shape[:2], editor.generator.image_size)
-    for _ in editor.open(picture, region, InversionSettings(steps=0)):
-        pass
+    editor.open(picture, region, InversionSettings(steps=0))
     start = next(iter(editor.drag(DRAG)))
     np.testing.assert_allclose(start.points, [[150, 140]])
     np.testing.assert_allclose(start.distances, [15])
     assert start.preview().shape == (256, 256, 3)
 
 
-def test_the_same_picture_is_inverted_only_once(critters: LoadedModel, picture: np.ndarray) -> None:
-    editor = Editor(critters)
+def test_the_same_picture_is_inverted_only_once(
+    critters: LoadedModel, picture: np.ndarray, new_cache: Callable[[], TensorCache]
+) -> None:
+    editor = Editor(critters, cache=new_cache())
     region = choose_region(picture.shape[:2], editor.generator.image_size)
-    first = list(editor.open(picture, region, QUICK))
-    again = list(editor.open(picture.copy(), region, QUICK))
+    first = list(editor.open_steps(picture, region, QUICK))
+    again = list(editor.open_steps(picture.copy(), region, QUICK))
     assert len(first) > 12
     assert len(again) == 1
     assert again[0].psnr() == first[-1].psnr()
     darker = picture // np.array([2, 2, 2, 1], np.uint8)
-    assert len(list(editor.open(darker, region, InversionSettings(steps=2)))) > 1
+    assert len(list(editor.open_steps(darker, region, InversionSettings(steps=2)))) > 1
 
 
 def test_another_editor_finds_the_inversion_but_not_with_other_settings(
     critters: LoadedModel, picture: np.ndarray, tmp_path: Path
 ) -> None:
-    region, few = choose_region(picture.shape[:2], (256, 256)), InversionSettings(steps=1)
-    (*_, last) = Editor(critters, inversions=InversionCache(tmp_path)).open(picture, region, few)
-    tomorrow = Editor(critters, inversions=InversionCache(tmp_path))
-    (again,) = tomorrow.open(picture, region, few)
+    remember_drafts(tmp_path)
+    folder, few = tmp_path / "cache", InversionSettings(steps=1)
+    region = choose_region(picture.shape[:2], (256, 256))
+    (*_, last) = Editor(critters, cache=TensorCache(folder)).open_steps(picture, region, few)
+    tomorrow = Editor(critters, cache=TensorCache(folder))
+    (again,) = tomorrow.open_steps(picture, region, few)
     assert again.psnr() == last.psnr()
-    assert len(list(tomorrow.open(picture, region, InversionSettings(steps=2)))) > 1
+    assert len(list(tomorrow.open_steps(picture, region, InversionSettings(steps=2)))) > 1
+
+
+def test_an_inversion_that_is_not_run_to_its_end_leaves_no_edit(
+    critters: LoadedModel, picture: np.ndarray, result: EditResult, new_cache: Callable[[], TensorCache]
+) -> None:
+    editor = Editor(critters, cache=new_cache())
+    editor.open_state(result.state, picture)
+    next(editor.open_steps(picture, result.state.region, QUICK))
+    with pytest.raises(RuntimeError, match="first"):
+        next(iter(editor.drag(DRAG)))
+    with pytest.raises(RuntimeError, match="first"):
+        editor.result()
+
+
+def test_without_a_region_the_largest_part_in_the_middle_is_opened(
+    critters: LoadedModel, picture: np.ndarray, new_cache: Callable[[], TensorCache]
+) -> None:
+    editor = Editor(critters, cache=new_cache())
+    editor.open(picture, settings=InversionSettings(steps=0))
+    for _ in zip(range(2), editor.drag(DRAG), strict=False):
+        pass
+    assert editor.result().state.region == choose_region(picture.shape[:2], editor.generator.image_size)
 
 
 def test_a_fully_transparent_layer_is_refused(critters: LoadedModel) -> None:
     editor = Editor(critters)
     with pytest.raises(UserError, match="fully transparent"):
-        next(editor.open(np.zeros((128, 128, 4), np.uint8), choose_region((128, 128), (256, 256)), QUICK))
+        next(editor.open_steps(np.zeros((128, 128, 4), np.uint8), choose_region((128, 128), (256, 256)), QUICK))
 
 
 def test_a_saved_edit_is_read_back_the_same(result: EditResult, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def start(critters: LoadedModel, layer: np.ndarray) -> EditState:
     """An edit that begins with the layer, at the code that made it: better than any inversion."""
     editor = Editor(critters)
     editor.sample(5)
-    return dataclasses.replace(editor.result().state, picture_sha256=digest(layer))
+    return dataclasses.replace(editor.result().state, image_sha256=digest(layer))
 
 
 def dragged(editor: Editor, number: int, steps: int = 4) -> EditResult:
@@ -58,7 +58,7 @@ def seen(layer: np.ndarray, result: EditResult) -> np.ndarray:
 
 def handed_over(result: EditResult) -> EditState:
     """The edit for the next drag, on a layer of the same size."""
-    return result.state.carried_over(result.state.region)
+    return result.state.continued(result.state.region)
 
 
 @pytest.fixture(scope="module")
@@ -68,21 +68,23 @@ def first(critters: LoadedModel, layer: np.ndarray, start: EditState) -> EditRes
     return dragged(editor, 0)
 
 
-def test_a_carried_edit_keeps_where_it_began_and_forgets_what_was_asked(first: EditResult, start: EditState) -> None:
-    carried = handed_over(first)
-    assert not first.state.carried
-    assert carried.carried
-    assert torch.equal(carried.start_w_plus, start.start_w_plus)
-    assert torch.equal(carried.w_plus, first.state.w_plus)
-    assert torch.equal(carried.path, first.state.path)
-    assert carried.picture_sha256 == start.picture_sha256
-    assert (carried.drags, carried.points, carried.settings) == ((), (), None)
+def test_an_edit_on_its_result_keeps_where_it_began_and_forgets_what_was_asked(
+    first: EditResult, start: EditState
+) -> None:
+    continued = handed_over(first)
+    assert not first.state.on_result
+    assert continued.on_result
+    assert torch.equal(continued.start_w_plus, start.start_w_plus)
+    assert torch.equal(continued.w_plus, first.state.w_plus)
+    assert torch.equal(continued.path, first.state.path)
+    assert continued.image_sha256 == start.image_sha256
+    assert (continued.drags, continued.points, continued.settings) == ((), (), None)
 
 
 def test_a_restarted_edit_begins_where_it_is(first: EditResult) -> None:
     restarted = handed_over(first).restarted("f" * 64)
-    assert not restarted.carried
-    assert restarted.picture_sha256 == "f" * 64
+    assert not restarted.on_result
+    assert restarted.image_sha256 == "f" * 64
     for code in (restarted.start_w_plus, restarted.path):
         assert torch.equal(code, first.state.w_plus)
 
@@ -93,13 +95,13 @@ def test_a_second_drag_with_the_original_moves_the_originals_pixels(
     editor, once = Editor(critters), seen(layer, first)
     editor.open_state(handed_over(first), once, layer)
     twice = dragged(editor, 1)
-    assert twice.state.carried
+    assert twice.state.on_result
     assert torch.equal(twice.state.start_w_plus, start.start_w_plus)
-    assert twice.state.picture_sha256 == digest(layer)
+    assert twice.state.image_sha256 == digest(layer)
     assert len(twice.state.path) > len(first.state.path)
     np.testing.assert_array_equal(twice.source, once)
     straight = Editor(critters)
-    straight.open_state(dataclasses.replace(twice.state, carried=False), layer)
+    straight.open_state(dataclasses.replace(twice.state, on_result=False), layer)
     at_once = straight.result().layer
     inside = twice.mask == 255
     assert inside.mean() > 0.1
@@ -116,13 +118,13 @@ def test_without_the_true_original_a_second_drag_begins_with_the_layer_at_hand(
     editor, once = Editor(critters), seen(layer, first)
     editor.open_state(handed_over(first), once, given)
     result = dragged(editor, 1)
-    assert not result.state.carried
+    assert not result.state.on_result
     assert torch.equal(result.state.start_w_plus, first.state.w_plus)
-    assert result.state.picture_sha256 == digest(once)
+    assert result.state.image_sha256 == digest(once)
     assert torch.equal(result.state.path[0], first.state.w_plus[0])
 
 
-def test_the_original_of_an_edit_that_was_not_carried_over_is_its_picture(
+def test_the_original_of_an_edit_on_its_own_image_is_that_image(
     critters: LoadedModel, layer: np.ndarray, start: EditState, first: EditResult
 ) -> None:
     editor = Editor(critters)
@@ -152,7 +154,7 @@ def test_many_tiny_drags_with_the_original_are_as_sharp_as_a_single_one(
             picture = seen(picture, result)
             sharp.append(sharpness(picture, where))
         if original is not None:
-            editor.open_state(dataclasses.replace(result.state, carried=False), layer)
+            editor.open_state(dataclasses.replace(result.state, on_result=False), layer)
             single = sharpness(seen(layer, editor.result()), where)
     assert with_original[-1] > 0.97 * single
     assert without == sorted(without, reverse=True)
@@ -160,32 +162,31 @@ def test_many_tiny_drags_with_the_original_are_as_sharp_as_a_single_one(
 
 
 def written_by_0_1(state: EditState, file: Path) -> EditState:
-    """What is read back of a file of the first version, which knew no "carried"."""
+    """Return what is read back of a file of the first release, which did not say whether it is on its result."""
     state.save(file)
     with safetensors.safe_open(file, "pt") as opened:
         record = json.loads(opened.metadata()["edit"])
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
-    del record["carried"]
+    del record["on_result"]
+    record["version"], record["picture_sha256"] = 1, record.pop("image_sha256")
     file.write_bytes(safetensors.torch.save(tensors, {"format": "draggan-edit", "edit": json.dumps(record)}))
     return EditState.load(file)
 
 
-def test_a_carried_edit_of_the_first_version_is_gone_on_from_with_the_layer_at_hand(
+def test_an_edit_on_its_result_of_the_first_version_is_gone_on_from_with_the_layer_at_hand(
     critters: LoadedModel, layer: np.ndarray, first: EditResult, tmp_path: Path
 ) -> None:
     code = first.state.w_plus
-    carried = dataclasses.replace(handed_over(first), start_w_plus=code, path=code, picture_sha256="")
-    old = written_by_0_1(carried, tmp_path / "edit.safetensors")
-    assert old.carried
+    continued = dataclasses.replace(handed_over(first), start_w_plus=code, path=code, image_sha256="")
+    old = written_by_0_1(continued, tmp_path / "edit.safetensors")
+    assert old.on_result
     editor, once = Editor(critters), seen(layer, first)
     editor.open_state(old, once, layer)
     result = dragged(editor, 1)
-    assert not result.state.carried
+    assert not result.state.on_result
     assert torch.equal(result.state.start_w_plus, first.state.w_plus)
-    assert result.state.picture_sha256 == digest(once)
+    assert result.state.image_sha256 == digest(once)
 
 
-def test_an_edit_of_the_first_version_that_has_its_picture_was_not_carried_over(
-    first: EditResult, tmp_path: Path
-) -> None:
-    assert written_by_0_1(first.state, tmp_path / "edit.safetensors").carried is False
+def test_an_edit_of_the_first_version_with_a_hash_is_on_its_own_image(first: EditResult, tmp_path: Path) -> None:
+    assert written_by_0_1(first.state, tmp_path / "edit.safetensors").on_result is False

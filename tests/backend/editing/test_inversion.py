@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 import stylegan2
+from backend.editing.initial_candidates import BATCH, initial_candidates
 from backend.editing.inversion import ReconstructionLoss, invert, psnr, total_steps
 from backend.editing.latent_space import LatentSpace
 from backend.editing.preset import LoadedModel
 from backend.editing.settings import InversionSettings
+from backend.editing.tensor_cache import TensorCache
+from tests.drafts import remember_drafts
 
 QUICK = InversionSettings(steps=36)
 OPAQUE = torch.ones(1, 1, 256, 256)
@@ -23,39 +28,59 @@ def picture(critters: LoadedModel, w_plus: torch.Tensor) -> torch.Tensor:
     return critters.model.generator.synthesis(w_plus).clamp(-1, 1)
 
 
-def test_a_picture_of_the_models_own_is_found_again(critters: LoadedModel, picture: torch.Tensor) -> None:
-    steps = list(invert(critters.model, picture, OPAQUE, QUICK))
+def test_a_picture_of_the_models_own_is_found_again(
+    critters: LoadedModel, picture: torch.Tensor, new_cache: Callable[[], TensorCache]
+) -> None:
+    steps = list(invert(critters.model, picture, OPAQUE, QUICK, new_cache()))
     assert sorted({step.step for step in steps}) == list(range(total_steps(QUICK) + 1))
     assert steps[-1].psnr > 24
     assert steps[-1].psnr > steps[0].psnr + 8
 
 
-def test_transparent_pixels_are_left_out(critters: LoadedModel, picture: torch.Tensor) -> None:
+def test_transparent_pixels_are_left_out(
+    critters: LoadedModel, picture: torch.Tensor, new_cache: Callable[[], TensorCache]
+) -> None:
     weight, spoilt = OPAQUE.clone(), picture.clone()
     weight[..., :40] = 0
     spoilt[..., :40] = torch.rand(1, 3, 256, 40) * 2 - 1
     settings = InversionSettings(steps=6)
-    clean, other = (list(invert(critters.model, p, weight, settings))[-1] for p in (picture, spoilt))
+    clean, other = (list(invert(critters.model, p, weight, settings, new_cache()))[-1] for p in (picture, spoilt))
     assert torch.equal(clean.w_plus, other.w_plus)
     assert psnr(clean.image, spoilt, weight) == psnr(clean.image, picture, weight)
 
 
-def test_no_steps_keep_the_nearest_candidate(critters: LoadedModel, picture: torch.Tensor) -> None:
-    steps = list(invert(critters.model, picture, OPAQUE, InversionSettings(steps=0)))
+def test_no_steps_keep_the_nearest_candidate(
+    critters: LoadedModel, picture: torch.Tensor, new_cache: Callable[[], TensorCache]
+) -> None:
+    steps = list(invert(critters.model, picture, OPAQUE, InversionSettings(steps=0), new_cache()))
     assert {step.step for step in steps} == {0}
     assert steps[-1].psnr == max(step.psnr for step in steps)
     assert steps[-1].psnr > 10
 
 
-def test_the_pull_keeps_the_code_nearer_to_the_mean(critters: LoadedModel, picture: torch.Tensor) -> None:
+def test_the_next_process_finds_the_drafts_on_disk(
+    critters: LoadedModel, picture: torch.Tensor, tmp_path: Path
+) -> None:
+    remember_drafts(tmp_path)
+    samples = LatentSpace(critters.model.generator).samples
+    cache = TensorCache(tmp_path / "cache")
+    (best,) = initial_candidates(critters.model, samples, picture, OPAQUE, 16, cache)
+    assert len(set(best)) == 16
+    changed = dataclasses.replace(critters.model, sha256="of other weights")
+    first = next(initial_candidates(changed, samples, picture, OPAQUE, 16, cache))
+    assert max(first) < BATCH, "drafts of another model are not taken"
+
+
+def test_the_pull_keeps_the_code_nearer_to_the_mean(
+    critters: LoadedModel, picture: torch.Tensor, new_cache: Callable[[], TensorCache]
+) -> None:
     space = LatentSpace(critters.model.generator)
     noise = (picture + torch.randn(picture.shape, generator=torch.Generator().manual_seed(0)) * 0.4).clamp(-1, 1)
-    free, pulled = (
-        float(
-            space.distance(list(invert(critters.model, noise, OPAQUE, InversionSettings(24, mean_weight=m)))[-1].w_plus)
-        )
-        for m in (0.0, 0.1)
-    )
+    found = [
+        list(invert(critters.model, noise, OPAQUE, InversionSettings(24, mean_weight=weight), new_cache()))[-1]
+        for weight in (0.0, 0.1)
+    ]
+    free, pulled = (float(space.distance(step.w_plus)) for step in found)
     assert pulled < 0.7 * free
 
 

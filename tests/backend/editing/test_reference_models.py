@@ -47,8 +47,7 @@ def layer_with(picture: np.ndarray, margin: int) -> np.ndarray:
 def dragged(editor: Editor, layer: np.ndarray, mask: np.ndarray, drag: Drag) -> tuple[EditResult, list[np.ndarray]]:
     """The result of a short drag, and where the handle was at each step."""
     region = choose_region(layer.shape[:2], editor.generator.image_size)
-    for _ in editor.open(layer, region, InversionSettings(steps=10)):
-        pass
+    editor.open(layer, region, InversionSettings(steps=10))
     settings = with_changes(editor.loaded.preset.drag, {"max_steps": 40})
     points = [step.points[0] for step in editor.drag([drag], mask, settings)]
     return editor.result(), points

@@ -21,6 +21,8 @@ prepare_environment()
 from gradio_client import Client, handle_file  # noqa: E402
 from gradio_client.client import Job  # noqa: E402
 
+from tests.drafts import remember_drafts  # noqa: E402
+
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
 PATIENCE = 120.0  # seconds, for anything that has to happen at all
@@ -71,6 +73,7 @@ class Backend:
     def start(self, *arguments: str) -> Backend:
         """Start the process and wait for its ready file."""
         self.home.mkdir(parents=True, exist_ok=True)
+        remember_drafts(self.home)
         before = self.ready_file.read_text() if self.ready_file.exists() else None
         process = self.process = subprocess.Popen(
             [sys.executable, "-m", "backend", "serve", *arguments],

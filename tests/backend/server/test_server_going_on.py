@@ -60,8 +60,8 @@ def first(backend: Backend, picture: Path, result: str, tmp_path_factory: pytest
 
 def test_the_edit_of_a_first_drag_says_with_which_pixels_it_began(first: Done, result: str) -> None:
     assert first.update["result"]["from_original"] is False
-    assert first.edit.carried
-    assert first.edit.picture_sha256 == digest(np.asarray(Image.open(first.original)))
+    assert first.edit.on_result
+    assert first.edit.image_sha256 == digest(np.asarray(Image.open(first.original)))
     assert not torch.equal(first.edit.start_w_plus, first.edit.w_plus)
     place = {"patch": (0, 0), "whole": (8, 0)}[result]
     assert (first.edit.region.x, first.edit.region.y) == place
@@ -76,7 +76,7 @@ def test_the_next_drag_moves_the_pixels_that_the_first_one_began_with(
     assert again.update["result"]["from_original"] is True
     assert torch.equal(again.edit.start_w_plus, first.edit.start_w_plus)
     assert not torch.equal(again.edit.w_plus, first.edit.w_plus)
-    assert again.edit.picture_sha256 == first.edit.picture_sha256
+    assert again.edit.image_sha256 == first.edit.image_sha256
     assert len(again.edit.path) > len(first.edit.path)
     third = done(backend, again.layer, tmp_path / "third", result, edit=again.edit_file, original=first.original)
     assert third.update["result"]["from_original"] is True
@@ -98,7 +98,7 @@ def test_without_these_pixels_it_begins_with_the_layer_at_hand_and_needs_no_inve
     assert torch.equal(again.edit.start_w_plus, first.edit.w_plus)
     layer = np.asarray(Image.open(first.layer))
     part = layer if result == "patch" else layer[REGION[1] : REGION[3], REGION[0] : REGION[2]]
-    assert again.edit.picture_sha256 == digest(np.ascontiguousarray(part))
+    assert again.edit.image_sha256 == digest(np.ascontiguousarray(part))
 
 
 def test_an_original_without_an_edit_is_not_looked_at(backend: Backend, picture: Path, tmp_path: Path) -> None:
@@ -115,10 +115,12 @@ def test_an_original_that_is_no_picture_is_left_aside(backend: Backend, first: D
     assert "invert" not in again.phases
 
 
-def test_a_carried_edit_of_the_first_version_is_gone_on_from(backend: Backend, first: Done, tmp_path: Path) -> None:
+def test_an_edit_on_its_result_of_the_first_version_is_gone_on_from(
+    backend: Backend, first: Done, tmp_path: Path
+) -> None:
     """It knew no pixels to begin with: its start was where it ended."""
     code, file = first.edit.w_plus, tmp_path / "old.safetensors"
-    dataclasses.replace(first.edit, start_w_plus=code, path=code, picture_sha256="").save(file)
+    dataclasses.replace(first.edit, start_w_plus=code, path=code, image_sha256="").save(file)
     again = done(backend, first.layer, tmp_path, edit=file, original=first.original)
     assert "invert" not in again.phases
     assert again.update["result"]["from_original"] is False

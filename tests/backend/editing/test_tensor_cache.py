@@ -1,4 +1,4 @@
-"""Remembered inversions: in memory, on disk for the next process, and never in the way."""
+"""Remembered tensors: in memory, on disk for the next process, and never in the way."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from pathlib import Path
 import pytest
 import torch
 
-from backend.editing import inversion_cache
-from backend.editing.inversion_cache import Inversion, InversionCache
+from backend.editing import tensor_cache
+from backend.editing.tensor_cache import TensorCache
 
 
-def inversion(value: float) -> Inversion:
-    return Inversion(torch.full((1, 3, 4), value), 20 + value)
+def inversion(value: float) -> dict[str, torch.Tensor]:
+    return {"w_plus": torch.full((1, 3, 4), value), "psnr": torch.tensor(20 + value, dtype=torch.float64)}
 
 
 def test_what_was_put_is_got_under_the_same_key_only() -> None:
-    cache = InversionCache()
+    cache = TensorCache()
     cache.put(inversion(1), "model", "pixels")
     found = cache.get("model", "pixels")
     assert found is not None
-    assert torch.equal(found.w_plus, inversion(1).w_plus)
-    assert found.psnr == 21
+    assert torch.equal(found["w_plus"], inversion(1)["w_plus"])
+    assert found["psnr"] == 21
     assert cache.get("model", "other pixels") is None
 
 
 def test_the_next_process_finds_it_on_disk(tmp_path: Path) -> None:
-    InversionCache(tmp_path / "new").put(inversion(2.1), "key")
-    found = InversionCache(tmp_path / "new").get("key")
+    TensorCache(tmp_path / "new").put(inversion(2.1), "key")
+    found = TensorCache(tmp_path / "new").get("key")
     assert found is not None
-    assert torch.equal(found.w_plus, inversion(2.1).w_plus)
-    assert found.psnr == 22.1
+    assert torch.equal(found["w_plus"], inversion(2.1)["w_plus"])
+    assert found["psnr"] == 22.1
     assert len(list((tmp_path / "new").iterdir())) == 1
 
 
 def test_the_least_recently_used_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inversion_cache, "MOST_ON_DISK", 2)
-    monkeypatch.setattr(inversion_cache, "MOST_IN_MEMORY", 1)
-    cache = InversionCache(tmp_path)
+    monkeypatch.setattr(tensor_cache, "MOST_ON_DISK", 2)
+    monkeypatch.setattr(tensor_cache, "MOST_IN_MEMORY", 1)
+    cache = TensorCache(tmp_path)
     for age, key in ((300, "a"), (200, "b")):
         cache.put(inversion(1), key)
         for file in tmp_path.iterdir():
@@ -50,18 +50,18 @@ def test_the_least_recently_used_go_first(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("content", [b"", b"nothing of the kind", None])
 def test_a_broken_file_is_as_if_it_were_not_there(content: bytes | None, tmp_path: Path) -> None:
-    InversionCache(tmp_path).put(Inversion(torch.full((1, 3, 4), float("nan")), 20.0), "key")
+    TensorCache(tmp_path).put(inversion(float("nan")), "key")
     (file,) = tmp_path.iterdir()
     if content is not None:
         file.write_bytes(content)
-    cache = InversionCache(tmp_path)
+    cache = TensorCache(tmp_path)
     assert cache.get("key") is None
     cache.put(inversion(1), "key")
-    assert InversionCache(tmp_path).get("key") is not None
+    assert TensorCache(tmp_path).get("key") is not None
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_the_memory_of_it(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    cache = InversionCache(tmp_path / "file" / "folder")
+    cache = TensorCache(tmp_path / "file" / "folder")
     cache.put(inversion(1), "key")
     assert cache.get("key") is not None

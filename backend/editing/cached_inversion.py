@@ -1,0 +1,59 @@
+"""Inversion of a layer's pixels that looks into the cache first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+import stylegan2
+from backend.editing.inversion import VERSION, invert, total_steps
+from backend.editing.pixels import digest, to_model
+from backend.editing.region import Region
+from backend.editing.settings import InversionSettings
+from backend.editing.tensor_cache import TensorCache
+
+
+class CodeStep(NamedTuple):
+    """The code w_plus [1, num_ws, w_dim] after a step, and its PSNR in dB, which may cost one synthesis."""
+
+    step: int
+    w_plus: torch.Tensor
+    psnr: Callable[[], float]
+
+
+def invert_once(
+    model: stylegan2.Model, part: np.ndarray, region: Region, settings: InversionSettings, cache: TensorCache
+) -> Iterator[CodeStep]:
+    """Yield every step of an inversion, but only the last one when the cache holds it.
+
+    Args:
+        model: whose W+ is searched.
+        part: uint8 [h, w, 4], the region's pixels.
+        region: what they are of the layer.
+        settings: of the inversion.
+        cache: where the last step is looked for, and kept at the end.
+    """
+    device = model.generator.mapping.w_avg.device
+    key = ("inversion", VERSION, model.sha256, digest(part), region, settings)
+    known = _known(model.generator, cache, *key)
+    if known is not None:
+        w_plus, psnr = known
+        yield CodeStep(total_steps(settings), w_plus.to(device), lambda: psnr)
+        return
+    target, weight = to_model(region.shrink(part), device)
+    step = None
+    for step in invert(model, target, weight, settings, cache):
+        yield CodeStep(step.step, step.w_plus, lambda step=step: step.psnr)
+    assert step is not None
+    cache.put({"w_plus": step.w_plus, "psnr": torch.tensor(step.psnr, dtype=torch.float64)}, *key)
+
+
+def _known(generator: stylegan2.Generator, cache: TensorCache, *key: object) -> tuple[torch.Tensor, float] | None:
+    known = cache.get(*key)
+    if known is None or known.keys() != {"w_plus", "psnr"}:
+        return None
+    fits = known["w_plus"].shape == (1, generator.num_ws, generator.w_dim)
+    return (known["w_plus"], float(known["psnr"])) if fits else None

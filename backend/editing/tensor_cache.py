@@ -1,0 +1,82 @@
+"""What takes long to compute, remembered in memory and on disk: inversions, and the drafts that they begin with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+
+from backend.errors import UserError
+from backend.files import written_whole
+
+MOST_IN_MEMORY = 32  # entries; an inversion has some kilobytes, the drafts of a model six megabytes
+MOST_ON_DISK = 256
+
+Tensors = Mapping[str, torch.Tensor]
+
+
+class TensorCache:
+    """Named tensors by whatever decides them: of an inversion, the model, the pixels, the region and the settings.
+
+    The least recently used go first. What cannot be read or written is as if it had never been there.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Args:
+        folder: where entries are kept for the next process; None for memory only.
+        """
+        self.folder = folder
+        self._memory: OrderedDict[str, Tensors] = OrderedDict()
+
+    def get(self, *key: object) -> Tensors | None:
+        """Return what put() was given with this key, on the CPU, or None."""
+        name = _name(key)
+        found = self._memory.get(name) or self._read(name)
+        if found is not None:
+            self._remember(name, found)
+        return found
+
+    def put(self, tensors: Tensors, *key: object) -> None:
+        """Keep `tensors` under a key."""
+        name = _name(key)
+        self._remember(name, {part: tensor.detach().cpu().contiguous() for part, tensor in tensors.items()})
+        self._write(name, self._memory[name])
+
+    def _remember(self, name: str, tensors: Tensors) -> None:
+        self._memory[name] = tensors
+        self._memory.move_to_end(name)
+        while len(self._memory) > MOST_IN_MEMORY:
+            self._memory.popitem(last=False)
+
+    def _read(self, name: str) -> Tensors | None:
+        if self.folder is None:
+            return None
+        file = self.folder / name
+        try:
+            tensors = safetensors.torch.load(file.read_bytes())  # no memory map: Windows cannot replace a mapped file
+            file.touch()  # used just now
+        except (OSError, safetensors.SafetensorError, KeyError, ValueError):
+            return None
+        return tensors if all(bool(tensor.isfinite().all()) for tensor in tensors.values()) else None
+
+    def _write(self, name: str, tensors: Tensors) -> None:
+        if self.folder is None:
+            return
+        try:
+            self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+            with written_whole(self.folder / name) as temporary:
+                temporary.write_bytes(safetensors.torch.save(dict(tensors)))
+            files = sorted(self.folder.glob("*.safetensors"), key=lambda file: file.stat().st_mtime)
+            for file in files[:-MOST_ON_DISK]:
+                file.unlink(missing_ok=True)
+        except (OSError, UserError):  # a full disk costs the next inversion, not this drag
+            return
+
+
+def _name(key: tuple[object, ...]) -> str:
+    return hashlib.sha256("\n".join(map(str, key)).encode()).hexdigest() + ".safetensors"

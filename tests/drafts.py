@@ -1,0 +1,40 @@
+"""The drafts of the embedded model, synthesised once for all tests: every inversion of a new backend begins with them.
+
+They cost 14 seconds of one core, and a test of the server is not about them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import torch
+
+from backend.editing.initial_candidates import drafts_key, initial_candidates
+from backend.editing.latent_space import LatentSpace
+from backend.editing.preset import LoadedModel
+from backend.editing.tensor_cache import TensorCache, Tensors
+from backend.models import open_model
+
+FOLDER = Path(__file__).parents[1] / ".cache" / "drafts"
+
+
+def drafts_of(loaded: LoadedModel) -> Tensors:
+    """Return what initial_candidates() would put into its cache for `loaded`."""
+    cache, key = TensorCache(FOLDER), drafts_key(loaded.model)
+    known = cache.get(*key)
+    if known is None:
+        generator = loaded.model.generator
+        image, weight = torch.zeros(1, 3, *generator.image_size), torch.ones(1, 1, *generator.image_size)
+        for _ in initial_candidates(loaded.model, LatentSpace(generator).samples, image, weight, 1, cache):
+            pass
+        known = cache.get(*key)
+    assert known is not None
+    return known
+
+
+def remember_drafts(home: Path) -> None:
+    """Put the drafts into the cache of the backend whose data folder is `home`."""
+    if not any(FOLDER.glob("*.safetensors")):
+        drafts_of(open_model("critters"))
+    shutil.copytree(FOLDER, home / "cache", dirs_exist_ok=True)
