@@ -15,21 +15,21 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(1, str(FOLDER / "vendor"))
 
-import logs  # noqa: E402
+from core import logs
 
 LOG_FILE = logs.open_log(FOLDER)
 log = logging.getLogger("draggan")
 
-import gi  # noqa: E402
+import gi
 
 gi.require_version("Gimp", "3.0")
-import along_paths  # noqa: E402
-import sample_image  # noqa: E402
-from gi.repository import Gimp, GLib, GObject  # noqa: E402
-from installation import Installation  # noqa: E402
-from problems import Cancelled, Fault, Problem  # noqa: E402
-from service import Backend  # noqa: E402
-from workplace import temporary_folder  # noqa: E402
+from gi.repository import Gimp, GLib, GObject
+
+from core.installation import Installation
+from core.problems import Cancelled, Fault, Problem
+from core.service import Backend
+from core.temporary_folder import temporary_folder
+from gimp import along_paths, sample_image
 
 MENU = "<Image>/Filters/DragGAN"
 

@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import markers
 import numpy as np
 import pytest
 from desktop import likeness
 from gimp_root import Gimp
 from session import left_behind, newest_log, to_array, wait_for
 from story import TITLE, Story, count, see_picture, told
+
+from core import markers
 
 SAMPLE_TITLE = "^New Sample Image$"
 COLOURS = 20_000  # on the screen, when there are thumbnails on it

@@ -12,12 +12,12 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-import job
-import png
 import pytest
-from installation import Installation
-from service import Backend
-from updates import Result, Update
+
+from core import job, png
+from core.installation import Installation
+from core.service import Backend
+from core.updates import Result, Update
 
 TOKEN = "a-token-for-tests"  # of the fake backend
 FAKE = Path(__file__).with_name("fake_backend.py")

@@ -13,9 +13,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import service
 from conftest import Place
-from problems import Cancelled, Problem
+
+from core import service
+from core.problems import Cancelled, Problem
 
 READY = {"url": "http://127.0.0.1:9/", "pid": 1, "token": "t", "protocol": 2}
 

@@ -4,9 +4,6 @@ The backend works with 8 bits, the layer may have more. So what is written is th
 the change: what came back less what was sent. Where nothing changed, that is the layer's own value.
 """
 
-# pyright: reportMissingImports=false
-# (gi comes with GIMP and brings no types)
-
 from __future__ import annotations
 
 import re
@@ -17,12 +14,13 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
-import edit_parasite  # noqa: E402
-import png  # noqa: E402
-from gi.repository import Gegl, Gimp  # noqa: E402
-from problems import Fault  # noqa: E402
-from source_layer import FINE_SRGB, MASK, NONE, SRGB, STRIP, SourceLayer, require_there  # noqa: E402
-from updates import Box, Result  # noqa: E402
+from gi.repository import Gegl, Gimp
+
+from core import png
+from core.problems import Fault
+from core.updates import Box, Result
+from gimp import edit_parasite
+from gimp.source_layer import FINE_SRGB, MASK, NONE, SRGB, STRIP, SourceLayer, require_there
 
 DRAGGED = re.compile(r" \(dragged\)( #\d+)?$")  # with the number that GIMP gives the second of a name
 FINE_BYTES = 8  # of one pixel

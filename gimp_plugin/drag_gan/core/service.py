@@ -15,8 +15,8 @@ from concurrent import futures
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from installation import Installation
-from problems import Cancelled, Fault, Problem
+from core.installation import Installation
+from core.problems import Cancelled, Fault, Problem
 
 PROTOCOL = 2
 TOKEN_HEADER = "X-DragGAN-Token"

@@ -4,9 +4,6 @@ A buffer knows nothing of its layer's filters, and that of a group cannot be tru
 beyond its layer in it, reading it kills the plug-in (GIMP 3.0.4 and 3.2.6). Both are read from a merged copy.
 """
 
-# pyright: reportMissingImports=false
-# (gi comes with GIMP and brings no types)
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -17,9 +14,10 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
-import png  # noqa: E402
-from gi.repository import Gegl, Gimp  # noqa: E402
-from problems import Problem  # noqa: E402
+from gi.repository import Gegl, Gimp
+
+from core import png
+from core.problems import Problem
 
 SRGB = "R'G'B'A u8"  # what the backend works in, whatever the image's precision and profile are
 FINE_SRGB = "R'G'B'A u16"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import png
+from core import png
 
 Points = tuple[tuple[float, float], ...]
 Box = tuple[int, int, int, int]  # x, y, width, height

@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import logs
-import png
-from problems import Cancelled, Fault, Problem
-from service import PROTOCOL, Asked, Backend, Connection
-from updates import Result, Update
+from core import logs, png
+from core.problems import Cancelled, Fault, Problem
+from core.service import PROTOCOL, Asked, Backend, Connection
+from core.updates import Result, Update
 
 POLL_SECONDS = 0.03
 WAIT_SECONDS = 0.5  # every job is in the queue for a moment

@@ -1,8 +1,5 @@
 """The filter's dialog: what was found on the canvas, and the few choices. Imported only when it is shown."""
 
-# pyright: reportMissingImports=false
-# (gi comes with GIMP and brings no types)
-
 from __future__ import annotations
 
 import threading
@@ -13,11 +10,12 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gtk", "3.0")
-from drags import describe  # noqa: E402
-from gi.repository import Gimp, GLib, Gtk  # noqa: E402
-from problems import Problem  # noqa: E402
-from sketch import Box, Sketch  # noqa: E402
-from widgets import add_model_row, new_dialog, to_pixbuf  # noqa: E402
+from gi.repository import Gimp, GLib, Gtk
+
+from core.drags import describe
+from core.problems import Problem
+from core.sketch import Box, Sketch
+from gimp.widgets import add_model_row, new_dialog, to_pixbuf
 
 TITLE = "Drag Along Paths"
 ADVANCED = ("latent-space", "mask-weight", "inversion-steps")

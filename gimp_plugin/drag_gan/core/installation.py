@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from problems import Fault
+from core.problems import Fault
 
 FLATPAK_MARK = Path("/.flatpak-info")  # there in every Flatpak sandbox
 NOT_INSTALLED = "The plug-in is not completely installed ({reason}); run install.py again."
