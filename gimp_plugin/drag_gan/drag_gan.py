@@ -27,6 +27,7 @@ from gi.repository import Gimp, GLib, GObject
 
 from core.installation import Installation
 from core.problems import Cancelled, Fault, Problem
+from core.run_backend import RunBackend
 from core.service import Backend
 from core.temporary_folder import temporary_folder
 from gimp import along_paths, sample_image
@@ -85,7 +86,11 @@ def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Va
     """Do the work. Nothing may escape it: GIMP shows the artist nothing of an exception."""
     try:
         with temporary_folder() as downloads:
-            made = work(Backend(Installation.read(FOLDER), downloads), downloads)
+            backend = RunBackend(Installation.read(FOLDER), downloads)
+            try:
+                made = work(backend, downloads)
+            finally:
+                backend.close()
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
         values.remove(1)
         values.insert(1, made)

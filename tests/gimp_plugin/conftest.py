@@ -16,7 +16,7 @@ import pytest
 
 from core import job, png
 from core.installation import Installation
-from core.service import Backend
+from core.run_backend import RunBackend
 from core.updates import Result, Update
 
 TOKEN = "a-token-for-tests"  # of the fake backend
@@ -63,8 +63,8 @@ class Place:
         command = arguments or (str(FAKE), str(self.ready_file))
         return Installation(sys.executable, tuple(command), str(self.folder), self.ready_file, self.log_file, "test")
 
-    def backend(self, *arguments: str, start_seconds: float = 60, silence_seconds: float = 30) -> Backend:
-        return Backend(self.installation(*arguments), self.downloads, start_seconds, silence_seconds)
+    def backend(self, *arguments: str, start_seconds: float = 60, silence_seconds: float = 30) -> RunBackend:
+        return RunBackend(self.installation(*arguments), self.downloads, start_seconds, silence_seconds)
 
     @property
     def jobs(self) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gimp, GLib, Gtk
 
 from core.drags import describe
+from core.latest_question import LatestQuestion
 from core.problems import Problem
 from core.sketch import Box, Sketch
 from gimp.widgets import add_model_row, new_dialog, to_pixbuf
@@ -65,8 +65,9 @@ class _Preview:
         self._config, self._sketch, self._backend = config, sketch, backend
         self._ground = sketch.tinted()
         self._region: Box | None = None
-        self._asked = 0  # answers to questions asked before the last one are stale
+        self._regions = LatestQuestion(backend.region, lambda region: GLib.idle_add(self._frame, region))
         self._handlers: list[int] = []
+        self._open = True
         self._show()
         self.image.show()
 
@@ -77,8 +78,9 @@ class _Preview:
         self._ask()
 
     def leave(self) -> None:
-        """The dialog closes: forget what is still asked."""
-        self._asked += 1
+        """Forget what is still asked: the dialog closes."""
+        self._regions.close()
+        self._open = False
         for handler in self._handlers:
             self._config.disconnect(handler)
 
@@ -92,13 +94,10 @@ class _Preview:
         self.tell(self.found)
 
     def _ask(self) -> None:
-        self._asked += 1
-        number, options = self._asked, self._backend.options(self._config)
+        self._regions.put(self._backend.options(self._config))
 
-        def answered(region: Box | None) -> bool:
-            if number == self._asked:
-                self._region = region
-                self._show()
-            return GLib.SOURCE_REMOVE
-
-        threading.Thread(target=lambda: GLib.idle_add(answered, self._backend.region(options)), daemon=True).start()
+    def _frame(self, region: Box | None) -> bool:
+        if self._open:
+            self._region = region
+            self._show()
+        return GLib.SOURCE_REMOVE
