@@ -26,6 +26,7 @@ LONG = (
     "anchors between are passed in order, a path of one anchor holds a point in place. "
     "A selection limits what may move. The result is a new layer. On such a layer, the next drag goes on from it."
 )
+DELETED = "The layer was deleted during the drag; the result is now on top of the image."
 PRESET_HELP = "0: as the model's author recommends"
 
 log = logging.getLogger("draggan")
@@ -143,8 +144,9 @@ def drag(
     insertion = result_layer.Insertion(source, snapshot, options, parasite.own_mask, with_windows, parasite.origin)
     inserted = insert(image, insertion, made)
     log.info("done: %s", dict(made.report))
-    if made.remarks():
-        Gimp.message("\n".join(made.remarks()))
+    remarks = made.remarks() if source_layer.is_in(image, source.layer) else [DELETED, *made.remarks()]
+    if remarks:
+        Gimp.message("\n".join(remarks))
     return inserted
 
 
