@@ -126,9 +126,10 @@ class TestPlugin:
         folder = placement.install_plugin(home / "3.0" / "plug-ins", vendor, self.SETTINGS)
         assert folder == home / "3.0" / "plug-ins" / "drag_gan"
         assert os.name == "nt" or (folder / "drag_gan.py").stat().st_mode & 0o777 == 0o755
-        assert (folder / "vendor" / "gradio_client" / "__init__.py").is_file()
-        assert (folder / "vendor" / "backend" / "client" / "launcher.py").is_file()
-        assert sorted(path.name for path in (folder / "vendor" / "backend").iterdir()) == sorted(placement.CLIENT)
+        for part in ("core/drags.py", "gimp/along_paths.py", "vendor/gradio_client/__init__.py"):
+            assert (folder / part).is_file()
+        assert (folder / "vendor/backend/client/launcher.py").is_file()
+        assert sorted(path.name for path in (folder / "vendor/backend").iterdir()) == sorted(placement.CLIENT)
         assert json.loads((folder / "backend.json").read_text(encoding="utf-8")) == self.SETTINGS
 
     def test_it_replaces_an_older_one_without_leaving_its_files(self, home: Path, vendor: Path):

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+import threading
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
@@ -126,7 +127,7 @@ class Connection(NamedTuple):
         except Exception as error:  # then the drag goes on to its end, or the job's own failure says why not
             log.info("keep: %r", error)
 
-    def accepts(self) -> bool:
+    def is_open(self) -> bool:
         """Whether its port still takes connections and keeps them, as that of a hung process does.
 
         That of a dead process takes none; that of a dying one may still take one, which soon ends.
@@ -143,7 +144,8 @@ class Connection(NamedTuple):
 
     def close(self) -> None:
         """End the connection; the backend ends its jobs and deletes their files."""
-        self.client.close()
+        # gradio_client waits up to a second for its stream's thread: nobody else has to
+        threading.Thread(target=self.client.close, daemon=True).start()
 
 
 def prepare_environment() -> None:

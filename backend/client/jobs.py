@@ -164,7 +164,7 @@ def _raise_failure(job: Any, connection: Connection) -> None:
     log.error("job: %r", error)
     if isinstance(error, AppError):
         raise _said(str(error), connection.log_file) from error
-    if connection.accepts():
+    if connection.is_open():
         raise UserError(
             f"The backend has stopped answering; end its process, {connection.pid}, and run the filter again.",
             connection.log_file,

@@ -9,11 +9,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from backend.client.connection import Connection, NotRunningError, Ready, open_connection
+from backend.client.connection import QUESTION_SECONDS, Connection, NotRunningError, Ready, open_connection
 from backend.client.protocol import Flag
 from backend.errors import Cancelled, UserError
 
@@ -176,8 +177,9 @@ class Backend:
         if connection is None:
             return None
         try:
-            health = connection.client.submit(api_name="/health").result(self._silence_seconds)
-            return connection._replace(health=health)
+            return connection._replace(health=connection.client.submit(api_name="/health").result(QUESTION_SECONDS))
+        except futures.TimeoutError:  # it hangs; whoever uses the connection is told so
+            return connection
         except Exception as error:  # whatever a client says of a server that is gone
             log.info("the connection is lost: %r", error)
             connection.close()

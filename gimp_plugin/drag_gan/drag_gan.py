@@ -15,22 +15,21 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(1, str(FOLDER / "vendor"))
 
-import logs  # noqa: E402
+from core import logs
 
 LOG_FILE = logs.open_log(FOLDER)
 log = logging.getLogger("draggan")
 
-import gi  # noqa: E402
+import gi
 
 gi.require_version("Gimp", "3.0")
-import along_paths  # noqa: E402
-import sample_image  # noqa: E402
-from gi.repository import Gimp, GLib, GObject  # noqa: E402
-from installation import PluginInstallation  # noqa: E402
-from problems import Cancelled, Fault, Problem  # noqa: E402
-from workplace import temporary_folder  # noqa: E402
+from gi.repository import Gimp, GLib, GObject
 
-from backend.client import Backend  # noqa: E402
+from backend.client import Backend
+from core.installation import PluginInstallation
+from core.problems import Cancelled, Fault, Problem
+from core.temporary_folder import temporary_folder
+from gimp import along_paths, sample_image
 
 MENU = "<Image>/Filters/DragGAN"
 
@@ -86,7 +85,11 @@ def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Va
     """Do the work. Nothing may escape it: GIMP shows the artist nothing of an exception."""
     try:
         with temporary_folder() as downloads:
-            made = work(Backend(PluginInstallation.read(FOLDER), downloads), downloads)
+            backend = Backend(PluginInstallation.read(FOLDER), downloads)
+            try:
+                made = work(backend, downloads)
+            finally:
+                backend.close()
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
         values.remove(1)
         values.insert(1, made)

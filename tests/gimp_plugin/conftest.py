@@ -12,12 +12,11 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-import job
-import png
 import pytest
-from installation import PluginInstallation
 
 from backend.client import Backend, Pixels, Result, Update
+from core import job, png
+from core.installation import PluginInstallation
 
 TOKEN = "a-token-for-tests"  # of the fake backend
 FAKE = Path(__file__).with_name("fake_backend.py")

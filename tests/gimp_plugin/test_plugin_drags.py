@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drags import Drag, Stroke, describe, drags_from_strokes, has_choice, pair_up, stroke_of
-from problems import Problem
+
+from core.drags import Drag, Stroke, describe, drags_from_strokes, has_choice, pair_up, stroke_of
+from core.problems import Problem
 
 LAYER = (100, 80)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import installation
 import pytest
 from conftest import Place
-from installation import PluginInstallation
-from problems import Problem
+
+from core import installation
+from core.installation import PluginInstallation
+from core.problems import Problem
 
 WRITTEN = {
     "python": "/somewhere/bin/python",

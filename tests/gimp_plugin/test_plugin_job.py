@@ -14,14 +14,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import job
-import png
 import pytest
 from conftest import Place, task, wait_until
 from PIL import Image
 
 from backend.client import Connection, Pixels, Result, Update, jobs
 from backend.errors import Cancelled, UserError
+from core import job, png
 
 Work = Callable[..., tuple[Result, list[Update]]]
 SELECTION = Pixels(40, 30, 1, bytes(40 * 15) + bytes([255]) * (40 * 15))
@@ -57,7 +56,7 @@ def watch(event, arguments):
         print("asked", json.dumps(str(arguments[0] if event == "socket.getaddrinfo" else arguments[1][0])))
 
 sys.addaudithook(watch)
-import job, png
+from core import job, png
 from backend.client import Backend, Installation
 place = Path(sys.argv[1])
 installation = Installation("", (), "", place / "ready.json", place / "log", "")
@@ -73,7 +72,7 @@ print("done")
 def test_nothing_leaves_this_machine_and_no_secret_of_the_user_is_sent(running: Place):
     """A process of its own, because what gradio_client does is settled when it is first imported."""
     user = {"HF_TOKEN": "hf_secret", "HTTP_PROXY": "http://192.0.2.1:9", "ALL_PROXY": "http://192.0.2.1:9"}
-    path = os.pathsep.join([str(Path(job.__file__).parent), *filter(None, sys.path)])
+    path = os.pathsep.join([str(Path(job.__file__).parents[1]), *filter(None, sys.path)])
     done = subprocess.run(
         [sys.executable, "-c", WATCHED, str(running.folder)],
         env={**os.environ, **user, "PYTHONPATH": path},

@@ -7,9 +7,10 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import logs
 import pytest
-from problems import Fault, Problem
+
+from core import logs
+from core.problems import Fault, Problem
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import markers
 import numpy as np
-import png
 import pytest
 from PIL import Image
+
+from core import markers, png
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])

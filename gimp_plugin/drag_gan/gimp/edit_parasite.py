@@ -4,9 +4,6 @@ The edit belongs to the layer's pixels, so it comes with their fingerprint: when
 not believed. Whether the layer's mask is still the one that was made with it, is told in the same way.
 """
 
-# pyright: reportMissingImports=false
-# (gi comes with GIMP and brings no types)
-
 from __future__ import annotations
 
 import base64
@@ -22,10 +19,10 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
-from gi.repository import Gegl, Gimp  # noqa: E402
-from source_layer import SourceLayer, strips, write_picture  # noqa: E402
+from gi.repository import Gegl, Gimp
 
-from backend.client import Box  # noqa: E402
+from backend.client import Box
+from gimp.source_layer import SourceLayer, strips, write_picture
 
 EDIT = "draggan-edit"  # the backend's file, in base64
 MADE = "draggan-made"  # JSON: "model", of "pixels" and "mask" the fingerprints, "origin"

@@ -9,9 +9,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from problems import Fault
-
 from backend.client import Installation
+from core.problems import Fault
 
 FLATPAK_MARK = Path("/.flatpak-info")  # there in every Flatpak sandbox
 NOT_INSTALLED = "The plug-in is not completely installed ({reason}); run install.py again."

@@ -1,8 +1,5 @@
 """The command "New Sample Image": a picture of the model's own, which can be dragged at once, without an inversion."""
 
-# pyright: reportMissingImports=false
-# (gi comes with GIMP and brings no types)
-
 from __future__ import annotations
 
 import logging
@@ -13,15 +10,12 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
-import display  # noqa: E402
-import edit_parasite  # noqa: E402
-import job  # noqa: E402
-import png  # noqa: E402
-import source_layer  # noqa: E402
-from gi.repository import Gegl, Gimp, GObject  # noqa: E402
-from problems import Cancelled, Fault, Problem  # noqa: E402
+from gi.repository import Gegl, Gimp, GObject
 
-from backend.client import Backend, Flag, Result, Update  # noqa: E402
+from backend.client import Backend, Flag, Result, Update
+from core import job, png
+from core.problems import Cancelled, Fault, Problem
+from gimp import display, edit_parasite, source_layer
 
 PROCEDURE = "draggan-new-sample-image"
 TITLE = "New Sample Image"
@@ -89,7 +83,7 @@ def sample(
 
 def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: Backend) -> None:
     """Show the dialog. Raises Cancelled."""
-    import sample_dialog
+    from gimp import sample_dialog
 
     def fetch_models() -> list[str]:
         return backend.answer(lambda connection: connection.models) or []
@@ -106,10 +100,10 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: Backen
 
 def watch(work: Callable[..., Result]) -> Result:
     """Do the work behind a window that shows it."""
-    import progress
+    from gimp import progress_window
 
-    side = progress.LONGEST_SIDE
-    window = progress.ProgressWindow(TITLE, png.Pixels(1, 1, 3, b"\x80\x80\x80"), (0, 0, side, side))
+    side = progress_window.LONGEST_SIDE
+    window = progress_window.ProgressWindow(TITLE, png.Pixels(1, 1, 3, b"\x80\x80\x80"), (0, 0, side, side))
     return window.run(work, Update("start", 0, 0, "Starting..."))
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import markers
-import png
-from drags import Anchors, Drag, Stroke, drags_from_strokes, has_choice
+from core import markers, png
+from core.drags import Anchors, Drag, Stroke, drags_from_strokes, has_choice
 
 LONGEST_SIDE = 360
 Box = tuple[int, int, int, int]  # x, y, width, height in layer pixels

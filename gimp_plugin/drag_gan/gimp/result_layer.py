@@ -4,9 +4,6 @@ The backend works with 8 bits, the layer may have more. So what is written is th
 the change: what came back less what was sent. Where nothing changed, that is the layer's own value.
 """
 
-# pyright: reportMissingImports=false
-# (gi comes with GIMP and brings no types)
-
 from __future__ import annotations
 
 import re
@@ -17,13 +14,13 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
-import edit_parasite  # noqa: E402
-import png  # noqa: E402
-from gi.repository import Gegl, Gimp  # noqa: E402
-from problems import Fault  # noqa: E402
-from source_layer import FINE_SRGB, MASK, NONE, SRGB, STRIP, SourceLayer, require_there  # noqa: E402
+from gi.repository import Gegl, Gimp
 
-from backend.client import Box, Result  # noqa: E402
+from backend.client import Box, Result
+from core import png
+from core.problems import Fault
+from gimp import edit_parasite
+from gimp.source_layer import FINE_SRGB, MASK, NONE, SRGB, STRIP, SourceLayer, is_in, require_open
 
 DRAGGED = re.compile(r" \(dragged\)( #\d+)?$")  # with the number that GIMP gives the second of a name
 FINE_BYTES = 8  # of one pixel
@@ -53,14 +50,15 @@ class Insertion:
         """The pixels that the result's edit began with: those of the source's own edit, or the source itself."""
         if made.from_original and self.origin:
             return self.origin
-        return edit_parasite.Origin(self.source.layer.get_tattoo(), made.region or whole)
+        return edit_parasite.Origin(self.source.tattoo, made.region or whole)
 
 
 def insert_patch(image: Gimp.Image, insertion: Insertion, made: Result) -> Gimp.Layer:
     """Insert above the source what was worked on, with the changed area as its layer mask, in one undo step.
 
     The layer carries its edit.
-    Raises Problem when the image or the layer went away meanwhile, Fault when the files cannot be read.
+    When the source was deleted meanwhile, it is inserted on top of the image.
+    Raises Problem when the image was closed meanwhile, Fault when the files cannot be read.
     """
     source, sent = insertion.source, insertion.sent
     edited, mask, box = _opened(image, source, made)
@@ -90,15 +88,17 @@ def insert_whole(image: Gimp.Image, insertion: Insertion, made: Result) -> Gimp.
     edited, mask, box = _opened(image, source, made)
     result = _new_layer(image, source, (0, 0, *source.size))
     pixels = result.get_buffer()
-    source.native.copy(source.area, NONE, pixels, source.area)
+    kept = source.layer.is_valid()  # deleted for good, it has no pixels any more and looks like nothing
+    (source.native if kept else sent).copy(source.area, NONE, pixels, source.area)
     for rows, values, changed in _changes(sent, edited, mask, box):
         for x, y, width in _runs(changed, rows.width):
             start = FINE_BYTES * (y * rows.width + x)
             run = Gegl.Rectangle.new(rows.x + x, rows.y + y, width, 1)
             pixels.set(run, FINE_SRGB, values[start : start + FINE_BYTES * width])
     _complete(result, pixels)
-    _take_over(source.layer, result)
-    if insertion.own_mask:
+    if kept:
+        _take_over(source.layer, result)
+    if insertion.own_mask and result.get_mask():
         _widen(result.get_mask(), mask, box)
     origin = insertion.origin_of(made, box)
     edit_parasite.attach(result, pixels, made.edit, insertion.options, insertion.own_mask, origin)
@@ -107,7 +107,7 @@ def insert_whole(image: Gimp.Image, insertion: Insertion, made: Result) -> Gimp.
 
 def _opened(image: Gimp.Image, source: SourceLayer, made: Result) -> tuple[png.File, png.File, Box]:
     """The backend's layer and mask, and their box of the source."""
-    require_there(image, source.layer)
+    require_open(image)
     try:
         edited, mask = png.File.of(made.layer), png.File.of(made.mask)
     except (OSError, ValueError) as error:
@@ -121,7 +121,7 @@ def _opened(image: Gimp.Image, source: SourceLayer, made: Result) -> tuple[png.F
 def _new_layer(image: Gimp.Image, source: SourceLayer, box: Box) -> Gimp.Layer:
     """A layer for this box of the source, not yet in the image: nothing is undoable before."""
     x, y, width, height = box
-    name = f"{DRAGGED.sub('', source.layer.get_name())} (dragged)"  # not twice
+    name = f"{DRAGGED.sub('', source.name)} (dragged)"  # not twice
     kind = TYPES[image.get_base_type()]
     layer = Gimp.Layer.new(image, name, width, height, kind, 100, Gimp.LayerMode.NORMAL)
     layer.set_offsets(source.offset[0] + x, source.offset[1] + y)
@@ -236,16 +236,22 @@ def _widen(layer_mask: Gimp.LayerMask, mask: png.File, box: Box) -> None:
 
 
 def _insert(image: Gimp.Image, insertion: Insertion, result: Gimp.Layer, instead: bool = False) -> Gimp.Layer:
-    require_there(image, insertion.source.layer)  # making the result may have taken seconds
+    """Insert the complete layer above its source, or on top of the image when the source was deleted meanwhile.
+
+    instead: hide the source.
+    """
+    require_open(image)  # making the result may have taken seconds
     source, selected = insertion.source.layer, image.get_selected_layers()
+    there = is_in(image, source)
+    parent, position = (source.get_parent(), image.get_item_position(source)) if there else (None, 0)
     if result.get_mask():
         result.set_edit_mask(False)  # as GIMP has it, whoever selects the layer would paint on its mask
     image.undo_group_start()
     try:
-        image.insert_layer(result, source.get_parent(), image.get_item_position(source))
-        if instead:
+        image.insert_layer(result, parent, position)
+        if instead and there:
             source.set_visible(False)
-        image.set_selected_layers(selected)
+        image.set_selected_layers(selected or [result])
         if insertion.seen:
             _keep_overlay(image)
     finally:

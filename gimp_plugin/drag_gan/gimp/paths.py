@@ -1,8 +1,5 @@
 """Which paths of an image are meant, and their strokes."""
 
-# pyright: reportMissingImports=false
-# (gi comes with GIMP and brings no types)
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -10,8 +7,9 @@ from collections.abc import Sequence
 import gi
 
 gi.require_version("Gimp", "3.0")
-from drags import Stroke, pair_up, stroke_of  # noqa: E402
-from gi.repository import Gimp  # noqa: E402
+from gi.repository import Gimp
+
+from core.drags import Stroke, pair_up, stroke_of
 
 HANDLES, TARGETS = "handles", "targets"  # two paths of these names belong together, in any spelling
 

@@ -1,8 +1,5 @@
 """The filter "Drag Along Paths": the subject of a layer follows the paths drawn on it."""
 
-# pyright: reportMissingImports=false
-# (gi comes with GIMP and brings no types)
-
 from __future__ import annotations
 
 import logging
@@ -13,20 +10,14 @@ from pathlib import Path
 import gi
 
 gi.require_version("Gimp", "3.0")
-import display  # noqa: E402
-import drags  # noqa: E402
-import job  # noqa: E402
-import paths  # noqa: E402
-import png  # noqa: E402
-import results  # noqa: E402
-import sketch  # noqa: E402
-import source_layer  # noqa: E402
-from edit_parasite import EditParasite  # noqa: E402
-from gi.repository import Gimp, GObject  # noqa: E402
-from problems import Cancelled, Problem  # noqa: E402
-from source_layer import SourceLayer  # noqa: E402
+from gi.repository import Gimp, GObject
 
-from backend.client import Backend, Flag, Result, Update  # noqa: E402
+from backend.client import Backend, Flag, Result, Update
+from core import drags, job, png, sketch
+from core.problems import Cancelled, Problem
+from gimp import display, paths, result_layer, source_layer
+from gimp.edit_parasite import EditParasite
+from gimp.source_layer import SourceLayer
 
 PROCEDURE = "draggan-drag-along-paths"
 SHORT = "Move what is under a path's first anchor to its last one"
@@ -35,6 +26,7 @@ LONG = (
     "anchors between are passed in order, a path of one anchor holds a point in place. "
     "A selection limits what may move. The result is a new layer. On such a layer, the next drag goes on from it."
 )
+DELETED = "The layer was deleted during the drag; the result is now on top of the image."
 PRESET_HELP = "0: as the model's author recommends"
 
 log = logging.getLogger("draggan")
@@ -148,12 +140,13 @@ def drag(
         return job.work(backend, task, downloads, show, cancelled, enough)
 
     made = watch(source, found, work) if with_windows else work(lambda update: None, lambda: False, lambda: False)
-    insert = results.insert_patch if as_patch else results.insert_whole
-    insertion = results.Insertion(source, snapshot, options, parasite.own_mask, with_windows, parasite.origin)
+    insert = result_layer.insert_patch if as_patch else result_layer.insert_whole
+    insertion = result_layer.Insertion(source, snapshot, options, parasite.own_mask, with_windows, parasite.origin)
     inserted = insert(image, insertion, made)
     log.info("done: %s", dict(made.report))
-    if made.remarks():
-        Gimp.message("\n".join(made.remarks()))
+    remarks = made.remarks() if source_layer.is_in(image, source.layer) else [DELETED, *made.remarks()]
+    if remarks:
+        Gimp.message("\n".join(remarks))
     return inserted
 
 
@@ -173,7 +166,7 @@ def ask(
     backend: Backend,
 ) -> None:
     """Show the dialog, with a remark; the backend starts meanwhile. Raises Cancelled."""
-    import dialog
+    from gimp import dialog
 
     def fetch_models() -> list[str]:
         return backend.answer(lambda connection: connection.models) or []
@@ -187,9 +180,9 @@ def ask(
 
 def watch(source: SourceLayer, found: Sequence[drags.Drag], work: Callable[..., Result]) -> Result:
     """Do the work behind a window that shows it."""
-    import progress
+    from gimp import progress_window
 
     region = (0, 0, *source.size)
-    window = progress.ProgressWindow("Drag Along Paths", source.thumbnail(progress.LONGEST_SIDE), region)
+    window = progress_window.ProgressWindow("Drag Along Paths", source.thumbnail(progress_window.LONGEST_SIDE), region)
     points, targets = tuple(one.handle for one in found), tuple(one.target for one in found)
     return window.run(work, Update("start", 0, 0, "Starting...", points, targets))

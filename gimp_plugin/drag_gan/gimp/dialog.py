@@ -1,11 +1,7 @@
 """The filter's dialog: what was found on the canvas, and the few choices. Imported only when it is shown."""
 
-# pyright: reportMissingImports=false
-# (gi comes with GIMP and brings no types)
-
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,11 +9,13 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gtk", "3.0")
-from drags import describe  # noqa: E402
-from gi.repository import Gimp, GLib, Gtk  # noqa: E402
-from problems import Problem  # noqa: E402
-from sketch import Box, Sketch  # noqa: E402
-from widgets import add_model_row, new_dialog, to_pixbuf  # noqa: E402
+from gi.repository import Gimp, GLib, Gtk
+
+from core.drags import describe
+from core.latest_question import LatestQuestion
+from core.problems import Problem
+from core.sketch import Box, Sketch
+from gimp.widgets import add_model_row, new_dialog, to_pixbuf
 
 TITLE = "Drag Along Paths"
 ADVANCED = ("latent-space", "mask-weight", "inversion-steps")
@@ -67,8 +65,9 @@ class _Preview:
         self._config, self._sketch, self._backend = config, sketch, backend
         self._ground = sketch.tinted()
         self._region: Box | None = None
-        self._asked = 0  # answers to questions asked before the last one are stale
+        self._regions = LatestQuestion(backend.region, lambda region: GLib.idle_add(self._frame, region))
         self._handlers: list[int] = []
+        self._open = True
         self._show()
         self.image.show()
 
@@ -79,8 +78,9 @@ class _Preview:
         self._ask()
 
     def leave(self) -> None:
-        """The dialog closes: forget what is still asked."""
-        self._asked += 1
+        """Forget what is still asked: the dialog closes."""
+        self._regions.close()
+        self._open = False
         for handler in self._handlers:
             self._config.disconnect(handler)
 
@@ -94,13 +94,10 @@ class _Preview:
         self.tell(self.found)
 
     def _ask(self) -> None:
-        self._asked += 1
-        number, options = self._asked, self._backend.options(self._config)
+        self._regions.put(self._backend.options(self._config))
 
-        def answered(region: Box | None) -> bool:
-            if number == self._asked:
-                self._region = region
-                self._show()
-            return GLib.SOURCE_REMOVE
-
-        threading.Thread(target=lambda: GLib.idle_add(answered, self._backend.region(options)), daemon=True).start()
+    def _frame(self, region: Box | None) -> bool:
+        if self._open:
+            self._region = region
+            self._show()
+        return GLib.SOURCE_REMOVE

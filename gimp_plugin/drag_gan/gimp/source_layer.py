@@ -4,9 +4,6 @@ A buffer knows nothing of its layer's filters, and that of a group cannot be tru
 beyond its layer in it, reading it kills the plug-in (GIMP 3.0.4 and 3.2.6). Both are read from a merged copy.
 """
 
-# pyright: reportMissingImports=false
-# (gi comes with GIMP and brings no types)
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -17,9 +14,10 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
-import png  # noqa: E402
-from gi.repository import Gegl, Gimp  # noqa: E402
-from problems import Problem  # noqa: E402
+from gi.repository import Gegl, Gimp
+
+from core import png
+from core.problems import Problem
 
 SRGB = "R'G'B'A u8"  # what the backend works in, whatever the image's precision and profile are
 FINE_SRGB = "R'G'B'A u16"
@@ -28,7 +26,8 @@ NONE = Gegl.AbyssPolicy.NONE
 STRIP = 128  # rows at a time, as many as a tile of GEGL has: more would need more memory
 NORMAL = (Gimp.LayerMode.NORMAL, Gimp.LayerMode.NORMAL_LEGACY)
 MASK = "Y u8"  # selections and masks are linear in GIMP: the primed format changes their numbers
-LOST = "The layer was deleted or its image closed during the drag: the result is lost; run the filter again."
+DELETED = "The layer was deleted or its image closed; select a layer and run the filter again."
+CLOSED = "The image was closed during the drag: the result is lost; run the filter again."
 
 
 def start() -> None:
@@ -41,12 +40,16 @@ class SourceLayer:
     """A layer and what is seen of it, without its own mask, opacity and mode.
 
     layer   the layer in the artist's image, or a group
+    name    of the layer; like tattoo, kept for when the layer is gone
+    tattoo  by which GIMP finds the layer in its image, also in a saved one
     native  its pixels in the image's own precision and profile, filters applied
     offset  (x, y) of the top left corner of these pixels in the image
     size    (width, height); a filter can make them larger than the layer
     """
 
     layer: Gimp.Layer
+    name: str
+    tattoo: int
     native: Gegl.Buffer
     offset: tuple[int, int]
     size: tuple[int, int]
@@ -54,8 +57,9 @@ class SourceLayer:
     @classmethod
     def of(cls, image: Gimp.Image, layer: Gimp.Layer) -> SourceLayer:
         """Look at the layer; `image` stays as it is."""
+        known = layer, layer.get_name(), layer.get_tattoo()
         if not (layer.is_group() or layer.get_filters()):
-            return cls(layer, layer.get_buffer(), offset_of(layer), size_of(layer))
+            return cls(*known, layer.get_buffer(), offset_of(layer), size_of(layer))
         copy = image.duplicate()
         try:
             twin = _same_place(image.get_layers(), copy.get_layers(), layer)
@@ -63,14 +67,14 @@ class SourceLayer:
                 twin = twin.merge()
             else:
                 twin.merge_filters()
-            return cls(layer, twin.get_buffer().dup(), offset_of(twin), size_of(twin))
+            return cls(*known, twin.get_buffer().dup(), offset_of(twin), size_of(twin))
         finally:
             copy.delete()
 
     def snapshot(self) -> Gegl.Buffer:
         """The pixels as they are now, FINE_SRGB: what the backend's change is added to. Raises Problem."""
         if not self.layer.is_valid():
-            raise Problem(LOST)
+            raise Problem(DELETED)
         fine = Gegl.Buffer.new(FINE_SRGB, 0, 0, *self.size)
         self.native.copy(self.area, NONE, fine, self.area)
         return fine
@@ -143,13 +147,18 @@ def require_layer(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Gimp
     return layer
 
 
-def require_there(image: Gimp.Image, layer: Gimp.Layer) -> None:
-    """Raise Problem when the image was closed meanwhile or the layer is not in it any more.
+def is_in(image: Gimp.Image, layer: Gimp.Layer) -> bool:
+    """Whether the image is still open and the layer still in it.
 
-    A layer that was taken away by undo is still valid to GIMP: redo could bring it back.
+    A layer that was deleted or taken away by undo can be valid to GIMP: undo or redo could bring it back.
     """
-    if not (image.is_valid() and layer.is_valid() and _holds(image.get_layers(), layer)):
-        raise Problem(LOST)
+    return image.is_valid() and layer.is_valid() and _holds(image.get_layers(), layer)
+
+
+def require_open(image: Gimp.Image) -> None:
+    """Raise Problem when the image was closed during the drag."""
+    if not image.is_valid():
+        raise Problem(CLOSED)
 
 
 def _holds(layers: Sequence[Gimp.Layer], wanted: Gimp.Layer) -> bool:

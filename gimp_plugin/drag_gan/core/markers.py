@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-import png
+from core import png
 
 Point = tuple[float, float]
 Colour = tuple[int, int, int]

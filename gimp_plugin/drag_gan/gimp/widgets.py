@@ -1,8 +1,5 @@
 """Parts of windows that more than one of them has. Imported only when one is shown."""
 
-# pyright: reportMissingImports=false
-# (gi comes with GIMP and brings no types)
-
 from __future__ import annotations
 
 import threading
@@ -14,8 +11,9 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
-import png  # noqa: E402
-from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
+from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk
+
+from core import png
 
 
 def to_pixbuf(picture: png.Pixels) -> GdkPixbuf.Pixbuf:

@@ -4,9 +4,6 @@ A window of our own, because the Cancel beside GIMP's own progress bar kills the
 The work runs in a thread; everything of Gtk and GIMP stays in the main thread.
 """
 
-# pyright: reportMissingImports=false
-# (gi comes with GIMP and brings no types)
-
 from __future__ import annotations
 
 import logging
@@ -18,19 +15,18 @@ import gi
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
-import markers  # noqa: E402
-import png  # noqa: E402
-from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk  # noqa: E402
-from problems import Cancelled  # noqa: E402
-from widgets import to_pixbuf  # noqa: E402
+from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk
 
-from backend.client import Points, Result, Update  # noqa: E402
+from backend.client import Points, Result, Update
+from core import markers, png
+from core.problems import Cancelled
+from gimp.widgets import to_pixbuf
 
 LONGEST_SIDE = 420
 KEEP = 1  # the response of the button Stop and Keep
 Work = Callable[[Callable[[Update], None], Callable[[], bool], Callable[[], bool]], Result]
 
-log = logging.getLogger("draggan.progress")
+log = logging.getLogger("draggan.progress_window")
 
 
 class ProgressWindow:

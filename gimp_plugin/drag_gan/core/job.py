@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import logs
-import png
-
 from backend.client import Backend, Connection, DragRequest, Flag, Pixels, Result, Update, jobs
+from core import logs, png
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from problems import Problem
+from core.problems import Problem
 
 Point = tuple[float, float]
 Anchors = Literal["way-points", "separate"]  # what the anchors between the first and the last one mean

@@ -1,8 +1,5 @@
 """The dialog of New Sample Image: small pictures to choose from. Imported only when it is shown."""
 
-# pyright: reportMissingImports=false
-# (gi comes with GIMP and brings no types)
-
 from __future__ import annotations
 
 import threading
@@ -14,10 +11,11 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
-import png  # noqa: E402
-from gi.repository import GdkPixbuf, Gimp, GLib, Gtk  # noqa: E402
-from problems import Cancelled, Problem  # noqa: E402
-from widgets import add_model_row, new_dialog, to_pixbuf  # noqa: E402
+from gi.repository import GdkPixbuf, Gimp, GLib, Gtk
+
+from core import png
+from core.problems import Cancelled, Problem
+from gimp.widgets import add_model_row, new_dialog, to_pixbuf
 
 COLUMNS, COUNT = 4, 12
 SIDE = 112  # pixels of a thumbnail

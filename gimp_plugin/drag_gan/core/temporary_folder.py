@@ -12,7 +12,7 @@ from pathlib import Path
 PREFIX = "draggan-"
 LOCK = "in use"
 
-log = logging.getLogger("draggan.workplace")
+log = logging.getLogger("draggan.temporary_folder")
 
 
 @contextmanager

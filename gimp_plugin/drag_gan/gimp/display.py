@@ -1,8 +1,5 @@
 """Whether there is a screen for windows. GTK is imported only when one is wanted."""
 
-# pyright: reportMissingImports=false
-# (gi comes with GIMP and brings no types)
-
 from __future__ import annotations
 
 import gi
