@@ -25,7 +25,7 @@ from backend import __version__, paths
 from backend.demo_pictures import arrows_on, strip
 from backend.errors import UserError
 from backend.server import PROTOCOL, lifecycle, visit
-from stylegan2.critters.examples import EXAMPLES, Example
+from stylegan2.critters.making.examples import EXAMPLES, Example
 
 GIMP_SECONDS = 300.0
 
