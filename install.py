@@ -269,7 +269,7 @@ def copy_program(target: Path) -> None:
     staging.mkdir(parents=True)
     for part in PROGRAM_PARTS:
         if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, staging / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / part, staging / part, ignore=shutil.ignore_patterns("__pycache__", "making"))
         else:
             shutil.copyfile(ROOT / part, staging / part)
     placement.swap(staging, target)

@@ -27,7 +27,7 @@ from backend.client import Backend, Connection, DragRequest, Update, jobs
 from backend.demo_pictures import arrows_on, strip
 from backend.errors import UserError
 from backend.server import instance
-from stylegan2.critters.examples import EXAMPLES, Example
+from stylegan2.critters.making.examples import EXAMPLES, Example
 
 GIMP_SECONDS = 300.0
 

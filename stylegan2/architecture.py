@@ -10,7 +10,7 @@ Variant = Literal["orig", "skip", "resnet"]
 """How the resolutions of a network are connected (section 4.1 of the StyleGAN2 paper, its figure 7).
 
 "orig": one after the other; colours enter or leave at the finest resolution only. "skip": each resolution adds
-its colours to the picture (or reads its own from it). "resnet": each block has a linear shortcut beside it.
+its colours to the image (or reads its own from it). "resnet": each block has a linear shortcut beside it.
 """
 VARIANTS: tuple[Variant, ...] = ("orig", "skip", "resnet")
 
@@ -100,7 +100,7 @@ def synthesis_layers(variant: Variant, *, first: bool, last: bool) -> tuple[str,
 
 
 def discriminator_layers(variant: Variant, *, first: bool) -> tuple[str, ...]:
-    """The same for a discriminator's block; the first one sees the picture."""
+    """The same for a discriminator's block; the first one sees the image."""
     shortcut = ("skip",) if variant == "resnet" else ()
     colours = ("fromrgb",) if variant == "skip" or first else ()
     return ("conv0", "conv1", *shortcut, *colours)

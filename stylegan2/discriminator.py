@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from .architecture import DiscriminatorArchitecture, MappingArchitecture, discriminator_layers
 from .errors import ModelError
-from .layers import EPSILON, GAIN, HALF, Dense, activate, binomial_filter, downsample_image, filter_image
+from .layers import EPSILON, GAIN, RESIDUAL_GAIN, Dense, activate, binomial_filter, downsample_image, filter_image
 from .mapping import DenseStack
 
 
 class Convolution(nn.Module):
-    """Plain convolution; halves the picture when `down`; with bias and leaky ReLU when `leaky`."""
+    """Plain convolution; halves the image when `down`; with bias and leaky ReLU when `leaky`."""
 
     def __init__(
         self,
@@ -71,17 +71,19 @@ class DiscriminatorBlock(nn.Module):
         if "fromrgb" in clamps:
             self.fromrgb = Convolution(architecture.img_channels, before, 1, conv_clamp=clamps["fromrgb"])
         if "skip" in clamps:
-            self.skip = Convolution(before, after, 1, leaky=False, down=True, conv_clamp=clamps["skip"], gain=HALF)
+            self.skip = Convolution(
+                before, after, 1, leaky=False, down=True, conv_clamp=clamps["skip"], gain=RESIDUAL_GAIN
+            )
         self.conv0 = Convolution(before, before, 3, conv_clamp=clamps["conv0"])
-        gain = 1.0 if self.skip is None else HALF
+        gain = 1.0 if self.skip is None else RESIDUAL_GAIN
         self.conv1 = Convolution(before, after, 3, down=True, conv_clamp=clamps["conv1"], gain=gain)
         self.resample_filter: Tensor | None
         self.register_buffer("resample_filter", binomial_filter() if architecture.variant == "skip" else None)
 
     def forward(self, x: Tensor | None, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Features and picture at half the size, from those of the block before; the first one gets no features.
+        """Features and image at half the size, from those of the block before; the first one gets no features.
 
-        The picture is only made smaller in the variant "skip", where later blocks read it.
+        The image is only made smaller in the variant "skip", where later blocks read it.
         """
         if self.fromrgb is not None:
             colours = self.fromrgb(image)
@@ -94,9 +96,9 @@ class DiscriminatorBlock(nn.Module):
 
 
 def minibatch_stddev(x: Tensor, group_size: int | None, num_channels: int) -> Tensor:
-    """Append `num_channels` maps to `x` that tell how much the pictures of a group differ.
+    """Append `num_channels` maps to `x` that tell how much the images of a group differ.
 
-    The batch is split into groups of at most `group_size` pictures (None = all); every n-th picture belongs
+    The batch is split into groups of at most `group_size` images (None = all); every n-th image belongs
     to the same group, as in the published networks. A batch that does not split evenly gets smaller groups.
     """
     count, channels, height, width = x.shape
@@ -110,7 +112,7 @@ def minibatch_stddev(x: Tensor, group_size: int | None, num_channels: int) -> Te
 
 
 class DiscriminatorEpilogue(nn.Module):
-    """The coarsest features -> one number per picture (or `cmap_dim` numbers to compare with the label)."""
+    """The coarsest features -> one number per image (or `cmap_dim` numbers to compare with the label)."""
 
     def __init__(self, architecture: DiscriminatorArchitecture, cmap_dim: int) -> None:
         super().__init__()
@@ -126,7 +128,7 @@ class DiscriminatorEpilogue(nn.Module):
         self.out = Dense(channels, cmap_dim or 1)
 
     def forward(self, x: Tensor, image: Tensor) -> Tensor:
-        """[N, 1 or cmap_dim] from the features and the picture, both at the coarsest size."""
+        """[N, 1 or cmap_dim] from the features and the image, both at the coarsest size."""
         if self.fromrgb is not None:
             x = x + self.fromrgb(image)
         if self.num_channels:
@@ -159,7 +161,7 @@ class Discriminator(nn.Module):
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """(height, width) of the pictures it judges."""
+        """(height, width) of the images it judges."""
         height, width = self.architecture.final_size
         return height << len(self.architecture.blocks), width << len(self.architecture.blocks)
 
@@ -172,18 +174,19 @@ class Discriminator(nn.Module):
         return [x for x, _ in self._run(image)]
 
     def _run(self, image: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """What each block gives: its features and the picture."""
+        """Yield the output of each block: its features, and the image at their size."""
         if tuple(image.shape[2:]) != self.image_size:
             raise ModelError(
-                f"The discriminator judges pictures of {self.image_size[1]} x {self.image_size[0]} pixels, "
-                f"not {image.shape[3]} x {image.shape[2]}; scale the picture first."
+                f"The discriminator judges images of {self.image_size[1]} x {self.image_size[0]} pixels, "
+                f"not {image.shape[3]} x {image.shape[2]}; scale the image first."
             )
         x: Tensor | None = None
-        picture = image.float()
+        image = image.float()
         for resolution in self.block_resolutions:
-            made: tuple[Tensor, Tensor] = cast(DiscriminatorBlock, self.get_submodule(f"b{resolution}"))(x, picture)
-            x, picture = made
-            yield made
+            block = cast(DiscriminatorBlock, self.get_submodule(f"b{resolution}"))
+            output: tuple[Tensor, Tensor] = block(x, image)
+            x, image = output
+            yield output
 
     def forward(self, image: Tensor, c: Tensor | None = None) -> Tensor:
         """Logits [N, 1] of `image` [N, 3, H, W] in -1..1; above zero = looks real.
@@ -191,8 +194,8 @@ class Discriminator(nn.Module):
         They depend on the whole batch (minibatch standard deviation). Raises ModelError when the size is
         another one, or the model has classes and `c` [N, c_dim] is missing.
         """
-        *_, (features, picture) = self._run(image)
-        x = self.b4(features, picture)
+        *_, (features, small) = self._run(image)
+        x = self.b4(features, small)
         if self.mapping is None:
             return x
         label = self.mapping(c)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from .architecture import GeneratorArchitecture
 from .errors import ModelError
 from .layers import (
-    HALF,
     NOISE_MODES,
+    RESIDUAL_GAIN,
     NoiseMode,
     SynthesisLayer,
     ToRGB,
@@ -43,8 +43,8 @@ class SynthesisBlock(nn.Module):
                 before, channels, w_dim, size, up=True, use_noise=noises[0], conv_clamp=clamps["conv0"]
             )
             if "skip" in clamps:
-                self.skip = UpsampledShortcut(before, channels, gain=HALF, conv_clamp=clamps["skip"])
-        gain = 1.0 if self.skip is None else HALF
+                self.skip = UpsampledShortcut(before, channels, gain=RESIDUAL_GAIN, conv_clamp=clamps["skip"])
+        gain = 1.0 if self.skip is None else RESIDUAL_GAIN
         self.conv1 = SynthesisLayer(
             channels, channels, w_dim, size, use_noise=noises[-1], conv_clamp=clamps["conv1"], gain=gain
         )
@@ -82,7 +82,7 @@ class SynthesisNetwork(nn.Module):
     def forward(self, ws: Tensor, noise_mode: NoiseMode = "const") -> Tensor:
         """The image [N, 3, H, W] of `ws` [N, num_ws, w_dim]: nominally -1..1, not clamped.
 
-        noise_mode: "const" = the stored noise (the same picture every time), "none", or "random".
+        noise_mode: "const" = the stored noise (the same image every time), "none", or "random".
         """
         image: Tensor | None = None
         for count, block, x in self._run(ws, noise_mode):
@@ -165,5 +165,5 @@ class Generator(nn.Module):
     def forward(
         self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0, noise_mode: NoiseMode = "const"
     ) -> Tensor:
-        """A picture [N, 3, H, W] for each z [N, z_dim]; see `mapping` and `synthesis`."""
+        """A image [N, 3, H, W] for each z [N, z_dim]; see `mapping` and `synthesis`."""
         return self.synthesis(self.mapping(z, c, truncation_psi), noise_mode)

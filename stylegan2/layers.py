@@ -20,14 +20,14 @@ NOISE_MODES = ("const", "none", "random")
 SLOPE = 0.2
 GAIN = math.sqrt(2)  # keeps the variance after a leaky ReLU
 EPSILON = 1e-8
-HALF = math.sqrt(0.5)  # of each of two equally strong branches: their sum keeps its variance
+RESIDUAL_GAIN = math.sqrt(0.5)  # of each of two equally strong branches: their sum keeps its variance
 
 
 def activate(x: Tensor, clamp: float | None = None) -> Tensor:
     """Leaky ReLU of `x`, overwriting it, then clamping to +-`clamp`.
 
     The caller multiplies by GAIN beforehand: leaky_relu(a x) = a leaky_relu(x) for a > 0, so the gain can
-    ride on the weights or the demodulation instead of costing a pass over the picture.
+    ride on the weights or the demodulation instead of costing a pass over the image.
     """
     x = F.leaky_relu_(x, SLOPE)
     return x if clamp is None else x.clamp(-clamp, clamp)
@@ -45,7 +45,7 @@ def binomial_filter() -> Tensor:
 
 
 def filter_image(x: Tensor, taps: Tensor, padding: int, stride: int = 1) -> Tensor:
-    """Convolve every channel of `x` with the 2D filter `taps`, zeros around the picture."""
+    """Convolve every channel of `x` with the 2D filter `taps`, zeros around the image."""
     channels = x.shape[1]
     kernel = taps.flip((0, 1)).expand(channels, 1, *taps.shape)
     return F.conv2d(x, kernel, stride=stride, padding=padding, groups=channels)
@@ -89,14 +89,14 @@ class Dense(nn.Module):
 
 
 class SynthesisLayer(nn.Module):
-    """Modulated 3 x 3 convolution, noise, bias and leaky ReLU; doubles the size of the picture when `up`.
+    """Modulated 3 x 3 convolution, noise, bias and leaky ReLU; doubles the size of the image when `up`.
 
     A `gain` below one makes the layer that much weaker, its clamp included: the branch of a residual block.
 
     Modulating the weights by the style s and demodulating them (equations 1 and 3 of the paper) is the same
     as scaling the input channels by s and the output channels by d = 1 / sqrt(sum_i,k (s_i w_oik)^2). That
     is what happens here: with a gradient to w it saves a third of the time at 512 pixels, without one it
-    costs the same, and pictures of a batch share one convolution.
+    costs the same, and images of a batch share one convolution.
     """
 
     def __init__(

@@ -49,8 +49,8 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], file: str) -> None:
     shape or not of floating-point numbers. Left over resampling filters are fine: NVIDIA's files store them
     in layers that do not resample.
     """
-    wanted = network.state_dict()
-    for name, parameter in wanted.items():
+    expected = network.state_dict()
+    for name, parameter in expected.items():
         tensor = tensors.get(name)
         if tensor is None:
             raise ModelError(f"The model file {file} lacks {name}; it is incomplete, get it again.")
@@ -59,11 +59,11 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], file: str) -> None:
                 f"In the model file {file}, {name} is {tensor.dtype} {list(tensor.shape)} where "
                 f"floating-point numbers {list(parameter.shape)} belong; get it again."
             )
-    extra = [name for name in tensors if name not in wanted and not name.endswith("resample_filter")]
+    extra = [name for name in tensors if name not in expected and not name.endswith("resample_filter")]
     if extra:
         raise ModelError(
             f"The model file {file} holds {extra[0][:80]!r}, which is no part of a StyleGAN2 network; "
             "choose another file."
         )
-    network.load_state_dict({name: _own(tensors[name]) for name in wanted}, assign=True)
+    network.load_state_dict({name: _own(tensors[name]) for name in expected}, assign=True)
     network.eval().requires_grad_(False)

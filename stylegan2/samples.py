@@ -1,4 +1,4 @@
-"""Samples of a generator that nobody selected, and sheets of pictures to look at."""
+"""Samples of a generator that nobody selected, and sheets of images to look at."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def latents(seed: int, count: int, z_dim: int) -> Tensor:
 
 @torch.no_grad()
 def sheet(generator: Generator, seed: int, count: int, psi: float, columns: int) -> Tensor:
-    """Samples that nobody selected, side by side: uint8 `[3, H, W]`; places without a picture are white."""
+    """Samples that nobody selected, side by side: uint8 `[3, H, W]`; places without a image are white."""
     z = latents(seed, count, generator.z_dim)
     made = [to_bytes(generator.synthesis(generator.mapping(some, truncation_psi=psi))) for some in z.split(BATCH)]
     return tiled(torch.cat(made), columns)
 
 
-def tiled(pictures: Tensor, columns: int) -> Tensor:
-    """Pictures uint8 `[N, 3, h, w]` in rows of `columns`, uint8 `[3, H, W]`."""
-    rows = -(-len(pictures) // columns)
-    count, channels, height, width = pictures.shape
-    filled = pictures.new_full((rows * columns, channels, height, width), 255)
-    filled[:count] = pictures
+def tiled(images: Tensor, columns: int) -> Tensor:
+    """Images uint8 `[N, 3, h, w]` in rows of `columns`, uint8 `[3, H, W]`."""
+    rows = -(-len(images) // columns)
+    count, channels, height, width = images.shape
+    filled = images.new_full((rows * columns, channels, height, width), 255)
+    filled[:count] = images
     grid = filled.view(rows, columns, channels, height, width).permute(2, 0, 3, 1, 4)
     return grid.reshape(channels, rows * height, columns * width)
 

@@ -205,7 +205,8 @@ class Editor:
 
     def _drag_loop(self, state: EditState, drags: Sequence[Drag], settings: DragSettings) -> DragLoop:
         to_model = state.region.to_model
-        handles, goals = to_model(np.array([drag.handle for drag in drags])), [to_model(drag.goals) for drag in drags]
+        handles = to_model(np.array([drag.handle for drag in drags]))
+        goals = [to_model(np.array(drag.goals)) for drag in drags]
         return DragLoop(self.generator, state.w_plus, handles, goals, self._model_mask(self._mask), settings)
 
     def _drag_step(self, step: LoopStep, drags: Sequence[Drag], settings: DragSettings) -> DragStep:

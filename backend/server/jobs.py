@@ -168,7 +168,7 @@ class JobRunner:
         status = path.stat()
         key = (path.resolve(), status.st_mtime_ns, status.st_size)
         if self._editor is None or self._editor[0] != key:
-            self._editor = (key, Editor(models.open_model(name, self.device), self.device, self._inversions))
+            self._editor = (key, Editor(models.open_model(name, self.device), self.device, self._cache))
         return self._editor[1]
 
     def _write(self, result: EditResult, next_region: Region, session: str) -> Files:

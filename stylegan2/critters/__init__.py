@@ -1,4 +1,4 @@
-"""The embedded model: toy animal heads, the renderer they come from, and weights trained on it."""
+"""The embedded model, of toy animal heads: its weights and its card. making/ holds what they were made with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Command line: `python -m stylegan2.training PICTURES RUN`: a model of one's own from a folder of pictures."""
+"""Command line: `python -m stylegan2.training PICTURES RUN`: a model of one's own from a folder of images."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..errors import ModelError
 from ..generator import Generator
 from ..model import Metadata, Model
 from .adversarial import COLUMNS, AdversarialTraining, Settings, mix_styles
-from .pictures import Pictures
+from .images import ImageFolder
 from .run_folder import RunFolder
 
 BATCH = 8
 LATENT = 512
 CHANNEL_BASE = 16384  # half of the papers' largest configuration
 COMPILED = True
-R1_PER_PIXEL = 0.0002  # gamma is this times the pixels of a picture per picture of a batch
+R1_PER_PIXEL = 0.0002  # gamma is this times the pixels of a image per image of a batch
 KEEP_EVERY = 600.0  # seconds
 LOG_EVERY = 50  # steps
 
@@ -59,8 +59,8 @@ def _train(options: argparse.Namespace) -> None:
     until = time.monotonic() + 60 * options.minutes
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run = RunFolder(options.run, options.resume)
-    pictures = Pictures(options.pictures, options.resolution)
-    for file in pictures.left_out[:3]:
+    images = ImageFolder(options.images, options.resolution)
+    for file in images.left_out[:3]:
         print(f"{file} is no picture that can be read and is left out.", file=sys.stderr)
     model = run.model() or _new_model(options.resolution)
     if model.discriminator is None or model.generator.img_resolution != options.resolution:
@@ -68,26 +68,26 @@ def _train(options: argparse.Namespace) -> None:
     settings = Settings(r1_gamma=R1_PER_PIXEL * options.resolution**2 / BATCH, compiled=COMPILED)
     training = AdversarialTraining(model.generator.to(device), model.discriminator.to(device), settings)
     try:
-        _steps(training, pictures, run, until, device)
+        _steps(training, images, run, until, device)
     except KeyboardInterrupt:
         print("Stopped; go on with --resume.", file=sys.stderr)
     run.keep(Model(training.average.generator, training.discriminator, model.metadata))
 
 
 def _steps(
-    training: AdversarialTraining, pictures: Pictures, run: RunFolder, until: float, device: torch.device
+    training: AdversarialTraining, images: ImageFolder, run: RunFolder, until: float, device: torch.device
 ) -> None:
     kept = time.monotonic()
-    bar = tqdm(initial=run.state.pictures, unit="img", mininterval=1)
-    for batch in pictures.batches(BATCH, seed=0, start=run.state.steps):
+    bar = tqdm(initial=run.state.images, unit="img", mininterval=1)
+    for batch in images.batches(BATCH, seed=0, start=run.state.steps):
         started = time.monotonic()
         if started >= until:
             return
-        chance = torch.Generator().manual_seed(run.state.steps)
-        z = torch.randn(BATCH, training.generator.z_dim, generator=chance).to(device)
-        losses = training.step(batch.to(device), mix_styles(training.generator.mapping, z, chance), chance)
+        rng = torch.Generator().manual_seed(run.state.steps)
+        z = torch.randn(BATCH, training.generator.z_dim, generator=rng).to(device)
+        losses = training.step(batch.to(device), mix_styles(training.generator.mapping, z, rng), rng)
         run.state.steps += 1
-        run.state.pictures += BATCH
+        run.state.images += BATCH
         run.state.seconds += time.monotonic() - started
         bar.update(BATCH)
         if run.state.steps % LOG_EVERY == 0:

@@ -56,7 +56,7 @@ class AdversarialTraining:
         self,
         real: Tensor,
         ws: Tensor,
-        chance: torch.Generator,
+        rng: torch.Generator,
         learning_rate: float | None = None,
         weight: float = 1.0,
         anchor: Callable[[Tensor], Tensor] | None = None,
@@ -65,37 +65,37 @@ class AdversarialTraining:
 
         real `[N, 3, H, W]` in -1..1; ws `[N, num_ws, w_dim]` from the generator's mapping, with its gradient.
         `learning_rate` of the generator; `weight` of the adversarial loss; `anchor` is a further loss of the
-        generated pictures, where one knows more about them than that they should look real.
+        generated images, where one knows more about them than that they should look real.
         """
         for group in self.generator_optimiser.param_groups:
             group["lr"] = self.settings.learning_rate if learning_rate is None else learning_rate
         with _half_precision(real):
-            made = self._synthesis(ws).float()
-        losses = self._teach_discriminator(real, made.detach())
-        losses |= self._teach_generator(made, weight, anchor)
+            fake = self._synthesis(ws).float()
+        losses = self._teach_discriminator(real, fake.detach())
+        losses |= self._teach_generator(fake, weight, anchor)
         if self.steps % self.settings.r1_every == 0:
             losses["r1"] = self._flatten_discriminator(real)
         if self.steps % self.settings.path_length_every == 0:
-            losses["path length"] = self._even_out_generator(len(real), weight, chance)
+            losses["path length"] = self._even_out_generator(len(real), weight, rng)
         self.average.update(self.generator)
         self.steps += 1
         return {name: loss.detach() for name, loss in losses.items()}
 
-    def _teach_discriminator(self, real: Tensor, made: Tensor) -> dict[str, Tensor]:
+    def _teach_discriminator(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(True)
         with _half_precision(real):
-            real_logits, made_logits = self._judge(real).float(), self._judge(made).float()
-        loss = discriminator_loss(real_logits, made_logits)
+            real_logits, fake_logits = self._judge(real).float(), self._judge(fake).float()
+        loss = discriminator_loss(real_logits, fake_logits)
         _update(self.discriminator_optimiser, loss)
-        return {"discriminator": loss, "real": real_logits.mean(), "generated": made_logits.mean()}
+        return {"discriminator": loss, "real": real_logits.mean(), "generated": fake_logits.mean()}
 
     def _teach_generator(
-        self, made: Tensor, weight: float, anchor: Callable[[Tensor], Tensor] | None
+        self, fake: Tensor, weight: float, anchor: Callable[[Tensor], Tensor] | None
     ) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)
-        with _half_precision(made):
-            loss = generator_loss(self._judge(made).float())
-        _update(self.generator_optimiser, weight * loss + (anchor(made) if anchor else 0))
+        with _half_precision(fake):
+            loss = generator_loss(self._judge(fake).float())
+        _update(self.generator_optimiser, weight * loss + (anchor(fake) if anchor else 0))
         return {"generator": loss}
 
     def _flatten_discriminator(self, real: Tensor) -> Tensor:
@@ -106,26 +106,26 @@ class AdversarialTraining:
         _update(self.discriminator_optimiser, 0.5 * self.settings.r1_gamma * self.settings.r1_every * penalty)
         return penalty
 
-    def _even_out_generator(self, count: int, weight: float, chance: torch.Generator) -> Tensor:
-        """The path length of half as many new pictures."""
-        z = torch.randn(max(1, count // 2), self.generator.z_dim, generator=chance)
+    def _even_out_generator(self, count: int, weight: float, rng: torch.Generator) -> Tensor:
+        """The path length of half as many new images."""
+        z = torch.randn(max(1, count // 2), self.generator.z_dim, generator=rng)
         device = self.generator.mapping.w_avg.device
         ws = self.generator.mapping(z.to(device))
-        penalty = self.path_length.penalty(self.generator.synthesis(ws), ws, chance)
+        penalty = self.path_length.penalty(self.generator.synthesis(ws), ws, rng)
         factor = weight * self.settings.path_length_weight * self.settings.path_length_every
         _update(self.generator_optimiser, factor * penalty)
         return penalty
 
 
-def mix_styles(mapping: MappingNetwork, z: Tensor, chance: torch.Generator, often: float = 0.9) -> Tensor:
+def mix_styles(mapping: MappingNetwork, z: Tensor, rng: torch.Generator, often: float = 0.9) -> Tensor:
     """W+ codes `[N, num_ws, w_dim]` of latents `[N, z_dim]`; most take their finer layers from other latents.
 
     Mixing regularisation: layers learn not to rely on each other (Karras et al. 2019, section 3.1).
     """
-    ws, others = mapping(z), mapping(torch.randn(z.shape, generator=chance).to(z))
+    ws, others = mapping(z), mapping(torch.randn(z.shape, generator=rng).to(z))
     count = ws.shape[1]
-    crossover = torch.randint(1, count, (len(z), 1, 1), generator=chance)
-    crossover[torch.rand(len(z), 1, 1, generator=chance) >= often] = count
+    crossover = torch.randint(1, count, (len(z), 1, 1), generator=rng)
+    crossover[torch.rand(len(z), 1, 1, generator=rng) >= often] = count
     coarse = torch.arange(count)[None, :, None] < crossover
     return torch.where(coarse.to(z.device), ws, others)
 

@@ -1,4 +1,4 @@
-"""The moving average of a generator's weights, whose pictures are better than those of any single step."""
+"""The moving average of a generator's weights, whose images are better than those of any single step."""
 
 from __future__ import annotations
 

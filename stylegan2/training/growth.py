@@ -16,7 +16,7 @@ AFFINE = 0.25  # new styles start near one: with the full spread training began 
 def new_generator(architecture: GeneratorArchitecture, seed: int) -> Generator:
     """A generator to train from scratch, the same for the same seed.
 
-    Colours of a block begin faint, so that a new block changes little of the picture so far.
+    Colours of a block begin faint, so that a new block changes little of the image so far.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -31,7 +31,7 @@ def new_generator(architecture: GeneratorArchitecture, seed: int) -> Generator:
 
 @torch.no_grad()
 def grown(small: Generator, architecture: GeneratorArchitecture, seed: int) -> Generator:
-    """A generator of this architecture that makes, up to its new blocks' faint colours, the small one's pictures.
+    """A generator of this architecture that makes, up to its new blocks' faint colours, the small one's images.
 
     `architecture` has at least as many blocks, each at least as wide; the mapping is the same.
     """

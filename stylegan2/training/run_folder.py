@@ -12,13 +12,13 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .. import png
 from ..checkpoint import load, save
 from ..errors import ModelError
 from ..files import replace_file
 from ..model import Model
 from ..samples import sheet
 from .average import centre_w
+from .images import write_png
 
 SAMPLES, COLUMNS = 16, 8
 
@@ -28,7 +28,7 @@ class State:
     """How far a training is."""
 
     stage: int = 0
-    pictures: int = 0  # seen in this stage
+    images: int = 0  # seen in this stage
     steps: int = 0  # of all stages
     seconds: float = 0.0  # spent on these steps
 
@@ -60,7 +60,7 @@ class RunFolder:
         save(model, self.model_file)
         self.keep_state()
         stored = load(self.model_file).generator
-        png.write(sheet(stored, 0, SAMPLES, 1.0, COLUMNS), self.folder / f"samples-{self.state.steps:07}.png")
+        write_png(sheet(stored, 0, SAMPLES, 1.0, COLUMNS), self.folder / f"samples-{self.state.steps:07}.png")
 
     def keep_state(self) -> None:
         """Write how far the training is."""

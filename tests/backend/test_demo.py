@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from backend import demo
-from stylegan2.critters.examples import EXAMPLES, Example
+from stylegan2.critters.making.examples import EXAMPLES, Example
 from tests.backend.demo_run import Demo, run_demo
 
 

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from stylegan2.critters import factors
-from stylegan2.critters.landmarks import LANDMARKS
+from stylegan2.critters.making import factors
+from stylegan2.critters.making.landmarks import LANDMARKS
 
 WEIGHTS = Path(__file__).parents[1] / "data" / "detector.safetensors"
 INPUT = 128  # pixels across what the network sees

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylegan2.critters import factors
-from stylegan2.critters.geometry import compile_parts
-from stylegan2.critters.landmarks import LANDMARKS, landmarks
-from stylegan2.critters.pairs import BLOCK, HELD_OUT, RESOLUTION, Pairs
+from stylegan2.critters.making import factors
+from stylegan2.critters.making.geometry import compile_parts
+from stylegan2.critters.making.landmarks import LANDMARKS, landmarks
+from stylegan2.critters.making.pairs import BLOCK, HELD_OUT, RESOLUTION, Pairs
 from tests.benchmarks.detector import WEIGHTS, Sight, load_detector, save_detector
 from tests.benchmarks.detector_training import STEPS, train
 

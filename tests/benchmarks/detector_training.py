@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from stylegan2.critters import factors
-from stylegan2.critters.geometry import compile_parts
-from stylegan2.critters.landmarks import LANDMARKS, landmarks
-from stylegan2.critters.pairs import BLOCK, RESOLUTION, Pairs
+from stylegan2.critters.making import factors
+from stylegan2.critters.making.geometry import compile_parts
+from stylegan2.critters.making.landmarks import LANDMARKS, landmarks
+from stylegan2.critters.making.pairs import BLOCK, RESOLUTION, Pairs
 from tests.benchmarks.detector import Detector, places, seen
 
 STEPS = 5000  # of 32 pictures

@@ -23,7 +23,7 @@ from backend.editing.pixels import digest
 from backend.editing.region import Region
 from backend.editing.settings import with_changes
 from backend.models import EMBEDDED, open_model
-from stylegan2.critters.renderer import render
+from stylegan2.critters.making.renderer import render
 from stylegan2.samples import to_bytes
 from tests.benchmarks.detector import load_detector
 from tests.benchmarks.drag_sheet import sheet

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stylegan2.critters import factors
-from stylegan2.critters.renderer import render
+from stylegan2.critters.making import factors
+from stylegan2.critters.making.renderer import render
 
 SHAPE = [factors.index(name) for name in factors.GEOMETRY]
 SIDE = 64  # pixels at which pictures are compared: each iteration renders some 28 of them

@@ -11,9 +11,9 @@ import torch
 
 from backend.editing.editor import Editor
 from backend.models import EMBEDDED, open_model
-from stylegan2.critters import factors
-from stylegan2.critters.pairs import HELD_OUT, latents
-from stylegan2.critters.renderer import render
+from stylegan2.critters.making import factors
+from stylegan2.critters.making.pairs import HELD_OUT, latents
+from stylegan2.critters.making.renderer import render
 from tests.benchmarks.drags import opaque, whole
 
 

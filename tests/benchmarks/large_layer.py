@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 from session import Session, newest_log, plugin_process, prepare_home, stop_backend, vendor_folder
 
-from stylegan2.critters.examples import EXAMPLES, Example
+from stylegan2.critters.making.examples import EXAMPLES, Example
 
 SETTINGS = {"inversion_steps": 20, "steps": 10}
 WIDTH, HEIGHT = 6000, 4000

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from backend.editing.points import Drag
-from stylegan2.critters import factors
-from stylegan2.critters.landmarks import landmark, landmarks
-from stylegan2.critters.sweep import fine_sweep
+from stylegan2.critters.making import factors
+from stylegan2.critters.making.landmarks import landmark, landmarks
+from stylegan2.critters.making.sweep import fine_sweep
 from stylegan2.samples import latents
 from tests.benchmarks.patterned_heads import patterned
 from tests.benchmarks.scenes import KINDS, Kind, truncated_factors

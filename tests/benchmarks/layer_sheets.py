@@ -19,11 +19,11 @@ from backend.editing.layers import composite_over
 from backend.editing.points import Drag
 from backend.editing.region import Region, choose_region
 from backend.models import EMBEDDED, open_model
-from stylegan2.critters import factors, geometry
-from stylegan2.critters.anatomy import animals
-from stylegan2.critters.landmarks import landmark, landmarks
-from stylegan2.critters.rays import CAMERA_DISTANCE, HALF_FIELD
-from stylegan2.critters.sweep import fine_sweep
+from stylegan2.critters.making import factors, geometry
+from stylegan2.critters.making.anatomy import animals
+from stylegan2.critters.making.landmarks import landmark, landmarks
+from stylegan2.critters.making.rays import CAMERA_DISTANCE, HALF_FIELD
+from stylegan2.critters.making.sweep import fine_sweep
 from tests.benchmarks.drags import opaque
 from tests.benchmarks.layer_measures import detail
 from tests.benchmarks.patterned_heads import BACKGROUND, patterned, surface

@@ -27,7 +27,7 @@ from backend.editing.layers import composite_over
 from backend.editing.pixels import digest
 from backend.editing.region import Region
 from backend.models import EMBEDDED, open_model
-from stylegan2.critters import geometry
+from stylegan2.critters.making import geometry
 from stylegan2.samples import to_bytes
 from tests.benchmarks import layer_sheets
 from tests.benchmarks.detector import Detector, load_detector

@@ -21,9 +21,10 @@ import torch
 from torch import Tensor
 
 from stylegan2 import load
-from stylegan2.critters import WEIGHTS, anatomy, factors, geometry, rays, renderer, shading
-from stylegan2.critters.measure import gradient_energy, peak_signal_to_noise
-from stylegan2.critters.pairs import HELD_OUT
+from stylegan2.critters import WEIGHTS
+from stylegan2.critters.making import anatomy, factors, geometry, rays, renderer, shading
+from stylegan2.critters.making.measure import gradient_energy, peak_signal_to_noise
+from stylegan2.critters.making.pairs import HELD_OUT
 from stylegan2.generator import Generator
 from stylegan2.samples import BATCH, latents, to_bytes
 from tests.benchmarks.detector import load_detector

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stylegan2.critters.anatomy import LEFT, RIGHT, Animal, animals
-from stylegan2.critters.geometry import body_distance, ellipsoid, parts, skull_and_snout
-from stylegan2.critters.landmarks import project
-from stylegan2.critters.rays import cast, march
-from stylegan2.critters.renderer import render
+from stylegan2.critters.making.anatomy import LEFT, RIGHT, Animal, animals
+from stylegan2.critters.making.geometry import body_distance, ellipsoid, parts, skull_and_snout
+from stylegan2.critters.making.landmarks import project
+from stylegan2.critters.making.rays import cast, march
+from stylegan2.critters.making.renderer import render
 
 BACKGROUND, HEAD, JAW, RIGHT_EAR, LEFT_EAR, BODY = range(6)
 HIDDEN = 0.04  # head units: a point that lies this much behind the surface that is seen is hidden

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from backend.editing.points import Drag
-from stylegan2.critters import factors
-from stylegan2.critters.landmarks import landmark
+from stylegan2.critters.making import factors
+from stylegan2.critters.making.landmarks import landmark
 from stylegan2.samples import latents
 from tests.benchmarks.detector import Detector
 

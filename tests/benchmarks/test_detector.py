@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stylegan2.critters import factors
-from stylegan2.critters.landmarks import LANDMARKS, landmarks
-from stylegan2.critters.pairs import HELD_OUT
-from stylegan2.critters.renderer import render
+from stylegan2.critters.making import factors
+from stylegan2.critters.making.landmarks import LANDMARKS, landmarks
+from stylegan2.critters.making.pairs import HELD_OUT
+from stylegan2.critters.making.renderer import render
 from tests.benchmarks.detector import WEIGHTS, Detector, load_detector, places, save_detector
 from tests.benchmarks.detector_training import Batches, Examples, bumps, loss, mirrored
 

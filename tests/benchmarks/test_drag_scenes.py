@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from backend.editing.points import Drag
-from stylegan2.critters import factors
-from stylegan2.critters.landmarks import LANDMARKS, landmark
+from stylegan2.critters.making import factors
+from stylegan2.critters.making.landmarks import LANDMARKS, landmark
 from stylegan2.samples import latents
 from tests.benchmarks.drag_sheet import COLUMNS, DRAG_COLOUR, LABEL, PIN_COLOUR, SIDE, cell, sheet
 from tests.benchmarks.drags import line, summary

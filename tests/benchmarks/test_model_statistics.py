@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stylegan2.critters import factors
-from stylegan2.critters.measure import gradient_energy, peak_signal_to_noise
-from stylegan2.critters.renderer import render
+from stylegan2.critters.making import factors
+from stylegan2.critters.making.measure import gradient_energy, peak_signal_to_noise
+from stylegan2.critters.making.renderer import render
 from tests.benchmarks.distributions import frechet_distance, precision_and_recall
 from tests.benchmarks.model import Renders
 from tests.benchmarks.spectrum import largest_deviation, power_spectrum, spectrum_deviation
@@ -87,7 +87,7 @@ def test_psnr_of_a_known_error(animals: Tensor):
 
 
 def test_renders_are_kept_and_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("stylegan2.critters.geometry.compile_parts", lambda: None)  # half a minute
+    monkeypatch.setattr("stylegan2.critters.making.geometry.compile_parts", lambda: None)  # half a minute
     renders, values = Renders(tmp_path, (8, 12)), factors.random(1, 2)
     first = renders.of(values)
     assert torch.equal(first, render(values, 8, 12))

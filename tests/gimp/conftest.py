@@ -13,7 +13,7 @@ from gimp_root import Gimp, GimpRootError
 from PIL import Image
 from session import TOY, Session, prepare_home, stop_backend, vendor_folder
 
-from stylegan2.critters.examples import EXAMPLES, Example
+from stylegan2.critters.making.examples import EXAMPLES, Example
 
 REQUIRE = "DRAGGAN_REQUIRE_GIMP"
 

@@ -14,7 +14,7 @@ import pytest
 from session import KILL, Session, left_behind, plugin_process, wait_for
 
 from stylegan2.critters import WEIGHTS
-from stylegan2.critters.examples import Example
+from stylegan2.critters.making.examples import Example
 
 MOMENTS = ("load", "invert", "drag")
 LONG: dict[str, dict[str, int]] = {

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from session import Session, newest_log, plugin_log, to_array
 
-from stylegan2.critters.examples import Example
+from stylegan2.critters.making.examples import Example
 
 QUICK = {"inversion_steps": 2, "steps": 2}  # for what does not depend on a good result
 GOOD = {"inversion_steps": 60}

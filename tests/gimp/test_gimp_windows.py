@@ -19,7 +19,7 @@ from session import left_behind, wait_for
 from story import TITLE, Story, count, open_picture, shows, told
 
 from core import markers
-from stylegan2.critters.examples import Example
+from stylegan2.critters.making.examples import Example
 
 CANCELLED = "cancelled by the artist"
 KEPT = "stopped and kept by the artist"

@@ -77,7 +77,7 @@ def generator_tensors(plan: Plan) -> Tensors:
 
 
 def discriminator_tensors(plan: Plan) -> Tensors:
-    """The same for the discriminator; its last map is beside those of the picture's deviation in the batch."""
+    """The same for the discriminator; its last map is beside those of the image's deviation in the batch."""
     shapes: dict[str, tuple[int, ...]] = {}
     for i in reversed(range(1, len(plan.channels))):
         block, here, after = f"b{plan.resolutions[i]}", plan.channels[i], plan.channels[i - 1]
@@ -118,7 +118,7 @@ def mapped(plan: Plan, t: Tensors, z: Tensor, c: Tensor | None) -> Tensor:
 
 
 def generated(plan: Plan, t: Tensors, ws: Tensor) -> Tensor:
-    """The picture [N, 3, R, R] of ws [N, num_ws, w_dim]."""
+    """The image [N, 3, R, R] of ws [N, num_ws, w_dim]."""
     image = x = torch.zeros(0)
     for i, resolution in enumerate(plan.resolutions):
         block = f"synthesis.b{resolution}"
@@ -140,7 +140,7 @@ def generated(plan: Plan, t: Tensors, ws: Tensor) -> Tensor:
 
 
 def judged(plan: Plan, t: Tensors, image: Tensor) -> Tensor:
-    """The logits [N, 1] of a batch that is one group of pictures."""
+    """The logits [N, 1] of a batch that is one group of images."""
     x = torch.zeros(0)
     for i, resolution in enumerate(reversed(plan.resolutions[1:])):
         block = f"b{resolution}"
@@ -199,7 +199,7 @@ def convolved(plan: Plan, t: Tensors, name: str, x: Tensor, down: bool = False, 
 
 
 def grouped(x: Tensor, weight: Tensor) -> Tensor:
-    """Each picture with a weight of its own: `weight` [N, C_out, C_in, k, k]."""
+    """Each image with a weight of its own: `weight` [N, C_out, C_in, k, k]."""
     count, outputs = weight.shape[:2]
     y = F.conv2d(x.reshape(1, -1, *x.shape[2:]), weight.reshape(count * outputs, *weight.shape[2:]), groups=count)
     return y.reshape(count, outputs, *y.shape[2:])

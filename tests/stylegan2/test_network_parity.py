@@ -76,7 +76,7 @@ def test_the_features_of_every_block_agree(reference: Reference, block: int):
 
 def test_the_logits_agree(reference: Reference):
     discriminator = reference.model.discriminator
-    if "logits" not in reference.arrays:  # StyleGAN-Human: the file's discriminator judges square pictures
+    if "logits" not in reference.arrays:  # StyleGAN-Human: the file's discriminator judges square images
         assert discriminator is None
         return
     assert discriminator is not None

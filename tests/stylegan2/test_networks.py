@@ -33,12 +33,12 @@ def codes(generator: Generator, count: int = 2) -> Tensor:
 
 
 def modulated_by_the_book(layer: SynthesisLayer, x: Tensor, w: Tensor) -> Tensor:
-    """Equations 1 and 3 of the StyleGAN2 paper written out, one picture at a time."""
+    """Equations 1 and 3 of the StyleGAN2 paper written out, one image at a time."""
     results = []
-    for picture, style in zip(x, layer.affine(w), strict=True):
+    for image, style in zip(x, layer.affine(w), strict=True):
         weight = layer.weight * style[None, :, None, None]
         weight = weight / (weight.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
-        y = picture[None]
+        y = image[None]
         if layer.up:
             spread = torch.zeros(1, y.shape[1], 2 * y.shape[2], 2 * y.shape[3])
             spread[:, :, ::2, ::2] = y
@@ -182,12 +182,12 @@ def test_truncation_zero_is_the_mean_of_w(generator: Generator):
     assert torch.all(ws == 0.25)
 
 
-def test_minibatch_deviation_is_zero_for_equal_pictures_and_large_for_unequal_ones():
+def test_minibatch_deviation_is_zero_for_equal_images_and_large_for_unequal_ones():
     same = torch.ones(4, 6, 4, 4)
     assert float(minibatch_stddev(same, 4, 1)[:, -1].max()) == pytest.approx(1e-4)
     mixed = torch.arange(4.0)[:, None, None, None].expand(4, 6, 4, 4)
     torch.testing.assert_close(minibatch_stddev(mixed, 4, 2)[:, 6:], torch.full((4, 2, 4, 4), 1.25**0.5))
-    in_pairs = minibatch_stddev(mixed, 2, 1)[:, 6, 0, 0]  # pictures 0 and 2 are one group, 1 and 3 the other
+    in_pairs = minibatch_stddev(mixed, 2, 1)[:, 6, 0, 0]  # images 0 and 2 are one group, 1 and 3 the other
     torch.testing.assert_close(in_pairs, torch.ones(4))
 
 

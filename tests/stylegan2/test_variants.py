@@ -43,7 +43,7 @@ def close(found: torch.Tensor, wanted: torch.Tensor) -> None:
 
 @pytest.mark.parametrize("clamp", [None, 0.8], ids=["free", "clamped"])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_generator_makes_the_papers_picture(tmp_path: Path, variant: str, clamp: float | None):
+def test_the_generator_makes_the_papers_image(tmp_path: Path, variant: str, clamp: float | None):
     plan = Plan(variant, clamp=clamp)
     model, tensors, _ = imported(tmp_path / "a.pkl", plan, Plan("resnet"))
     assert model.generator.architecture.variant == variant

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stylegan2.critters import factors, renderer
+from stylegan2.critters.making import factors, renderer
 from tests.backend.server.harness import Backend
 
 

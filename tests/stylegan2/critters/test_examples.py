@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from stylegan2.critters import renderer
-from stylegan2.critters.examples import EXAMPLES, HEIGHT, WIDTH, Example
-from stylegan2.critters.factors import GEOMETRY, index
+from stylegan2.critters.making import renderer
+from stylegan2.critters.making.examples import EXAMPLES, HEIGHT, WIDTH, Example
+from stylegan2.critters.making.factors import GEOMETRY, index
 
 each = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stylegan2.critters import factors
+from stylegan2.critters.making import factors
 
 
 def test_every_factor_has_a_name_and_a_meaning():

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from stylegan2.critters import factors, geometry
-from stylegan2.critters.anatomy import EYE_Y, animals
+from stylegan2.critters.making import factors, geometry
+from stylegan2.critters.making.anatomy import EYE_Y, animals
 
 
 def points(*rows: tuple[float, float, float]) -> tuple[Tensor, Tensor, Tensor]:

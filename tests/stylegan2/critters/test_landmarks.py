@@ -1,4 +1,4 @@
-"""Landmarks against the picture: they lie on what they name, move as they should, know when they hide."""
+"""Landmarks against the image: they lie on what they name, move as they should, know when they hide."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from stylegan2.critters import factors, renderer
-from stylegan2.critters.anatomy import animals
-from stylegan2.critters.factors import changed
-from stylegan2.critters.rays import cast, march
+from stylegan2.critters.making import factors, renderer
+from stylegan2.critters.making.anatomy import animals
+from stylegan2.critters.making.factors import changed
+from stylegan2.critters.making.rays import cast, march
 
 PLAIN = torch.full((1, 36), 0.5)
 SIZE = 128
@@ -28,8 +28,8 @@ def seen(animal: Tensor, name: str) -> bool:
 
 def without(animal: Tensor, name: str, low: float, high: float) -> Tensor:
     """Which pixels change when a factor does, `[H, W]`."""
-    pictures = [renderer.render(changed(animal, name, value), SIZE)[0].float() for value in (low, high)]
-    return (pictures[0] - pictures[1]).abs().amax(0) > 20
+    images = [renderer.render(changed(animal, name, value), SIZE)[0].float() for value in (low, high)]
+    return (images[0] - images[1]).abs().amax(0) > 20
 
 
 def nearest(mask: Tensor, x: float, y: float) -> float:
@@ -54,10 +54,10 @@ def test_an_unknown_landmark_is_refused():
 def test_the_nose_landmark_lies_on_pixels_of_the_noses_colour(seed: int):
     animal = changed(factors.random(seed, 1, psi=0.7), "pale parts", 0.4)  # a dark nose
     x, y = place(animal, "nose")
-    picture = renderer.render(animal, SIZE)[0].float()
+    image = renderer.render(animal, SIZE)[0].float()
     assert animals(animal).nose.max() < 0.2
     # the tip itself may carry the highlight: the darkest pixel right beside it
-    window = picture[:, int(y) - 1 : int(y) + 3, int(x) - 2 : int(x) + 3].amax(0)
+    window = image[:, int(y) - 1 : int(y) + 3, int(x) - 2 : int(x) + 3].amax(0)
     assert window.min() < 75
 
 
@@ -108,7 +108,7 @@ def test_raising_a_factor_moves_the_landmark_its_way(factor: str, name: str, axi
     assert sign * (high[axis] - low[axis]) > 1
 
 
-def test_places_scale_with_the_height_and_stay_in_the_middle_of_a_wide_picture():
+def test_places_scale_with_the_height_and_stay_in_the_middle_of_a_wide_image():
     animal = factors.random(9, 1, psi=0.7)
     small, _ = renderer.landmarks(animal, 64)
     large, _ = renderer.landmarks(animal, 128)
@@ -130,7 +130,7 @@ def test_the_far_mouth_corner_hides_behind_the_snout_of_a_turned_head():
     assert not seen(turned, "left mouth corner")
 
 
-def test_what_is_outside_the_picture_is_not_seen():
+def test_what_is_outside_the_image_is_not_seen():
     tall = PLAIN
     for name, value in {"ear length": 1.0, "size": 1.0, "y": 1.0, "ear splay": 0.0}.items():
         tall = changed(tall, name, value)

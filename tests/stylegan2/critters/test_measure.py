@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 
 from stylegan2 import load, samples
-from stylegan2.critters import WEIGHTS, factors, measure, renderer
+from stylegan2.critters import WEIGHTS
 from stylegan2.critters.__main__ import main
+from stylegan2.critters.making import factors, measure, renderer
 
 
 def test_the_model_shows_the_animals_its_latents_stand_for():
@@ -23,7 +24,7 @@ def test_the_model_shows_the_animals_its_latents_stand_for():
 
 
 def test_other_animals_are_nothing_like_it():
-    """What the number means: the picture of another latent is 10 dB worse."""
+    """What the number means: the image of another latent is 10 dB worse."""
     generator = load(WEIGHTS).generator
     z = measure.latents(77, 8, generator.z_dim)
     made = samples.to_bytes(generator.synthesis(generator.mapping(z))).float()
@@ -32,9 +33,9 @@ def test_other_animals_are_nothing_like_it():
     assert (10 * (255**2 / error).log10()).mean() < 17
 
 
-def test_pictures_are_tiled_row_by_row_and_the_rest_is_white():
-    pictures = torch.arange(3, dtype=torch.uint8).view(3, 1, 1, 1).expand(3, 3, 2, 2)
-    grid = samples.tiled(pictures, columns=2)
+def test_images_are_tiled_row_by_row_and_the_rest_is_white():
+    images = torch.arange(3, dtype=torch.uint8).view(3, 1, 1, 1).expand(3, 3, 2, 2)
+    grid = samples.tiled(images, columns=2)
     assert grid.shape == (3, 4, 4)
     assert grid[0, ::2, ::2].tolist() == [[0, 1], [2, 255]]
 
@@ -42,8 +43,8 @@ def test_pictures_are_tiled_row_by_row_and_the_rest_is_white():
 def test_grid_writes_the_samples_of_both_truncations(tmp_path: Path):
     output = tmp_path / "grid.png"
     assert main(["grid", "--count", "3", "--columns", "3", "--seed", "4", "-o", str(output)]) == 0
-    with Image.open(output) as picture:
-        pixels = np.asarray(picture).astype(int)
+    with Image.open(output) as image:
+        pixels = np.asarray(image).astype(int)
     assert pixels.shape == (512, 768, 3)
     assert np.abs(pixels[:256] - pixels[256:]).mean() > 2
 
@@ -53,8 +54,8 @@ def test_render_writes_the_animal_with_the_factors_that_are_set(tmp_path: Path):
     setting = ["--seed", "3", "--height", "24", "--width", "30", "--set", "yaw=0.9"]
     assert main(["render", *setting, "-o", str(output)]) == 0
     meant = renderer.render(factors.changed(factors.random(3, 1, 0.7), "yaw", 0.9), 24, 30)[0]
-    with Image.open(output) as picture:
-        assert np.array_equal(np.asarray(picture), meant.permute(1, 2, 0).numpy())
+    with Image.open(output) as image:
+        assert np.array_equal(np.asarray(image), meant.permute(1, 2, 0).numpy())
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
-"""Pictures of animals: what is in them, how they depend on size and factors."""
+"""Images of animals: what is in them, how they depend on size and factors."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from stylegan2.critters import factors, renderer
-from stylegan2.critters.factors import changed
+from stylegan2.critters.making import factors, renderer
+from stylegan2.critters.making.factors import changed
 
 PLAIN = torch.full((1, 36), 0.5)
 
@@ -15,14 +15,14 @@ def difference(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return (a.float() - b.float()).abs()
 
 
-def test_pictures_are_bytes_of_the_asked_size():
-    pictures = renderer.render(factors.random(0, 2), 24, 40)
-    assert pictures.shape == (2, 3, 24, 40)
-    assert pictures.dtype == torch.uint8
+def test_images_are_bytes_of_the_asked_size():
+    images = renderer.render(factors.random(0, 2), 24, 40)
+    assert images.shape == (2, 3, 24, 40)
+    assert images.dtype == torch.uint8
     assert renderer.render(PLAIN, 16).shape == (1, 3, 16, 16)
 
 
-def test_the_same_factors_give_the_same_picture_to_the_bit():
+def test_the_same_factors_give_the_same_image_to_the_bit():
     animal = factors.random(3, 1)
     assert torch.equal(renderer.render(animal, 32), renderer.render(animal, 32))
 
@@ -41,20 +41,20 @@ def test_portions_do_not_show(monkeypatch: pytest.MonkeyPatch, rays: int):
     assert difference(renderer.render(many, 32), whole).max() <= 1
 
 
-def test_a_wide_picture_shows_the_square_scene_in_its_middle():
+def test_a_wide_image_shows_the_square_scene_in_its_middle():
     square, wide = renderer.render(PLAIN, 32), renderer.render(PLAIN, 32, 48)
     # the outermost columns of the square one have no neighbours to be smoothed with
     assert difference(wide[..., 9:39], square[..., 1:31]).max() <= 1
 
 
-def test_a_large_picture_is_the_small_one_with_more_pixels():
+def test_a_large_image_is_the_small_one_with_more_pixels():
     small, large = renderer.render(PLAIN, 48).float(), renderer.render(PLAIN, 96).float()
     assert difference(torch.nn.functional.avg_pool2d(large, 2), small).mean() < 2
 
 
 def test_a_head_as_such_is_the_mirror_image_of_itself_under_a_light_from_the_middle():
-    picture = renderer.render(changed(PLAIN, "eye openness", 0.0), 48)  # reflections in eyes are not mirrored
-    assert difference(picture, picture.flip(-1)).mean() < 1.5  # a yaw of 0.55 instead of 0.5 makes it 4.8
+    image = renderer.render(changed(PLAIN, "eye openness", 0.0), 48)  # reflections in eyes are not mirrored
+    assert difference(image, image.flip(-1)).mean() < 1.5  # a yaw of 0.55 instead of 0.5 makes it 4.8
 
 
 def test_the_fur_of_the_forehead_has_the_colour_that_is_asked_for():
@@ -64,7 +64,7 @@ def test_the_fur_of_the_forehead_has_the_colour_that_is_asked_for():
     assert blue[2, row, column] > blue[0, row, column] + 40
 
 
-def test_every_factor_changes_the_picture():
+def test_every_factor_changes_the_image():
     # a closed mouth, a missing mask and the like have a range in which they change nothing: look at the ends
     animal = changed(changed(PLAIN, "mouth open", 0.8), "eye mask", 0.9)
     low, high = (
@@ -89,7 +89,7 @@ def test_looks_change_no_outline():
 
 
 @pytest.mark.parametrize(("height", "width"), [(0, 10), (10, 0), (-1, None)])
-def test_a_picture_without_pixels_is_refused(height: int, width: int | None):
+def test_a_image_without_pixels_is_refused(height: int, width: int | None):
     with pytest.raises(ValueError, match="at least 1 x 1"):
         renderer.render(PLAIN, height, width)
 
@@ -99,6 +99,6 @@ def test_factors_of_another_shape_are_refused():
         renderer.render(torch.zeros(1, 35), 8)
 
 
-def test_tiny_and_narrow_pictures_work():
+def test_tiny_and_narrow_images_work():
     assert renderer.render(PLAIN, 1, 1).shape == (1, 3, 1, 1)
     assert renderer.render(PLAIN, 9, 2).shape == (1, 3, 9, 2)

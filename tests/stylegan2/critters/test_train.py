@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from stylegan2 import load
-from stylegan2.critters import factors, recipe
 from stylegan2.critters.__main__ import main
-from stylegan2.critters.mixing import COARSE, mixed_codes
-from stylegan2.critters.pairs import BLOCK, Pairs, latents
-from stylegan2.critters.recipe import Stage
-from stylegan2.critters.renderer import render
-from stylegan2.critters.train import learning_rate, train
+from stylegan2.critters.making import factors, recipe
+from stylegan2.critters.making.mixing import COARSE, mixed_codes
+from stylegan2.critters.making.pairs import BLOCK, Pairs, latents
+from stylegan2.critters.making.recipe import Stage
+from stylegan2.critters.making.renderer import render
+from stylegan2.critters.making.train import learning_rate, train
 from stylegan2.errors import ModelError
 
 STAGES = (
@@ -37,7 +37,7 @@ def log(folder: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Pairs:
-    """One block of pictures, for all trainings."""
+    """One block of images, for all trainings."""
     pairs = Pairs(tmp_path_factory.mktemp("pairs"), resolution=32)
     pairs.render(0)
     return pairs
@@ -45,8 +45,8 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Pairs:
 
 @pytest.fixture
 def new_folder(pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a training finds the pictures already there."""
-    monkeypatch.setattr("stylegan2.critters.train.LOG_EVERY", 20)
+    """Where a training finds the images already there."""
+    monkeypatch.setattr("stylegan2.critters.making.train.LOG_EVERY", 20)
     monkeypatch.setattr(recipe, "CHANNEL_BASE", 1024)
     monkeypatch.setattr(recipe, "CHANNEL_MAX", 32)
     (tmp_path / "pairs").mkdir()
@@ -79,14 +79,14 @@ def test_the_same_seed_gives_the_same_numbers(new_folder: Path, tmp_path_factory
 
 
 def test_an_interrupted_training_goes_on_where_it_was(new_folder: Path, monkeypatch: pytest.MonkeyPatch):
-    def stop_at_half(stage: Stage, pictures: int, since_start: int) -> float:
-        if pictures == 800:
+    def stop_at_half(stage: Stage, images: int, since_start: int) -> float:
+        if images == 800:
             raise KeyboardInterrupt
-        return learning_rate(stage, pictures, since_start)
+        return learning_rate(stage, images, since_start)
 
     stages = STAGES[:1]
     with monkeypatch.context() as patch:
-        patch.setattr("stylegan2.critters.train.learning_rate", stop_at_half)
+        patch.setattr("stylegan2.critters.making.train.learning_rate", stop_at_half)
         with pytest.raises(KeyboardInterrupt):
             small_train(new_folder, stages)
     before = [float(line["pairs"]) for line in log(new_folder)]
@@ -115,10 +115,10 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, capsys: py
     assert "cannot be written" in capsys.readouterr().err
 
 
-def test_a_pair_is_a_latent_and_the_picture_of_its_factors(pairs: Pairs):
-    z, pictures = pairs.read(0, torch.tensor([3, 200]))
+def test_a_pair_is_a_latent_and_the_image_of_its_factors(pairs: Pairs):
+    z, images = pairs.read(0, torch.tensor([3, 200]))
     assert torch.equal(z, latents(0)[[3, 200]])
-    assert torch.equal(pictures, render(factors.from_latent(z), 32))
+    assert torch.equal(images, render(factors.from_latent(z), 32))
 
 
 def test_blocks_differ_and_are_the_same_each_time():
@@ -129,7 +129,7 @@ def test_blocks_differ_and_are_the_same_each_time():
 
 def test_mixing_leaves_geometry_to_the_coarse_layers_and_looks_to_the_fine_ones(monkeypatch: pytest.MonkeyPatch):
     """With a mapping that passes latents on, the codes show which of them each layer was given."""
-    monkeypatch.setattr("stylegan2.critters.mixing.JITTER", 0.0)
+    monkeypatch.setattr("stylegan2.critters.making.mixing.JITTER", 0.0)
     mapping = recipe.generator(64, None, seed=0).mapping
     monkeypatch.setattr(mapping, "transform", lambda z, _: z)
     z = torch.randn(400, 128, generator=torch.Generator().manual_seed(1))
@@ -144,7 +144,7 @@ def test_mixing_leaves_geometry_to_the_coarse_layers_and_looks_to_the_fine_ones(
 
 def test_the_learning_rate_warms_up_and_falls():
     stage = Stage("paired", 16, 100_000, (1e-2, 1e-3))
-    rates = [learning_rate(stage, pictures, pictures) for pictures in range(0, 100_000, 1000)]
+    rates = [learning_rate(stage, images, images) for images in range(0, 100_000, 1000)]
     assert rates[0] < 1e-3
     assert max(rates) == pytest.approx(1e-2, rel=0.01)
     assert rates[-1] == pytest.approx(1e-3, rel=0.05)

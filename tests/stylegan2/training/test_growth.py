@@ -27,7 +27,7 @@ Z = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
 
 
 @torch.no_grad()
-def test_wider_layers_make_the_same_pictures():
+def test_wider_layers_make_the_same_images():
     small = new_generator(architecture(16, 8), seed=1)
     large = grown(small, architecture(16, 24), seed=2)
     assert torch.allclose(large(Z), small(Z), atol=1e-5)
@@ -35,7 +35,7 @@ def test_wider_layers_make_the_same_pictures():
 
 @torch.no_grad()
 @pytest.mark.parametrize("channels", [8, 24])
-def test_a_new_resolution_changes_little_of_the_picture_so_far(channels: int):
+def test_a_new_resolution_changes_little_of_the_image_so_far(channels: int):
     small = new_generator(architecture(16, 8), seed=1)
     for block in ("b4", "b8", "b16"):
         small.synthesis.get_parameter(f"{block}.torgb.weight").mul_(10)  # after a training colours are not faint

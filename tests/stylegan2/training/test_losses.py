@@ -20,7 +20,7 @@ def test_the_generator_gains_by_fooling_and_still_learns_when_it_is_found_out():
     generator_loss(logits).backward()
     assert logits.grad is not None
     found_out, fooling = logits.grad[:, 0].tolist()
-    assert found_out < -0.49  # the full slope, over two pictures: this is what "non-saturating" is for
+    assert found_out < -0.49  # the full slope, over two images: this is what "non-saturating" is for
     assert -1e-4 < fooling < 0
 
 
@@ -33,8 +33,8 @@ def test_the_discriminator_gains_by_telling_apart():
 
 def test_r1_of_a_linear_discriminator_is_its_squared_weight():
     weight = torch.randn(3 * 4 * 4, generator=torch.Generator().manual_seed(1), requires_grad=True)
-    pictures = torch.rand(2, 3, 4, 4, requires_grad=True)
-    penalty = r1_penalty((pictures.flatten(1) @ weight)[:, None], pictures)
+    images = torch.rand(2, 3, 4, 4, requires_grad=True)
+    penalty = r1_penalty((images.flatten(1) @ weight)[:, None], images)
     assert torch.isclose(penalty, weight.square().sum())
     penalty.backward()
     assert weight.grad is not None
@@ -42,26 +42,26 @@ def test_r1_of_a_linear_discriminator_is_its_squared_weight():
 
 
 def test_path_length_punishes_only_what_differs_from_the_usual_length():
-    chance = torch.Generator().manual_seed(2)
+    rng = torch.Generator().manual_seed(2)
     even = PathLength(decay=0.0)
-    ws = torch.randn(4, 6, 8, generator=chance).requires_grad_(True)
+    ws = torch.randn(4, 6, 8, generator=rng).requires_grad_(True)
     stretch = nn.Parameter(torch.ones(()))
 
-    def pictures(scale: torch.Tensor) -> torch.Tensor:
+    def images(scale: torch.Tensor) -> torch.Tensor:
         return (ws.mean((1, 2)) * scale)[:, None, None, None].expand(-1, 3, 8, 8)
 
     ones = torch.ones(4)
-    first = even.penalty(pictures(ones * stretch), ws, chance)
-    uneven = even.penalty(pictures(torch.tensor([0.1, 0.1, 4.0, 4.0]) * stretch), ws, chance)
+    first = even.penalty(images(ones * stretch), ws, rng)
+    uneven = even.penalty(images(torch.tensor([0.1, 0.1, 4.0, 4.0]) * stretch), ws, rng)
     assert uneven > 5 * first
     uneven.backward()
     assert stretch.grad is not None
     assert float(stretch.grad) > 0
 
 
-def test_equal_pictures_have_no_paired_loss():
-    picture = torch.rand(2, 3, 16, 16) * 2 - 1
-    assert float(paired_loss(picture, picture)) == 0
+def test_equal_images_have_no_paired_loss():
+    image = torch.rand(2, 3, 16, 16) * 2 - 1
+    assert float(paired_loss(image, image)) == 0
 
 
 def test_an_error_at_an_edge_counts_more_than_one_on_even_ground():

@@ -1,4 +1,4 @@
-"""Where the parts of an animal are in its picture: points of its surface, projected, with visibility."""
+"""Where the parts of an animal are in its image: points of its surface, projected, with visibility."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from math import cos, radians, sin
 import torch
 from torch import Tensor
 
-from stylegan2.critters.anatomy import EYE_Y, HEAD_HEIGHT, HEAD_Y, LEFT, NOSE_Y, RIGHT, Animal, animals
-from stylegan2.critters.geometry import skull_and_snout
-from stylegan2.critters.rays import CAMERA_DISTANCE, HALF_FIELD, HIT, STEP, cast, march, to_world
+from stylegan2.critters.making.anatomy import EYE_Y, HEAD_HEIGHT, HEAD_Y, LEFT, NOSE_Y, RIGHT, Animal, animals
+from stylegan2.critters.making.geometry import skull_and_snout
+from stylegan2.critters.making.rays import CAMERA_DISTANCE, HALF_FIELD, HIT, STEP, cast, march, to_world
 
-# Right and left are the viewer's, as the picture shows an animal that faces him.
+# Right and left are the viewer's, as the image shows an animal that faces him.
 LANDMARKS: tuple[str, ...] = (
     "nose",
     "right ear tip",
@@ -39,11 +39,11 @@ def landmark(name: str) -> int:
 
 @torch.no_grad()
 def landmarks(factors: Tensor, height: int, width: int | None = None) -> tuple[Tensor, Tensor]:
-    """Factors `[N, 36]` -> where `LANDMARKS` are in the picture of height x width pixels that render makes.
+    """Factors `[N, 36]` -> where `LANDMARKS` are in the image of height x width pixels that render makes.
 
-    Returns points float `[N, 10, 2]`, (x, y) in pixels from the picture's top left corner (pixel centres at
+    Returns points float `[N, 10, 2]`, (x, y) in pixels from the image's top left corner (pixel centres at
     +0.5), and their visibility float `[N, 10]`: 1 visible, 0 hidden behind the animal itself or outside the
-    picture.
+    image.
     """
     width = height if width is None else width
     scenes = animals(torch.as_tensor(factors, dtype=torch.float32))
@@ -55,7 +55,7 @@ def landmarks(factors: Tensor, height: int, width: int | None = None) -> tuple[T
 
 
 def head_width(factors: Tensor, height: int) -> Tensor:
-    """Factors `[N, 36]` -> width of the head in pixels `[N]`, in pictures of `height` pixels.
+    """Factors `[N, 36]` -> width of the head in pixels `[N]`, in images of `height` pixels.
 
     It is the width of skull and cheeks (the wider of the two, ears left out) of an animal that faces the
     viewer, seen at the distance of the head's centre; turning the head doesn't change it.

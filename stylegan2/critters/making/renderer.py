@@ -1,6 +1,6 @@
-"""Pictures of toy animals from factors: one ray through every pixel, four more where neighbours differ.
+"""Images of toy animals from factors: one ray through every pixel, four more where neighbours differ.
 
-Everything is deterministic: the same factors give the same picture (on the same device and torch version to
+Everything is deterministic: the same factors give the same image (on the same device and torch version to
 the bit).
 """
 
@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from stylegan2.critters import shading
-from stylegan2.critters.anatomy import Animal, animals
-from stylegan2.critters.landmarks import LANDMARKS, head_width, landmark, landmarks
-from stylegan2.critters.rays import cast, march
+from stylegan2.critters.making import shading
+from stylegan2.critters.making.anatomy import Animal, animals
+from stylegan2.critters.making.landmarks import LANDMARKS, head_width, landmark, landmarks
+from stylegan2.critters.making.rays import cast, march
 
 __all__ = ["LANDMARKS", "head_width", "landmark", "landmarks", "render"]
 
@@ -29,10 +29,10 @@ GPU_RAYS = 2_097_152  # what a GPU needs to be busy, at about 1 kB each
 
 @torch.no_grad()
 def render(factors: Tensor, height: int, width: int | None = None, device: str | torch.device = "cpu") -> Tensor:
-    """Factors `[N, 36]` in [0, 1] -> pictures uint8 `[N, 3, height, width]` on `device`, red, green, blue.
+    """Factors `[N, 36]` in [0, 1] -> images uint8 `[N, 3, height, width]` on `device`, red, green, blue.
 
-    The square scene fills the height. A picture wider than high continues it left and right, a narrower one
-    cuts it; without a width the picture is square. Raises ValueError for factors of another shape or a size
+    The square scene fills the height. A image wider than high continues it left and right, a narrower one
+    cuts it; without a width the image is square. Raises ValueError for factors of another shape or a size
     below 1.
     """
     width = height if width is None else width
@@ -41,17 +41,17 @@ def render(factors: Tensor, height: int, width: int | None = None, device: str |
     scenes = animals(torch.as_tensor(factors, dtype=torch.float32).to(device))
     pixels = torch.arange(scenes.count * height * width, device=device)
     colour = _trace(pixels, torch.zeros(2, 1, device=device), scenes, height, width)
-    picture = colour.view(3, scenes.count, height, width).transpose(0, 1).contiguous()
-    edges = _edges(picture).flatten().nonzero()[:, 0]
+    image = colour.view(3, scenes.count, height, width).transpose(0, 1).contiguous()
+    edges = _edges(image).flatten().nonzero()[:, 0]
     offsets = torch.tensor(SUBPIXELS, device=device).T.repeat(1, len(edges))
     finer = _trace(edges.repeat_interleave(len(SUBPIXELS)), offsets, scenes, height, width)
     colour[:, edges] = finer.view(3, len(edges), len(SUBPIXELS)).mean(2)
-    picture = colour.view(3, scenes.count, height, width).transpose(0, 1)
-    return (picture * 255 + 0.5).to(torch.uint8).contiguous()
+    image = colour.view(3, scenes.count, height, width).transpose(0, 1)
+    return (image * 255 + 0.5).to(torch.uint8).contiguous()
 
 
 def _trace(pixels: Tensor, offsets: Tensor, scenes: Animal, height: int, width: int) -> Tensor:
-    """Colours `[3, P]` seen through the pixels with the numbers `[P]` in a stack of N pictures.
+    """Colours `[3, P]` seen through the pixels with the numbers `[P]` in a stack of N images.
 
     `offsets` `[2, P or 1]`, right and down, in pixels, say where in the pixel the ray goes; 0 is its centre.
     """
@@ -84,11 +84,11 @@ def _portions(owner: Tensor, scenes: Animal) -> Iterator[tuple[slice, Animal]]:
         yield span, scenes.at(slice(first, first + 1) if first == last else owner[span])
 
 
-def _edges(picture: Tensor) -> Tensor:
-    """Pixels `[N, H, W]` that differ from one of their four neighbours, pictures `[N, 3, H, W]`."""
-    edges = torch.zeros_like(picture[:, 0], dtype=torch.bool)
-    across = (picture[..., 1:] - picture[..., :-1]).abs().sum(1) > EDGE
-    down = (picture[..., 1:, :] - picture[..., :-1, :]).abs().sum(1) > EDGE
+def _edges(image: Tensor) -> Tensor:
+    """Pixels `[N, H, W]` that differ from one of their four neighbours, images `[N, 3, H, W]`."""
+    edges = torch.zeros_like(image[:, 0], dtype=torch.bool)
+    across = (image[..., 1:] - image[..., :-1]).abs().sum(1) > EDGE
+    down = (image[..., 1:, :] - image[..., :-1, :]).abs().sum(1) > EDGE
     edges[..., 1:] |= across
     edges[..., :-1] |= across
     edges[:, 1:] |= down

@@ -1,6 +1,6 @@
 """The training of the embedded model: `python -m stylegan2.critters train`.
 
-First G learns the very picture that belongs to every latent, at growing resolutions; then the adversarial
+First G learns the very image that belongs to every latent, at growing resolutions; then the adversarial
 training goes on from there, with the pair as an anchor: at a quarter of the resolution it says what is where,
 at the full one only how strong edges are; how they look is the discriminator's business. The renderer works
 beside the training, in a process of its own.
@@ -17,10 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from stylegan2.critters import recipe
-from stylegan2.critters.mixing import mixed_codes
-from stylegan2.critters.pairs import Pairs, Renderer
-from stylegan2.critters.recipe import Stage
+from stylegan2.critters.making import recipe
+from stylegan2.critters.making.mixing import mixed_codes
+from stylegan2.critters.making.pairs import Pairs, Renderer
+from stylegan2.critters.making.recipe import Stage
 from stylegan2.discriminator import Discriminator
 from stylegan2.model import Metadata, Model
 from stylegan2.training.adversarial import COLUMNS, AdversarialTraining, Settings
@@ -33,7 +33,7 @@ LOG_EVERY = 100  # steps
 WARM_UP = 200  # steps in which the learning rate rises: Adam's moments are fresh
 BETAS = (0.9, 0.99)
 ADVERSARIAL_WEIGHT = 0.1  # of the adversarial loss beside the pairs'; both then pull about equally
-R1_GAMMA = 0.2  # pictures so near the real ones are told from them by little, which a flat discriminator misses
+R1_GAMMA = 0.2  # images so near the real ones are told from them by little, which a flat discriminator misses
 NEWCOMER = 500  # steps until a new discriminator has its full weight
 ANCHOR = 4  # the pairs' loss sees colours and places this many times smaller in the adversarial stage
 SOURCE = "trained on rendered toy animals by python -m stylegan2.critters train"
@@ -50,13 +50,13 @@ class PairedSteps:
         self.synthesis = torch.compile(generator.synthesis) if compiled else generator.synthesis
         self.discriminator: Discriminator | None = None
 
-    def __call__(self, z: Tensor, wanted: Tensor, chance: torch.Generator, learning_rate: float) -> dict[str, Tensor]:
-        """Learn that the pictures `[N, 3, H, W]` belong to the latents `[N, 128]`."""
+    def __call__(self, z: Tensor, target: Tensor, rng: torch.Generator, learning_rate: float) -> dict[str, Tensor]:
+        """Learn that the images `[N, 3, H, W]` belong to the latents `[N, 128]`."""
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
-        with torch.autocast(wanted.device.type, torch.bfloat16):
-            made = self.synthesis(mixed_codes(self.generator.mapping, z, chance))
-        loss = paired_loss(made.float(), wanted)
+        with torch.autocast(target.device.type, torch.bfloat16):
+            prediction = self.synthesis(mixed_codes(self.generator.mapping, z, rng))
+        loss = paired_loss(prediction.float(), target)
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
@@ -76,18 +76,18 @@ class AdversarialSteps:
         self.training = AdversarialTraining(generator, self.discriminator, settings)
         self.average = self.training.average
 
-    def __call__(self, z: Tensor, wanted: Tensor, chance: torch.Generator, learning_rate: float) -> dict[str, Tensor]:
-        """Teach both networks with the rendered pictures as the real ones."""
+    def __call__(self, z: Tensor, target: Tensor, rng: torch.Generator, learning_rate: float) -> dict[str, Tensor]:
+        """Teach both networks with the rendered images as the real ones."""
         found: dict[str, Tensor] = {}
 
-        def anchor(made: Tensor) -> Tensor:
-            places = paired_loss(F.avg_pool2d(made, ANCHOR), F.avg_pool2d(wanted, ANCHOR))
-            found["pairs"] = places + sharpness_loss(made, wanted)
+        def anchor(prediction: Tensor) -> Tensor:
+            places = paired_loss(F.avg_pool2d(prediction, ANCHOR), F.avg_pool2d(target, ANCHOR))
+            found["pairs"] = places + sharpness_loss(prediction, target)
             return found["pairs"]
 
         ramp = min(1.0, self.training.steps / NEWCOMER) if self.newcomer else 1.0
-        ws = mixed_codes(self.training.generator.mapping, z, chance)
-        losses = self.training.step(wanted, ws, chance, learning_rate, ADVERSARIAL_WEIGHT * ramp, anchor)
+        ws = mixed_codes(self.training.generator.mapping, z, rng)
+        losses = self.training.step(target, ws, rng, learning_rate, ADVERSARIAL_WEIGHT * ramp, anchor)
         return losses | {"pairs": found["pairs"].detach()}
 
 
@@ -116,9 +116,9 @@ def train(
             stage = stages[run.state.stage]
             kind = AdversarialSteps if stage.adversarial else PairedSteps
             _run_stage(run, stage, kind(run, stage, device, compiled, seed), renderer, device, until, seed)
-            if run.state.pictures < stage.pictures:
+            if run.state.images < stage.images:
                 break
-            run.state.stage, run.state.pictures = run.state.stage + 1, 0
+            run.state.stage, run.state.images = run.state.stage + 1, 0
             run.keep_state()
     return run.state.stage >= len(stages)
 
@@ -133,18 +133,18 @@ def _run_stage(
     seed: int,
 ) -> None:
     """Take steps to the end of the stage or of the time; keep the model now and then and in any case at the end."""
-    state, first, kept = run.state, run.state.pictures, time.monotonic()
+    state, first, kept = run.state, run.state.images, time.monotonic()
     recent: dict[str, list[Tensor]] = {}
-    bar = tqdm(total=stage.pictures, initial=first, desc=stage.name, unit="img", mininterval=1)
+    bar = tqdm(total=stage.images, initial=first, desc=stage.name, unit="img", mininterval=1)
     try:
-        while state.pictures < stage.pictures and (started := time.monotonic()) < until:
-            z, pictures = renderer.batch(recipe.BATCH, seed, state.steps)
-            chance = torch.Generator().manual_seed(seed * 1_000_003 + state.steps)
-            rate = learning_rate(stage, state.pictures, state.pictures - first)
-            for name, loss in steps(z.to(device), scaled(pictures.to(device), stage.resolution), chance, rate).items():
+        while state.images < stage.images and (started := time.monotonic()) < until:
+            z, images = renderer.batch(recipe.BATCH, seed, state.steps)
+            rng = torch.Generator().manual_seed(seed * 1_000_003 + state.steps)
+            rate = learning_rate(stage, state.images, state.images - first)
+            for name, loss in steps(z.to(device), scaled(images.to(device), stage.resolution), rng, rate).items():
                 recent.setdefault(name, []).append(loss)
             state.steps += 1
-            state.pictures += len(z)
+            state.images += len(z)
             state.seconds += time.monotonic() - started
             bar.update(len(z))
             if state.steps % LOG_EVERY == 0:
@@ -163,13 +163,13 @@ def _keep(run: RunFolder, steps: PairedSteps | AdversarialSteps) -> None:
     run.keep(Model(steps.average.generator, steps.discriminator, Metadata("Critters", "CC0-1.0", SOURCE)))
 
 
-def learning_rate(stage: Stage, pictures: int, since_start: int) -> float:
-    """At so many pictures of a stage, so many of them since the optimiser was new."""
+def learning_rate(stage: Stage, images: int, since_start: int) -> float:
+    """At so many images of a stage, so many of them since the optimiser was new."""
     first, last = stage.learning_rate
-    falling = last + (first - last) * 0.5 * (1 + math.cos(math.pi * min(1.0, pictures / stage.pictures)))
+    falling = last + (first - last) * 0.5 * (1 + math.cos(math.pi * min(1.0, images / stage.images)))
     return falling * min(1.0, (since_start / recipe.BATCH + 1) / WARM_UP)
 
 
-def scaled(pictures: Tensor, resolution: int) -> Tensor:
-    """Pictures uint8 `[N, 3, H, H]` -> float in -1..1 at a resolution that divides theirs."""
-    return F.avg_pool2d(pictures.float() / 127.5 - 1, pictures.shape[-1] // resolution)
+def scaled(images: Tensor, resolution: int) -> Tensor:
+    """Images uint8 `[N, 3, H, H]` -> float in -1..1 at a resolution that divides theirs."""
+    return F.avg_pool2d(images.float() / 127.5 - 1, images.shape[-1] // resolution)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from stylegan2.architecture import discriminator_architecture, generator_architecture
-from stylegan2.critters.pairs import RESOLUTION, Z_DIM
+from stylegan2.critters.making.pairs import RESOLUTION, Z_DIM
 from stylegan2.discriminator import Discriminator
 from stylegan2.generator import Generator
 from stylegan2.model import Model
@@ -26,7 +26,7 @@ class Stage:
 
     name: str
     resolution: int
-    pictures: int
+    images: int
     learning_rate: tuple[float, float]
     adversarial: bool = False
 
@@ -44,7 +44,7 @@ def generator(resolution: int, before: Model | None, seed: int) -> Generator:
     """The generator at a stage, grown out of the model so far.
 
     Two mapping layers: deeper ones learned pairs badly. No noise inputs: what they would add is not in the
-    renderer's pictures, and an inversion would have to explain it.
+    renderer's images, and an inversion would have to explain it.
     """
     architecture = generator_architecture(
         z_dim=Z_DIM,

@@ -1,4 +1,4 @@
-"""Pairs to learn from: latents z, and the pictures that the renderer makes of the factors each z stands for.
+"""Pairs to learn from: latents z, and the images that the renderer makes of the factors each z stands for.
 
 They are kept in a folder, in blocks that are written whole, so that rendering can stop and go on, and run
 beside the training. What a block holds follows from its number alone.
@@ -14,15 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylegan2.critters import factors
-from stylegan2.critters.geometry import compile_parts
-from stylegan2.critters.renderer import render
+from stylegan2.critters.making import factors
+from stylegan2.critters.making.geometry import compile_parts
+from stylegan2.critters.making.renderer import render
 from stylegan2.files import replace_file
 
 RESOLUTION = 256
 Z_DIM = 128
 BLOCK = 256  # pairs in one file of 50 MB
-USES = 4  # how often a picture is used before the next block of them is needed
+USES = 4  # how often a image is used before the next block of them is needed
 HELD_OUT = 1_000_000  # from this block number on, pairs are for measuring and never trained on
 
 
@@ -51,23 +51,23 @@ class Pairs:
         if self.path(block).exists():
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        wanted = factors.from_latent(latents(block))
-        pictures = torch.cat([render(part, self.resolution, device=device).cpu() for part in wanted.split(at_a_time)])
+        values = factors.from_latent(latents(block))
+        images = torch.cat([render(part, self.resolution, device=device).cpu() for part in values.split(at_a_time)])
         unfinished = self.path(block).with_suffix(f".{os.getpid()}.part")
         with unfinished.open("wb") as file:
-            np.save(file, pictures.numpy(), allow_pickle=False)
+            np.save(file, images.numpy(), allow_pickle=False)
         replace_file(unfinished, self.path(block))
 
     def read(self, block: int, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents `[N, 128]` and pictures uint8 `[N, 3, resolution, resolution]` of some rows `[N]` of a block."""
-        pictures = np.load(self.path(block), mmap_mode="r", allow_pickle=False)
-        return latents(block)[rows], torch.from_numpy(pictures[rows.numpy()])
+        """Latents `[N, 128]` and images uint8 `[N, 3, resolution, resolution]` of some rows `[N]` of a block."""
+        images = np.load(self.path(block), mmap_mode="r", allow_pickle=False)
+        return latents(block)[rows], torch.from_numpy(images[rows.numpy()])
 
 
 class Renderer:
     """A process that renders pairs beside a training, and the batches to train on.
 
-    Which pairs a step gets depends on seed and step alone: a step waits for pictures that are not there yet.
+    Which pairs a step gets depends on seed and step alone: a step waits for images that are not there yet.
     """
 
     def __init__(self, pairs: Pairs, blocks: int, device: str, compiled: bool) -> None:
@@ -84,18 +84,18 @@ class Renderer:
         self._process.join()
 
     def batch(self, size: int, seed: int, step: int) -> tuple[Tensor, Tensor]:
-        """Latents `[size, 128]` and their pictures uint8 for a step; later steps draw from more blocks.
+        """Latents `[size, 128]` and their images uint8 for a step; later steps draw from more blocks.
 
-        Raises RuntimeError when the pictures are missing and the renderer has ended.
+        Raises RuntimeError when the images are missing and the renderer has ended.
         """
-        chance = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        rng = torch.Generator().manual_seed(seed * 1_000_003 + step)
         in_use = min(self.blocks, 1 + step * size // (USES * BLOCK))
-        block = int(torch.randint(in_use, (), generator=chance))
+        block = int(torch.randint(in_use, (), generator=rng))
         while not self.pairs.path(block).exists():
             self._process.join(0.1)
             if not self._process.is_alive() and not self.pairs.path(block).exists():
                 raise RuntimeError(f"The renderer ended before it made {self.pairs.path(block)}.")
-        return self.pairs.read(block, torch.randperm(BLOCK, generator=chance)[:size])
+        return self.pairs.read(block, torch.randperm(BLOCK, generator=rng)[:size])
 
 
 def _render(pairs: Pairs, count: int, device: str, compiled: bool) -> None:

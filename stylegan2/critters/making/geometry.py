@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch import _dynamo as dynamo
 
-from stylegan2.critters.anatomy import EYE_Y, HEAD_HEIGHT, HEAD_Y, LEFT, NOSE_Y, RIGHT, Animal
+from stylegan2.critters.making.anatomy import EYE_Y, HEAD_HEIGHT, HEAD_Y, LEFT, NOSE_Y, RIGHT, Animal
 
 BODY_CENTRE = (0.0, -1.80, -0.25)  # in the body's axes
 BODY_RADII = (0.92, 1.05, 0.80)

@@ -1,7 +1,7 @@
 """Camera, rays, and marching along them to the surface of an animal.
 
-The camera looks along -z from a distance of 7 world units. Picture coordinates u, v: v runs from -1 at the
-bottom to 1 at the top, u likewise in the square scene and beyond -1 and 1 where the picture is wider than
+The camera looks along -z from a distance of 7 world units. Image coordinates u, v: v runs from -1 at the
+bottom to 1 at the top, u likewise in the square scene and beyond -1 and 1 where the image is wider than
 high. Distances along rays are in head units.
 """
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stylegan2.critters.anatomy import Animal
-from stylegan2.critters.geometry import BODY_CENTRE, BODY_RADII, Parts, parts
+from stylegan2.critters.making.anatomy import Animal
+from stylegan2.critters.making.geometry import BODY_CENTRE, BODY_RADII, Parts, parts
 
 CAMERA_DISTANCE = 7.0  # world units
 HALF_FIELD = 0.30  # tangent of half the field of view
@@ -74,7 +74,7 @@ class Rays:
 
 
 def cast(u: Tensor, v: Tensor, animal: Animal) -> Rays:
-    """Rays from the camera through the picture coordinates `[P]`."""
+    """Rays from the camera through the image coordinates `[P]`."""
     direction = torch.stack([HALF_FIELD * u, HALF_FIELD * v, -torch.ones_like(u)])
     direction = direction / direction.square().sum(0).sqrt()
     depth = CAMERA_DISTANCE / animal.scale

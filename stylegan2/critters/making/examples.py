@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylegan2.critters import factors as animal_factors
-from stylegan2.critters.renderer import head_width, landmark, landmarks, render
-from stylegan2.critters.sweep import Box, Sweep, fine_sweep
+from stylegan2.critters.making import factors as animal_factors
+from stylegan2.critters.making.renderer import head_width, landmark, landmarks, render
+from stylegan2.critters.making.sweep import Box, Sweep, fine_sweep
 
 HEIGHT, WIDTH = 500, 700
 SWEEP_HEIGHT = 160  # compared at a third of the size: 30 pictures cost few seconds then

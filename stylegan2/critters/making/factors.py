@@ -49,7 +49,7 @@ MEANINGS: dict[str, str] = {
 }
 NAMES: tuple[str, ...] = tuple(MEANINGS)
 COUNT = len(NAMES)
-# What changes the shape of the picture; the others change its colours only.
+# What changes the shape of the image; the others change its colours only.
 GEOMETRY: tuple[str, ...] = (*NAMES[: NAMES.index("fur colour")], "nose size")
 
 

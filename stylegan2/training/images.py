@@ -1,4 +1,4 @@
-"""A folder of pictures as training data."""
+"""Image files: a folder of them as training data, and sheets of samples."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..errors import ModelError
 FEWEST = 2
 
 
-class Pictures:
-    """All pictures of a folder and the folders in it, cut to their central square, in memory as uint8."""
+class ImageFolder:
+    """All images of a folder and the folders in it, cut to their central square, in memory as uint8."""
 
     def __init__(self, folder: Path, resolution: int) -> None:
-        """`pictures` are uint8 `[N, 3, resolution, resolution]`; `left_out` are files that could not be read.
+        """`images` are uint8 `[N, 3, resolution, resolution]`; `left_out` are files that could not be read.
 
-        Raises ModelError when the folder holds fewer than two pictures.
+        Raises ModelError when the folder holds fewer than two images.
         """
         self.left_out: list[Path] = []
         squares: list[Tensor] = []
@@ -32,19 +32,26 @@ class Pictures:
                 self.left_out.append(file)
         if len(squares) < FEWEST:
             raise ModelError(f"The folder {folder} holds {len(squares)} readable pictures; training needs thousands.")
-        self.pictures = torch.stack(squares)
+        self.images = torch.stack(squares)
 
     def batches(self, size: int, seed: int, start: int = 0) -> Iterator[Tensor]:
         """Endlessly: float `[size, 3, H, W]` in -1..1, half of them mirrored; drawn anew for each step."""
         step = start
         while True:
-            chance = torch.Generator().manual_seed(seed * 1_000_003 + step)
-            rows = torch.randint(len(self.pictures), (size,), generator=chance)
-            batch = self.pictures[rows].float() / 127.5 - 1
-            mirrored = torch.rand(size, generator=chance) < 0.5
+            rng = torch.Generator().manual_seed(seed * 1_000_003 + step)
+            rows = torch.randint(len(self.images), (size,), generator=rng)
+            batch = self.images[rows].float() / 127.5 - 1
+            mirrored = torch.rand(size, generator=rng) < 0.5
             batch[mirrored] = batch[mirrored].flip(3)
             yield batch
             step += 1
+
+
+def write_png(image: Tensor, path: Path) -> None:
+    """Write an image uint8 `[3, H, W]`. Raises OSError, and ValueError for a name that does not end in .png."""
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"The output {path} should have a name that ends in .png.")
+    Image.fromarray(image.permute(1, 2, 0).cpu().numpy()).save(path)
 
 
 def _square(file: Path, resolution: int) -> Tensor:

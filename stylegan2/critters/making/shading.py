@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stylegan2.critters.anatomy import EYE_Y, Animal
-from stylegan2.critters.geometry import Parts, ellipsoid, parts
-from stylegan2.critters.rays import Rays, to_local
+from stylegan2.critters.making.anatomy import EYE_Y, Animal
+from stylegan2.critters.making.geometry import Parts, ellipsoid, parts
+from stylegan2.critters.making.rays import Rays, to_local
 
 MOUTH_INSIDE = (0.42, 0.10, 0.13)
 TONGUE = (0.93, 0.45, 0.48)
