@@ -29,7 +29,7 @@ from backend.client import Backend
 from core.installation import PluginInstallation
 from core.problems import Cancelled, Fault, Problem
 from core.temporary_folder import temporary_folder
-from gimp import along_paths, sample_image
+from gimp import along_paths, drag_arguments, sample_image, source_layer
 
 MENU = "<Image>/Filters/DragGAN"
 
@@ -41,12 +41,12 @@ class DragGan(Gimp.PlugIn):
         return False
 
     def do_query_procedures(self) -> list[str]:
-        return [along_paths.PROCEDURE, sample_image.PROCEDURE]
+        return [drag_arguments.PROCEDURE, sample_image.PROCEDURE]
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
-        if name == along_paths.PROCEDURE:
+        if name == drag_arguments.PROCEDURE:
             procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_along_paths, None)
-            along_paths.describe(procedure)
+            drag_arguments.describe(procedure)
         else:
             procedure = Gimp.Procedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_sample_image, None)
             sample_image.describe(procedure)
@@ -66,8 +66,10 @@ def run_along_paths(
     """GIMP calls this."""
 
     def drag(backend: Backend, downloads: Path) -> GObject.Value:
-        layer = along_paths.drag(procedure, run_mode, image, drawables, config, backend, downloads)
-        return GObject.Value(Gimp.Layer, layer)
+        source_layer.start()
+        layer = source_layer.require_layer(image, drawables)
+        result = along_paths.drag(procedure, run_mode, image, layer, config, backend, downloads)
+        return GObject.Value(Gimp.Layer, result)
 
     return answer(procedure, drag)
 

@@ -7,7 +7,6 @@ for its engine, which moves a square (patch_backend.py).
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import time
@@ -20,7 +19,7 @@ import pytest
 from desktop import likeness
 from gimp_root import Gimp
 from session import left_behind, newest_log, plugin_process, to_array, wait_for
-from story import TITLE, Story, count, see_picture, told
+from story import TITLE, Story, asked, count, see_picture, told
 
 from core import markers
 
@@ -50,12 +49,6 @@ def story(either_gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFact
         draw_a_curve(story)
         draw_with_a_lasso(story)
         yield story
-
-
-def asked(story: Story) -> dict[str, Any]:
-    """What the drag at last was asked: the drags as on the wire, and the options."""
-    _, _, rest = newest_log(story.session.home).rpartition("asked: ")
-    return ast.literal_eval(rest.split("\n")[0])
 
 
 def layers(story: Story) -> list[dict[str, Any]]:

@@ -2,171 +2,123 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import gi
 
 gi.require_version("Gimp", "3.0")
-from gi.repository import Gimp, GObject
+from gi.repository import Gimp
 
 from backend.client import Backend, Flag, Result, Update
-from core import drags, job, png, sketch
+from core import job, sketch
+from core.drags import Drag, drags_from_strokes
 from core.problems import Cancelled, Problem
-from gimp import display, paths, result_layer, source_layer
-from gimp.edit_parasite import EditParasite
-from gimp.source_layer import SourceLayer
+from gimp import display, result_layer, source_layer
+from gimp.canvas import Canvas
+from gimp.drag_arguments import PROCEDURE, options_from
 
-PROCEDURE = "draggan-drag-along-paths"
-SHORT = "Move what is under a path's first anchor to its last one"
-LONG = (
-    "Draw a path for each drag: its first anchor lies on the point to move, its last one where it should go; "
-    "anchors between are passed in order, a path of one anchor holds a point in place. "
-    "A selection limits what may move. The result is a new layer. On such a layer, the next drag goes on from it."
-)
 DELETED = "The layer was deleted during the drag; the result is now on top of the image."
-PRESET_HELP = "0: as the model's author recommends"
 
 log = logging.getLogger("draggan")
 
 
-def describe(procedure: Gimp.ImageProcedure) -> None:
-    """Tell GIMP of the filter: what it works on, its menu entry, its arguments."""
-    # Every kind of image and layer is let in: a sentence helps more than a greyed-out menu entry.
-    procedure.set_image_types("*")
-    sensitivity = Gimp.ProcedureSensitivityMask
-    procedure.set_sensitivity_mask(sensitivity.DRAWABLE | sensitivity.DRAWABLES | sensitivity.NO_DRAWABLES)
-    procedure.set_menu_label("_Drag Along Paths...")
-    procedure.set_icon_name("gimp-tool-path")
-    procedure.set_documentation(SHORT, LONG, PROCEDURE)
-    add_arguments(procedure)
+class Request(NamedTuple):
+    """What is asked of the backend, and how its result will be inserted."""
 
+    task: job.Task
+    drags: list[Drag]
+    insertion: result_layer.Insertion
 
-def add_arguments(procedure: Gimp.Procedure) -> None:
-    """The choices of the dialog and the arguments for scripts. The paths are read from the image."""
-    flags = GObject.ParamFlags.READWRITE
-    procedure.add_string_argument(
-        "model", "_Model", "The name of a model, or the path of a model file", "critters", flags
-    )
-    anchors = Gimp.Choice.new()
-    anchors.add("way-points", 0, "One drag with way-points", "The point passes each anchor on its way to the last one")
-    anchors.add("separate", 1, "Separate drags", "Each two anchors are a drag: from the first to the second")
-    anchors_help = "What a stroke of four, six or more anchors means"
-    procedure.add_choice_argument("anchors", "Many a_nchors", anchors_help, anchors, "way-points", flags)
-    region = Gimp.Choice.new()
-    region.add("layer", 0, "Whole layer", "Work on as much of the layer as the model can show")
-    region.add(
-        "selection",
-        1,
-        "Around the selection",
-        "Work on the square around the selection: sharper for a small subject",
-    )
-    procedure.add_choice_argument("region", "R_egion", "The part to work on", region, "layer", flags)
-    procedure.add_int_argument(
-        "steps", "S_teps (0: automatic)", f"Most steps of the drag ({PRESET_HELP})", 0, 2000, 0, flags
-    )
-    space = Gimp.Choice.new()
-    space.add("w-plus", 0, "W+: follows the path", "Each layer of the network is moved by itself")
-    space.add("w", 1, "W: stays natural", "All layers of the network are moved together")
-    procedure.add_choice_argument("latent-space", "Latent s_pace", "What the drag may change", space, "w-plus", flags)
-    mask_help = "How firmly unselected pixels are held (-1: as the model's author recommends)"
-    procedure.add_double_argument("mask-weight", "Mask _weight (-1: automatic)", mask_help, -1, 1000, -1, flags)
-    inversion_help = f"Steps to find the picture in the model ({PRESET_HELP})"
-    procedure.add_int_argument("inversion-steps", "_Inversion steps (0: automatic)", inversion_help, 0, 10000, 0, flags)
-    procedure.add_layer_return_value("layer", "Layer", "The new layer with the result", True, flags)
+    @classmethod
+    def write(cls, image: Gimp.Image, canvas: Canvas, config: Gimp.ProcedureConfig, folder: Path) -> Request:
+        """Copy the pixels, and write them and the layer's edit into a folder.
 
-
-def options_from(config: Gimp.ProcedureConfig) -> dict[str, object]:
-    """The options of the protocol; what is left to the model's preset is left out."""
-    options: dict[str, object] = {
-        "model": config.get_property("model") or "critters",
-        "region": config.get_property("region"),
-        "latent_space": "W" if config.get_property("latent-space") == "w" else "W+",
-    }
-    for name in ("steps", "inversion-steps"):
-        if config.get_property(name) > 0:
-            options[name.replace("-", "_")] = config.get_property(name)
-    if config.get_property("mask-weight") >= 0:
-        options["mask_weight"] = config.get_property("mask-weight")
-    return options
+        Raises:
+            Problem: what was chosen does not fit to the image.
+        """
+        source, parasite = canvas.source, canvas.parasite
+        drags = drags_from_strokes(canvas.strokes, source.offset, source.size, config.get_property("anchors"))
+        if config.get_property("region") == "selection" and canvas.selection is None:
+            raise Problem(
+                "Nothing is selected to work around; select the subject, or choose the whole layer as the region."
+            )
+        snapshot, file = source.snapshot(), folder / "layer.png"
+        as_patch = source_layer.write_picture(snapshot, file) and source.can_be_covered(parasite.own_mask)
+        if not as_patch:
+            source.require_hideable()
+        options = {**options_from(config), "result": "patch" if as_patch else "whole"}
+        wire = [drag.to_wire() for drag in drags]
+        log.info("asked: %s", {"drags": wire, **options})
+        task = job.Task(file, canvas.selection, wire, options, *parasite.write(image, folder))
+        return cls(
+            task, drags, result_layer.Insertion(source, snapshot, as_patch, parasite.own_mask, parasite.origin)
+        )
 
 
 def drag(
     procedure: Gimp.Procedure,
     run_mode: Gimp.RunMode,
     image: Gimp.Image,
-    drawables: Sequence[Gimp.Drawable],
+    layer: Gimp.Layer,
     config: Gimp.ProcedureConfig,
     backend: Backend,
     downloads: Path,
 ) -> Gimp.Layer:
-    """From the canvas to the new layer. Raises Problem or Cancelled, and then the image is as it was.
+    """Go from the canvas to the new layer.
 
-    `downloads` is a folder for files, which the caller deletes.
+    Args:
+        downloads: a folder for files; the caller deletes it.
+
+    Raises:
+        Problem, Cancelled: the image is as it was.
     """
-    source_layer.start()
-    source = SourceLayer.of(image, source_layer.require_layer(image, drawables))
-    strokes = paths.read_strokes(image)
-    # whoever has to draw anew should see no dialog first
-    drags.drags_from_strokes(strokes, source.offset, source.size)
-    # it starts, or at least gradio_client loads, while the layer is read
+    canvas = Canvas.read(image, layer)
+    # it starts, or at least gradio_client loads, while there is something else to do
     threading.Thread(target=backend.prepare, daemon=True).start()
-    selection = source.read_selection(image)
-    parasite = EditParasite.of(source)
-    if parasite.model and run_mode != Gimp.RunMode.NONINTERACTIVE:  # an artist may choose another, a script has
-        config.set_property("model", parasite.model)
     with_windows = run_mode != Gimp.RunMode.NONINTERACTIVE and display.opened(PROCEDURE)
     if run_mode == Gimp.RunMode.INTERACTIVE:
         if not with_windows:
             raise Problem("There is no screen to show a dialog on; run the filter non-interactively.")
-        ask(procedure, config, sketch_of(source, selection, strokes), parasite.remark, backend)
-    found = drags.drags_from_strokes(strokes, source.offset, source.size, config.get_property("anchors"))
-    if config.get_property("region") == "selection" and selection is None:
-        raise Problem(
-            "Nothing is selected to work around; select the subject, or choose the whole layer as the region."
-        )
-    snapshot, picture = source.snapshot(), downloads / "layer.png"
-    as_patch = source_layer.write_picture(snapshot, picture) and source.can_be_covered(parasite.own_mask)
-    if not as_patch:
-        source.require_hideable()
-    options = {**options_from(config), "result": "patch" if as_patch else "whole"}
-    asked = [one.to_wire() for one in found]
-    log.info("asked: %s", {"drags": asked, **options})
-    task = job.Task(picture, selection, asked, options, *parasite.write(image, downloads))
+        ask(procedure, config, canvas, backend)
+        canvas = Canvas.read(image, layer)  # everything can have changed while the dialog was open
+    request = Request.write(image, canvas, config, downloads)
+    # A script has chosen the model with its argument, an artist in the dialog, where there was one.
+    last_model = canvas.parasite.model if run_mode == Gimp.RunMode.WITH_LAST_VALS else ""
 
     def work(show: Callable[[Update], None], cancelled: Flag, enough: Flag) -> Result:
+        task = with_model(request.task, last_model, backend, cancelled)
         return job.work(backend, task, downloads, show, cancelled, enough)
 
-    made = watch(source, found, work) if with_windows else work(lambda update: None, lambda: False, lambda: False)
-    insert = result_layer.insert_patch if as_patch else result_layer.insert_whole
-    insertion = result_layer.Insertion(source, snapshot, options, parasite.own_mask, with_windows, parasite.origin)
-    inserted = insert(image, insertion, made)
-    log.info("done: %s", dict(made.report))
-    remarks = made.remarks() if source_layer.is_in(image, source.layer) else [DELETED, *made.remarks()]
+    result = watch(request, work) if with_windows else work(lambda update: None, lambda: False, lambda: False)
+    inserted = result_layer.insert(image, request.insertion, result, with_windows)
+    log.info("done: %s", dict(result.report))
+    remarks = result.remarks() if source_layer.is_in(image, layer) else [DELETED, *result.remarks()]
     if remarks:
         Gimp.message("\n".join(remarks))
     return inserted
 
 
-def sketch_of(source: SourceLayer, selection: png.Pixels | None, strokes: Sequence[drags.Stroke]) -> sketch.Sketch:
-    """What the dialog draws."""
-    picture = source.thumbnail(sketch.LONGEST_SIDE)
-    mask = sketch.shrunk(selection, (picture.width, picture.height)) if selection else None
-    box = sketch.box_around(selection)
-    return sketch.Sketch(picture, mask, strokes, source.offset, source.size, box)
+def with_model(task: job.Task, model: str, backend: Backend, cancelled: Flag) -> job.Task:
+    """Return the task with a model in it that a layer names, if it names one and the backend offers it.
+
+    Raises:
+        Problem, Cancelled: there is no backend to ask.
+    """
+    if not model or model not in backend.connect(cancelled).models:
+        return task
+    return dataclasses.replace(task, options={**task.options, "model": model})
 
 
-def ask(
-    procedure: Gimp.Procedure,
-    config: Gimp.ProcedureConfig,
-    shown: sketch.Sketch,
-    remark: str,
-    backend: Backend,
-) -> None:
-    """Show the dialog, with a remark; the backend starts meanwhile. Raises Cancelled."""
+def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, canvas: Canvas, backend: Backend) -> None:
+    """Show the dialog; the backend starts meanwhile. Raises Cancelled."""
     from gimp import dialog
+
+    shown = canvas.sketch()
 
     def fetch_models() -> list[str]:
         return backend.answer(lambda connection: connection.models) or []
@@ -174,15 +126,17 @@ def ask(
     def fetch_region(options: Mapping[str, object]) -> sketch.Box | None:
         return backend.answer(lambda connection: connection.region(shown.size, shown.selected, options))
 
-    if not dialog.ask(procedure, config, shown, remark, dialog.Asking(fetch_models, fetch_region, options_from)):
+    questions = dialog.Asking(fetch_models, fetch_region, options_from)
+    if not dialog.ask(procedure, config, shown, canvas.parasite, questions):
         raise Cancelled
 
 
-def watch(source: SourceLayer, found: Sequence[drags.Drag], work: Callable[..., Result]) -> Result:
+def watch(request: Request, work: Callable[..., Result]) -> Result:
     """Do the work behind a window that shows it."""
     from gimp import progress_window
 
-    region = (0, 0, *source.size)
-    window = progress_window.ProgressWindow("Drag Along Paths", source.thumbnail(progress_window.LONGEST_SIDE), region)
-    points, targets = tuple(one.handle for one in found), tuple(one.target for one in found)
+    source, drags = request.insertion.source, request.drags
+    first = source.thumbnail(progress_window.LONGEST_SIDE)
+    window = progress_window.ProgressWindow("Drag Along Paths", first, (0, 0, *source.size))
+    points, targets = tuple(drag.handle for drag in drags), tuple(drag.target for drag in drags)
     return window.run(work, Update("start", 0, 0, "Starting...", points, targets))

@@ -15,6 +15,7 @@ from core.drags import describe
 from core.latest_question import LatestQuestion
 from core.problems import Problem
 from core.sketch import Box, Sketch
+from gimp.edit_parasite import EditParasite
 from gimp.widgets import add_model_row, new_dialog, to_pixbuf
 
 TITLE = "Drag Along Paths"
@@ -29,20 +30,30 @@ class Asking(NamedTuple):
     options: Callable[[Gimp.ProcedureConfig], Mapping[str, object]]  # those that the dialog shows now
 
 
-def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, sketch: Sketch, remark: str, backend: Asking) -> bool:
-    """Show the dialog, with a remark, and store the artist's choices in `config`; False when it was cancelled."""
+def ask(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, sketch: Sketch, parasite: EditParasite, backend: Asking
+) -> bool:
+    """Show the dialog, and store the artist's choices in `config`.
+
+    Args:
+        sketch: what is drawn.
+        parasite: what the layer carries; its model is chosen as soon as it is known that the backend offers it.
+
+    Returns:
+        False when the dialog was cancelled.
+    """
     dialog = new_dialog(procedure, config, TITLE, "_Drag")
     preview = _Preview(config, sketch, backend)
     dialog.get_content_area().pack_start(preview.image, False, False, 0)
     found = dialog.get_label("found", preview.found, False, False)
     preview.tell = found.set_text
     dialog.fill(["found"])
-    if remark:
-        dialog.get_label("remark", remark, False, False)
+    if parasite.remark:
+        dialog.get_label("remark", parasite.remark, False, False)
         dialog.fill(["remark"])
     if sketch.has_choice:
         dialog.fill(["anchors"])
-    add_model_row(dialog, config, backend.models)
+    add_model_row(dialog, config, backend.models, parasite.model)
     dialog.fill_box("advanced-box", list(ADVANCED))
     title = dialog.get_label("advanced-title", "Advanced", False, False)
     title.set_text_with_mnemonic("_Advanced")

@@ -10,7 +10,6 @@ import base64
 import json
 import logging
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,11 +20,11 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp
 
-from backend.client import Box
+from backend.client import Box, Result
 from gimp.source_layer import SourceLayer, strips, write_picture
 
 EDIT = "draggan-edit"  # the backend's file, in base64
-MADE = "draggan-made"  # JSON: "model", of "pixels" and "mask" the fingerprints, "origin"
+MADE = "draggan-made"  # JSON: "model" and its "sha256", of "pixels" and "mask" the fingerprints, "origin"
 
 log = logging.getLogger("draggan.edit_parasite")
 
@@ -58,7 +57,8 @@ class EditParasite:
     """The edit that a layer of ours carries.
 
     edit      what the next drag can go on from, or None: also when the pixels were changed since
-    model     the name or path of its model, as the artist gave it; "" without an edit
+    model     what its model is called, "" without an edit; from a file from elsewhere it can be anything, a path too,
+              so it is used only where the backend offers a model of this name
     own_mask  whether the layer's mask shows just what was changed, as it came with the layer
     painted   whether there was an edit, and the pixels were changed since
     origin    the pixels that the edit began with, None where they are the layer's own
@@ -106,22 +106,19 @@ class EditParasite:
 
 
 def attach(
-    layer: Gimp.Layer,
-    pixels: Gegl.Buffer,
-    edit: Path,
-    options: Mapping[str, object],
-    own_mask: bool,
-    origin: Origin | None = None,
+    layer: Gimp.Layer, pixels: Gegl.Buffer, result: Result, own_mask: bool, origin: Origin | None = None
 ) -> None:
     """Let a new layer, which is complete but not yet in its image, carry the edit that made its `pixels`."""
+    model = result.report.get("model") or {}
     made = {
         "origin": origin,
-        "model": options["model"],
+        "model": model.get("name", ""),
+        "sha256": model.get("sha256", ""),
         "pixels": _fingerprint(pixels),
         "mask": _fingerprint_of_mask(layer) if own_mask else None,
     }
     # as text: GIMP's Python takes no byte above 127
-    for name, data in ((EDIT, base64.b64encode(edit.read_bytes())), (MADE, json.dumps(made).encode())):
+    for name, data in ((EDIT, base64.b64encode(result.edit.read_bytes())), (MADE, json.dumps(made).encode())):
         layer.attach_parasite(Gimp.Parasite.new(name, Gimp.PARASITE_PERSISTENT, data))
 
 

@@ -7,7 +7,7 @@ the change: what came back less what was sent. Where nothing changed, that is th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import gi
@@ -33,17 +33,15 @@ class Insertion:
     """What the backend was given, which the new layer is put together from and remembers.
 
     sent      the snapshot of the source that the backend was given
-    options   of the protocol
+    as_patch  whether the result lies above the source, as a patch, or stands in its place
     own_mask  whether the source's mask came with it from its own drag, to leave out what had not changed
-    seen      whether an artist looks on, who wants to see the path further on
     origin    the pixels that the source's own edit began with, None without one
     """
 
     source: SourceLayer
     sent: Gegl.Buffer
-    options: Mapping[str, object]
+    as_patch: bool
     own_mask: bool
-    seen: bool
     origin: edit_parasite.Origin | None = None
 
     def origin_of(self, made: Result, whole: Box) -> edit_parasite.Origin:
@@ -53,13 +51,26 @@ class Insertion:
         return edit_parasite.Origin(self.source.tattoo, made.region or whole)
 
 
-def insert_patch(image: Gimp.Image, insertion: Insertion, made: Result) -> Gimp.Layer:
-    """Insert above the source what was worked on, with the changed area as its layer mask, in one undo step.
+def insert(image: Gimp.Image, insertion: Insertion, made: Result, seen: bool) -> Gimp.Layer:
+    """Insert the result in one undo step: above the source, or on top of the image when that was deleted meanwhile.
 
-    The layer carries its edit.
-    When the source was deleted meanwhile, it is inserted on top of the image.
-    Raises Problem when the image was closed meanwhile, Fault when the files cannot be read.
+    Args:
+        seen: whether an artist looks on, who wants to see the path further on.
+
+    Returns:
+        The new layer; it carries its edit.
+
+    Raises:
+        Problem: the image was closed meanwhile.
+        Fault: the backend's files cannot be read.
     """
+    layer = (_patch if insertion.as_patch else _whole)(image, insertion, made)
+    _insert(image, insertion, layer, seen)
+    return layer
+
+
+def _patch(image: Gimp.Image, insertion: Insertion, made: Result) -> Gimp.Layer:
+    """Make a layer of what was worked on, with the changed area as its layer mask."""
     source, sent = insertion.source, insertion.sent
     edited, mask, box = _opened(image, source, made)
     region = made.region or box
@@ -74,15 +85,15 @@ def insert_patch(image: Gimp.Image, insertion: Insertion, made: Result) -> Gimp.
         shown.set(place, MASK, changed)
     _complete(result, pixels)
     _complete(layer_mask, shown)
-    edit_parasite.attach(result, pixels, made.edit, insertion.options, True, insertion.origin_of(made, region))
-    return _insert(image, insertion, result)
+    edit_parasite.attach(result, pixels, made, True, insertion.origin_of(made, region))
+    return result
 
 
-def insert_whole(image: Gimp.Image, insertion: Insertion, made: Result) -> Gimp.Layer:
-    """Insert a copy of the source with the change in it, and hide the source, in one undo step.
+def _whole(image: Gimp.Image, insertion: Insertion, made: Result) -> Gimp.Layer:
+    """Make a copy of the source with the change in it.
 
     It takes over opacity, mode and layer mask. Pixels where the changed area is 0 are the source's own, bit for
-    bit. Takes and raises what insert_patch does; the layer of `made` has its mask already applied.
+    bit. The layer of `made` has its mask already applied.
     """
     source, sent = insertion.source, insertion.sent
     edited, mask, box = _opened(image, source, made)
@@ -101,8 +112,8 @@ def insert_whole(image: Gimp.Image, insertion: Insertion, made: Result) -> Gimp.
     if insertion.own_mask and result.get_mask():
         _widen(result.get_mask(), mask, box)
     origin = insertion.origin_of(made, box)
-    edit_parasite.attach(result, pixels, made.edit, insertion.options, insertion.own_mask, origin)
-    return _insert(image, insertion, result, instead=True)
+    edit_parasite.attach(result, pixels, made, insertion.own_mask, origin)
+    return result
 
 
 def _opened(image: Gimp.Image, source: SourceLayer, made: Result) -> tuple[png.File, png.File, Box]:
@@ -235,11 +246,8 @@ def _widen(layer_mask: Gimp.LayerMask, mask: png.File, box: Box) -> None:
     _complete(layer_mask, values)
 
 
-def _insert(image: Gimp.Image, insertion: Insertion, result: Gimp.Layer, instead: bool = False) -> Gimp.Layer:
-    """Insert the complete layer above its source, or on top of the image when the source was deleted meanwhile.
-
-    instead: hide the source.
-    """
+def _insert(image: Gimp.Image, insertion: Insertion, result: Gimp.Layer, seen: bool) -> None:
+    """Insert the complete layer, and hide the source where it would be seen beside it."""
     require_open(image)  # making the result may have taken seconds
     source, selected = insertion.source.layer, image.get_selected_layers()
     there = is_in(image, source)
@@ -249,15 +257,14 @@ def _insert(image: Gimp.Image, insertion: Insertion, result: Gimp.Layer, instead
     image.undo_group_start()
     try:
         image.insert_layer(result, parent, position)
-        if instead and there:
+        if there and not insertion.as_patch:
             source.set_visible(False)
         image.set_selected_layers(selected or [result])
-        if insertion.seen:
+        if seen:
             _keep_overlay(image)
     finally:
         image.undo_group_end()
     Gimp.displays_flush()
-    return result
 
 
 def _keep_overlay(image: Gimp.Image) -> None:

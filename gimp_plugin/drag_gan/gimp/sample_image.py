@@ -126,7 +126,7 @@ def new_image(made: Result, options: dict[str, object], seed: int) -> Gimp.Image
         top += rows.height
     pixels.flush()
     layer.update(0, 0, picture.width, picture.height)
-    edit_parasite.attach(layer, pixels, made.edit, options, own_mask=False)
+    edit_parasite.attach(layer, pixels, made, own_mask=False)
     image.insert_layer(layer, None, 0)
     image.undo_enable()
     return image

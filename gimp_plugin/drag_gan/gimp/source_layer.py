@@ -155,6 +155,12 @@ def is_in(image: Gimp.Image, layer: Gimp.Layer) -> bool:
     return image.is_valid() and layer.is_valid() and _holds(image.get_layers(), layer)
 
 
+def require_in(image: Gimp.Image, layer: Gimp.Layer) -> None:
+    """Raise Problem when the image was closed or the layer is not in it any more."""
+    if not is_in(image, layer):
+        raise Problem(DELETED)
+
+
 def require_open(image: Gimp.Image) -> None:
     """Raise Problem when the image was closed during the drag."""
     if not image.is_valid():

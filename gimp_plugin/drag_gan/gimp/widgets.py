@@ -37,11 +37,16 @@ def new_dialog(
 
 
 def add_model_row(
-    dialog: GimpUi.ProcedureDialog, config: Gimp.ProcedureConfig, fetch_models: Callable[[], Sequence[str]]
+    dialog: GimpUi.ProcedureDialog,
+    config: Gimp.ProcedureConfig,
+    fetch_models: Callable[[], Sequence[str]],
+    preferred: str = "",
 ) -> None:
-    """A name from the list or a file's path: the automatic widget of a text argument has no list.
+    """Add the row for a name from the list or a file's path: the automatic widget of a text argument has no list.
 
-    fetch_models: gives the names; it may take its time (the backend starts) and is called in another thread.
+    Args:
+        fetch_models: gives the names; it may take its time (the backend starts) and is called in another thread.
+        preferred: is chosen when it is among the names, unless the artist was faster.
     """
     models = Gtk.ComboBoxText.new_with_entry()
     entry = models.get_child()
@@ -57,10 +62,10 @@ def add_model_row(
     row.pack_start(models, True, True, 0)
     row.show_all()
     dialog.get_content_area().pack_start(row, False, False, 0)
-    _fetch(fetch_models, models)
+    _fetch(fetch_models, models, preferred)
 
 
-def _fetch(fetch_models: Callable[[], Sequence[str]], models: Gtk.ComboBoxText) -> None:
+def _fetch(fetch_models: Callable[[], Sequence[str]], models: Gtk.ComboBoxText, preferred: str) -> None:
     known = models.get_child().get_text()
 
     def fill(names: Sequence[str]) -> bool:
@@ -68,6 +73,8 @@ def _fetch(fetch_models: Callable[[], Sequence[str]], models: Gtk.ComboBoxText) 
             for name in names:
                 if name != known:
                     models.append_text(name)
+            if preferred in names and models.get_child().get_text() == known:
+                models.get_child().set_text(preferred)
         return GLib.SOURCE_REMOVE
 
     threading.Thread(target=lambda: GLib.idle_add(fill, fetch_models()), daemon=True).start()
