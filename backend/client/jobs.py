@@ -110,8 +110,8 @@ def _jobs_ahead(job: Any) -> int | None:
 def _waiting(ahead: int) -> str:
     """What is said to who waits: the backend does one job at a time, and before this one `ahead` others wait."""
     if ahead == 0:
-        return "The backend is busy with another drag; this one comes next..."
-    return f"The backend is busy; {ahead + 1} other drags come before this one..."
+        return "The backend is busy with another job; this one comes next..."
+    return f"The backend is busy; {ahead + 1} other jobs come before this one..."
 
 
 def _submit(client: Any, request: DragRequest) -> Any:
@@ -153,6 +153,7 @@ def _cancel(job: Any) -> None:
 
 def _raise_failure(job: Any, connection: Connection) -> None:
     """Raise what ended the job early. A killed or hung server shows itself as CancelledError (measured)."""
+    import httpx
     from gradio_client.exceptions import AppError
 
     try:
@@ -164,6 +165,12 @@ def _raise_failure(job: Any, connection: Connection) -> None:
     log.error("job: %r", error)
     if isinstance(error, AppError):
         raise _said(str(error), connection.log_file) from error
+    if isinstance(error, httpx.HTTPStatusError):
+        raise UserError(
+            f"The backend could not take the layer (HTTP {error.response.status_code}); make room on the disk, or make "
+            "the layer smaller, and run the filter again.",
+            connection.log_file,
+        ) from error
     if connection.is_open():
         raise UserError(
             f"The backend has stopped answering; end its process, {connection.pid}, and run the filter again.",

@@ -195,10 +195,19 @@ class Backend:
         return self._wait(self.installation.start(), stale, cancelled)
 
     def _ready_text(self) -> str:
+        """The content of the ready file, "" without one. Raises UserError where others could have written it."""
+        file = self.installation.ready_file
         try:
-            return self.installation.ready_file.read_text(encoding="utf-8")
+            text = file.read_text(encoding="utf-8")
+            writable_by_others = sys.platform != "win32" and file.parent.stat().st_mode & 0o022
         except OSError:
             return ""
+        if writable_by_others:
+            raise UserError(
+                f"Other users can write to {file.parent}, where the backend says how it is reached; "
+                f'take that right from them with "chmod go-w" and run the filter again.'
+            )
+        return text
 
     def _open(self, ready_text: str) -> Connection:
         ready = Ready.parse(ready_text)

@@ -34,7 +34,8 @@ def add(file: Path, name: str) -> Path:
         model = stylegan2.load(path)
         model.metadata = dataclasses.replace(_as_published(model), name=name)
         preset_for(model)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        paths.make_private(paths.data_folder())
+        target.parent.mkdir(exist_ok=True)
         stylegan2.save(model, target)
     except stylegan2.ModelError as error:
         raise UserError(str(error)) from error

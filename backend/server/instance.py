@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]  # where -m finds the backend, instal
 @contextlib.contextmanager
 def sole_instance(patience: float = LOCK_SECONDS) -> Iterator[bool]:
     """Hold the lock of the one backend; yield False when another process holds it for longer than `patience`."""
-    paths.data_folder().mkdir(parents=True, exist_ok=True)
+    paths.make_private(paths.data_folder())
     lock = filelock.FileLock(paths.lock_file(), timeout=patience)
     try:
         lock.acquire()

@@ -13,6 +13,7 @@ import torch
 
 from backend.errors import Cancelled, UserError
 from backend.server.log import logger
+from backend.server.threads import Threads
 
 POLL_SECONDS = 0.05  # between looks whether a waiting job has been cancelled
 T = TypeVar("T")
@@ -34,18 +35,29 @@ class JobQueue:
     """Runs one job at a time. Safe to use from several threads."""
 
     def __init__(self) -> None:
+        # Gradio starts one job at a time, but lets go of a cancelled one before the end of its step.
         self._lock = threading.Lock()  # held by the running job
+        self._threads = Threads()
         self._controls: list[JobControl] = []  # of the running job and those that wait
         self._ended = time.monotonic()
 
     def run(self, session: str, work: Callable[[JobControl], Iterator[T]]) -> Iterator[T]:
         """Yield what `work` yields once no other job runs; end early when the job is cancelled.
 
-        Raises UserError when the card has too little memory for it.
+        Args:
+            session: of the client.
+            work: does the job.
+
+        Raises:
+            UserError: the graphics card has too little memory for it.
         """
         try:
             with self._running(session) as control:
-                yield from work(control)
+                threads = self._threads.choose()
+                torch.set_num_threads(threads)
+                for output in work(control):
+                    yield output
+                    torch.set_num_threads(threads)  # OpenMP has the number per thread, Gradio any thread for each step
         except Cancelled:
             logger.info("Job of session %s was cancelled", session)
         except torch.OutOfMemoryError as error:
@@ -70,6 +82,7 @@ class JobQueue:
                 yield control
             finally:
                 self._ended = time.monotonic()
+                self._threads.note()
                 logger.info("Job of session %s ends after %.2f s", session, self._ended - started)
                 self._lock.release()
         finally:

@@ -61,8 +61,7 @@ def _empty_work_folder() -> Path:
     """
     files = paths.work_folder()
     shutil.rmtree(files, ignore_errors=True)
-    files.mkdir(mode=0o700, exist_ok=True)
-    files.chmod(0o700)
+    paths.make_private(files)
     return files
 
 
@@ -125,7 +124,7 @@ class _Watcher(threading.Thread):
         if resting > FREE_AFTER:
             runner.free()
         if min(alone, resting) > SWEEP_AFTER:
-            runner.sweep()
+            runner.files.sweep()
         if self.idle_seconds and min(alone, resting) > self.idle_seconds:
             logger.info("Nobody asked for anything in %.0f minutes; ending", self.idle_seconds / 60)
             self.server.stop()

@@ -30,7 +30,7 @@ def start() -> Path:
     Raises OSError when the folder cannot be made or written.
     """
     path = paths.log_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    paths.make_private(path.parent)
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=LARGEST, backupCount=KEPT, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(process)d job %(job)s %(name)s: %(message)s"))
     handler.addFilter(_with_job)

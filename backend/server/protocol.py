@@ -55,11 +55,12 @@ class Place(_Incoming):
 class Options(_Incoming):
     """What the artist chose; None leaves it to the model's preset.
 
+    model: None takes that of the layer's edit, where it is one of those offered, else the embedded one.
     result: "patch" is a layer to lie above the original, to be seen through its mask; "whole" is one to stand in
     its place, with the mask already applied, which is needed where the original would be seen beside the patch.
     """
 
-    model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] = EMBEDDED
+    model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] | None = None
     region: Literal["layer", "selection"] = "layer"
     result: Literal["patch", "whole"] = "patch"
     latent_space: Literal["W+", "W"] | None = None

@@ -86,6 +86,19 @@ def test_another_program_on_the_old_port_is_not_taken_for_the_backend(running: P
     assert place.backend().connect().client.src != other["url"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
+@pytest.mark.parametrize("mode", [0o777, 0o722, 0o720])
+def test_a_ready_file_that_others_can_have_written_is_refused(running: Place, place: Place, mode: int):
+    """Whoever it names would get the artist's pictures."""
+    place.ready_file.write_text(running.ready_file.read_text())
+    place.folder.chmod(mode)
+    with pytest.raises(UserError, match=f"Other users can write to {place.folder}, where"):
+        place.backend().connect()
+    assert place.backend().running() is None
+    place.folder.chmod(0o755)
+    assert place.backend().connect().models == ["critters", "broken"]
+
+
 def test_a_backend_of_another_version_says_to_run_install_py(place: Place):
     place.ready_file.write_text(json.dumps({**READY, "protocol": 1}))
     with pytest.raises(UserError, match=r"different versions; update both by running install\.py"):

@@ -142,7 +142,7 @@ def test_who_has_to_wait_is_told_how_many_come_before(running: Place, tmp_path: 
                 ended.is_set,
             )  # fmt: skip
 
-    sentences = "Dragging: step 1", "The backend is busy with another drag", "2 other drags come before this one"
+    sentences = "Dragging: step 1", "The backend is busy with another job", "2 other jobs come before this one"
     for number, sentence in enumerate(sentences):
         threads.append(threading.Thread(target=wait_in_queue, args=(number,)))
         threads[-1].start()

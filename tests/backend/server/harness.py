@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backend.client.connection import prepare_environment
+from backend.client import Connection
+from backend.client.connection import Ready, open_connection, prepare_environment
 from backend.client.protocol import TOKEN_HEADER
 
 prepare_environment()
@@ -114,6 +115,11 @@ class Backend:
             verbose=False,
             analytics_enabled=False,
         )
+
+    def connection(self, downloads: Path) -> Connection:
+        """A connection as the plug-in has it."""
+        ready = Ready.parse(self.ready_file.read_text(encoding="utf-8"))
+        return open_connection(ready, downloads, self.home / "logs" / "backend.log", PATIENCE)
 
     def health(self) -> dict[str, Any]:
         """As `python -m backend status` asks for it."""
