@@ -165,5 +165,5 @@ class Generator(nn.Module):
     def forward(
         self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0, noise_mode: NoiseMode = "const"
     ) -> Tensor:
-        """A image [N, 3, H, W] for each z [N, z_dim]; see `mapping` and `synthesis`."""
+        """An image [N, 3, H, W] for each z [N, z_dim]; see `mapping` and `synthesis`."""
         return self.synthesis(self.mapping(z, c, truncation_psi), noise_mode)

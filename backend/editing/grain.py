@@ -1,4 +1,4 @@
-"""Film grain, sensor noise, the fine fur of a picture: as much of it for what the generator paints, which has none."""
+"""Film grain, sensor noise, the fine fur of an image: as much of it for what the generator paints, which has none."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def grain_tile(original: np.ndarray, strength: np.ndarray, wanted: float, where:
     Args:
         strength: [h, w], what grain_strength() gave.
         wanted: the strength it is needed at.
-        where: [h, w], 0 .. 1, the part of the picture that it is taken from.
+        where: [h, w], 0 .. 1, the part of the image that it is taken from.
 
     It has the spectrum of the layer's most even patch and random phases (Galerne et al. 2011): grain without what
     is drawn there. The same layer always gives the same tile. None where the layer is too small.

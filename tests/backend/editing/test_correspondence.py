@@ -21,7 +21,7 @@ def disc(at: float, radius: float = RADIUS) -> np.ndarray:
 
 
 def head(at: float) -> torch.Tensor:
-    """A generator's picture of a disc with a drawing on it, before a ground that is darker at the left."""
+    """A generator's image of a disc with a drawing on it, before a ground that is darker at the left."""
     drawing = 150 + 50 * np.sin((X - at) / 4) * np.sin(Y / 4)
     return shown(disc(at) * drawing + (1 - disc(at)) * (40 + 20 * X / SIDE))
 
@@ -102,11 +102,11 @@ def test_only_the_images_that_the_motion_needs_are_made() -> None:
     def made_for(way: float) -> set[float]:
         shares: set[float] = set()
 
-        def picture(share: float) -> torch.Tensor:
+        def image(share: float) -> torch.Tensor:
             shares.add(share)
             return head(START + way * share)
 
-        edit = edit_along(picture)
+        edit = edit_along(image)
         find_correspondence(edit)
         return shares
 

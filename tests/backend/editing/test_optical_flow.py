@@ -30,7 +30,7 @@ def middle(flow: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shift", [(9.0, -4.0), (-20.0, 6.0)])
-def test_the_flow_says_where_a_shifted_picture_was(shift: tuple[float, float]) -> None:
+def test_the_flow_says_where_a_shifted_image_was(shift: tuple[float, float]) -> None:
     before, after = spots(0, 0), spots(*shift)
     flow = trajectory_flow([before, after])
     assert np.linalg.norm(middle(flow) + shift, axis=2).mean() < 0.5
