@@ -110,8 +110,8 @@ class SynthesisNetwork(nn.Module):
         Only ws[:, :num_ws_until(block)] is read, so `ws` may be that short.
         Raises ModelError when the model has no such block.
         """
-        wanted = self.num_ws_until(block)
-        return next(x for count, _, x in self._run(ws, noise_mode) if count == wanted)
+        last = self.num_ws_until(block)
+        return next(x for count, _, x in self._run(ws, noise_mode) if count == last)
 
     def num_ws_until(self, block: int) -> int:
         """How many entries of ws [N, num_ws, w_dim] the features of `block` depend on."""

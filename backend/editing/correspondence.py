@@ -183,14 +183,14 @@ def _stays(start: np.ndarray, end: np.ndarray, flow: np.ndarray, said: np.ndarra
         said: [h, w], -1 (moved) .. 1 (stayed), what is known besides.
     """
     size = (FINER * start.shape[1], FINER * start.shape[0])
-    fine_start, fine_end, moved = (
+    fine_start, fine_end, fine_warped = (
         cv2.resize(image, size, interpolation=cv2.INTER_CUBIC) for image in (start, end, warp(start, flow, CUBIC))
     )
     near = blur(cv2.resize(outline.astype(np.float32), size), 1.5)
     changed = cv2.dilate(np.abs(fine_end - fine_start).max(axis=2), np.ones((5, 5), np.uint8))
     likely = np.exp(-np.square(blur(changed, 0.7) / MATCH)) * near
     likely = likely * FEATURES_SAY ** cv2.resize(said, size)
-    other = np.exp(-np.square(blur(_misfit(fine_end, moved), 1.0) / MATCH))
+    other = np.exp(-np.square(blur(_misfit(fine_end, fine_warped), 1.0) / MATCH))
     likely, other = likely**DECISIVE, other**DECISIVE
     return blur(likely / (likely + other + 1e-9), 0.7).astype(np.float32)
 

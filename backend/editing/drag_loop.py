@@ -131,8 +131,8 @@ class DragLoop:
         if moving.any():
             loss = loss + self.supervision.motion_loss(features, self.points[moving], self._targets()[moving])
         if self.held.any():
-            places = torch.where(self.pinned[:, None], self._targets(), self.points)[self.held]
-            loss = loss + self.supervision.pin_loss(features, places, self.held_patches[self.held])
+            # at their targets: held where point tracking sees them, they would creep
+            loss = loss + self.supervision.pin_loss(features, self._targets()[self.held], self.held_patches[self.held])
         return loss
 
     def _update_goals(self, features: torch.Tensor) -> torch.Tensor:

@@ -47,8 +47,8 @@ def track(
     flat = distance.flatten(1).argmin(dim=1)
     row, column = flat // side, flat % side
     cell = torch.stack([column, row], dim=-1) + _vertex(distance, row, column)
-    moved = points + (cell - (side - 1) / 2) * spacing
-    return torch.minimum(moved.clamp(min=0), moved.new_tensor([width, height]))
+    tracked = points + (cell - (side - 1) / 2) * spacing
+    return torch.minimum(tracked.clamp(min=0), tracked.new_tensor([width, height]))
 
 
 def _l1(

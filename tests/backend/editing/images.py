@@ -14,12 +14,12 @@ CELL = 4  # pixels of an image for one of its features
 
 
 def edit_of(*images: torch.Tensor) -> EditImages:
-    """An edit whose images [3, h, w], -1 .. 1, lie evenly on its way."""
+    """An edit whose images [3, h, w], -1 .. 1, lie evenly on its trajectory."""
     return edit_along(lambda share: images[round(share * (len(images) - 1))])
 
 
 def edit_along(image: Callable[[float], torch.Tensor]) -> EditImages:
-    """An edit with an image [3, h, w] at every share of its way."""
+    """An edit with an image [3, h, w] at every share of its trajectory."""
     return EditImages(image, lambda share: F.avg_pool2d(image(share)[None], CELL)[0])
 
 
