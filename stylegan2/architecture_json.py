@@ -119,10 +119,10 @@ class _Entries:
             raise ModelError(f"The model file {file} has no {path} that can be read; get it again.")
         self.data, self.path, self.file = data, path, file
 
-    def _error(self, key: str, wanted: str) -> ModelError:
+    def _error(self, key: str, expected: str) -> ModelError:
         value = repr(self.data.get(key, "missing"))[:60]
         return ModelError(
-            f"In the model file {self.file}, {self.path}.{key} should be {wanted}, not {value}; get it again."
+            f"In the model file {self.file}, {self.path}.{key} should be {expected}, not {value}; get it again."
         )
 
     def check_doubling(self, resolutions: list[int], first: int) -> None:

@@ -110,8 +110,8 @@ class SynthesisNetwork(nn.Module):
         Only ws[:, :num_ws_until(block)] is read, so `ws` may be that short.
         Raises ModelError when the model has no such block.
         """
-        wanted = self.num_ws_until(block)
-        return next(x for count, _, x in self._run(ws, noise_mode) if count == wanted)
+        last = self.num_ws_until(block)
+        return next(x for count, _, x in self._run(ws, noise_mode) if count == last)
 
     def num_ws_until(self, block: int) -> int:
         """How many entries of ws [N, num_ws, w_dim] the features of `block` depend on."""
@@ -165,5 +165,5 @@ class Generator(nn.Module):
     def forward(
         self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0, noise_mode: NoiseMode = "const"
     ) -> Tensor:
-        """A image [N, 3, H, W] for each z [N, z_dim]; see `mapping` and `synthesis`."""
+        """An image [N, 3, H, W] for each z [N, z_dim]; see `mapping` and `synthesis`."""
         return self.synthesis(self.mapping(z, c, truncation_psi), noise_mode)

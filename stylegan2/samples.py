@@ -17,10 +17,10 @@ def latents(seed: int, count: int, z_dim: int) -> Tensor:
 
 @torch.no_grad()
 def sheet(generator: Generator, seed: int, count: int, psi: float, columns: int) -> Tensor:
-    """Samples that nobody selected, side by side: uint8 `[3, H, W]`; places without a image are white."""
+    """Samples that nobody selected, side by side: uint8 `[3, H, W]`; places without an image are white."""
     z = latents(seed, count, generator.z_dim)
-    made = [to_bytes(generator.synthesis(generator.mapping(some, truncation_psi=psi))) for some in z.split(BATCH)]
-    return tiled(torch.cat(made), columns)
+    images = [to_bytes(generator.synthesis(generator.mapping(some, truncation_psi=psi))) for some in z.split(BATCH)]
+    return tiled(torch.cat(images), columns)
 
 
 def tiled(images: Tensor, columns: int) -> Tensor:

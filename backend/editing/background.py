@@ -52,16 +52,16 @@ def continue_background(
     small = resample(original, size).astype(np.float32)
     count, parts, stats, _ = cv2.connectedComponentsWithStats(uncovered.astype(np.uint8))
     largest = sorted(range(1, count), key=lambda part: -stats[part, cv2.CC_STAT_AREA])[:MOST_GAPS]
-    search = _Search(original, background)
+    matcher = _PatchMatcher(original, background)
     result = []
     for part in largest:
         if stats[part, cv2.CC_STAT_AREA] < SMALLEST_GAP:
             break
         gap = cv2.dilate((parts == part).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
         rim = (cv2.dilate(gap.astype(np.uint8), np.ones((RIM, RIM), np.uint8)) > 0) & background
-        offset = search.place_for(gap, rim, generated)
+        offset = matcher.place_for(gap, rim, generated)
         if offset is not None:
-            result.append(_continuation(small, gap, rim, offset, search.scale))
+            result.append(_continuation(small, gap, rim, offset, matcher.scale))
     return result
 
 
@@ -76,7 +76,7 @@ def _continuation(
     return Continuation(blur(gap.astype(np.float32), 0.8), offset, light.astype(np.float32))
 
 
-class _Search:
+class _PatchMatcher:
     """Looks for places of a layer like the rim of a gap, at WORKING_SIDE, then to the layer's pixel."""
 
     def __init__(self, original: np.ndarray, background: np.ndarray) -> None:
@@ -90,19 +90,19 @@ class _Search:
 
     def place_for(self, gap: np.ndarray, rim: np.ndarray, generated: np.ndarray) -> tuple[int, int] | None:
         """The offset in pixels of the layer, or None where nothing continues it better than the generator."""
-        wanted, both = self._enlarged(rim), self._enlarged(gap | rim)
-        if wanted.sum() < 4 * SMALLEST_GAP:
+        compared, both = self._enlarged(rim), self._enlarged(gap | rim)
+        if compared.sum() < 4 * SMALLEST_GAP:
             return None
         x, y, width, height = cv2.boundingRect((both > 0).astype(np.uint8))
         window = slice(y, y + height), slice(x, x + width)
-        layer, wanted, both = self.layer[window], wanted[window], both[window]
+        layer, compared, both = self.layer[window], compared[window], both[window]
         painted = cv2.resize(generated, self.size, interpolation=cv2.INTER_LINEAR)[window]
         opaque = np.full((*painted.shape[:2], 1), 255, np.float32)
-        by_generator = _mean_square(np.dstack([painted, opaque]) - layer, wanted)
+        by_generator = _mean_square(np.dstack([painted, opaque]) - layer, compared)
         left, top = max(x - NEAR, 0), max(y - NEAR, 0)
         nearby = slice(top, y + height + NEAR), slice(left, x + width + NEAR)
-        mask = np.dstack([wanted] * 4)
-        errors = cv2.matchTemplate(self.layer[nearby], layer, cv2.TM_SQDIFF, mask=mask) / wanted.sum()
+        mask = np.dstack([compared] * 4)
+        errors = cv2.matchTemplate(self.layer[nearby], layer, cv2.TM_SQDIFF, mask=mask) / compared.sum()
         covered = cv2.matchTemplate(self.elsewhere[nearby], both, cv2.TM_CCORR)
         errors = np.where(covered < 0.01 * both.sum() + 1, errors, np.inf)
         row, column = np.unravel_index(int(errors.argmin()), errors.shape)

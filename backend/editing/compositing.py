@@ -141,8 +141,8 @@ class _Composition:
         values = self.source[block.slices].astype(np.float32)
         if still.min() < SURE:
             scale = np.divide(self.source.shape[1::-1], self.guide.shape[1::-1], dtype=np.float32)
-            moved = read_sharp(self.source, block.pixels() + flow * scale)
-            values = moved + still * (values - moved)
+            warped = read_sharp(self.source, block.pixels() + flow * scale)
+            values = warped + still * (values - warped)
         values[..., :3] += block.enlarged(self.light)
         return values
 

@@ -27,7 +27,7 @@ CHANGED_FEATURES = 0.35  # as STILL_FEATURES, but belongs to something that move
 FEATURES_SAY = 3.0  # how much likelier a pixel stayed, or moved, where its features say so
 DECISIVE = 8  # a mixture of both would show everything twice
 MATCH = 0.16  # of -1 .. 1: how far colours may differ where the right place was found
-STRETCH = 0.15  # share of a motion by which the ways there and back may disagree, besides RETURN
+STRETCH = 0.15  # share of a motion by which the flows there and back may disagree, besides RETURN
 RETURN = 3.0  # pixels
 FIT = 0.22  # of -1 .. 1: colours that differ by as much have changed their look
 UNSURE = 0.08  # so little confidence is none: a trace of what has left would be seen
@@ -35,10 +35,11 @@ STILL_FIT = 0.12  # the same for what stayed, where nothing is resampled
 
 
 class EditImages(NamedTuple):
-    """What the generator shows of an edit.
+    """What the generator shows of an edit, along the straight line in W+ from its start to its end.
 
-    image: (0 .. 1) -> [3, h, w], -1 .. 1: the image at this share of the straight way in W+ from start to end.
-    features: the same -> [C, h', w'], of a middle block.
+    Attributes:
+        image: returns [3, h, w], -1 .. 1, at a share 0 .. 1 of the line.
+        features: returns [C, h', w'] of a middle block, at a share 0 .. 1 of the line.
     """
 
     image: Callable[[float], torch.Tensor]
@@ -46,9 +47,15 @@ class EditImages(NamedTuple):
 
     @classmethod
     def along(cls, generator: stylegan2.Generator, start: torch.Tensor, end: torch.Tensor, block: int) -> EditImages:
-        """Of the straight way between two codes [1, num_ws, w_dim]; features are those of `block`.
+        """Return the images between two codes.
 
-        The way that the code has really gone is no better (measured), and longer after a drag there and back.
+        The path that the code really took is no better (measured), and longer after a drag there and back.
+
+        Args:
+            generator: of the edit.
+            start: [1, num_ws, w_dim].
+            end: [1, num_ws, w_dim].
+            block: resolution of the synthesis block of the features.
         """
 
         @functools.cache
@@ -66,11 +73,14 @@ class EditImages(NamedTuple):
 class Correspondence(NamedTuple):
     """How the edited image (end) follows from the one before (start), both [h, w, 3], -1 .. 1.
 
-    flow: [h, w, 2], pixels: end(p) shows start(p + flow(p)) where something moved.
-    still: [FINER h, FINER w], 0 .. 1: where the pixel stayed in place instead.
-    background: [h, w], bool: what surely stayed, out to the border.
-    moved: [h, w], bool: what surely moved, by its features and its flow; plain things show it in nothing else.
-    confidence: [h, w], 0 .. 1: where one of both is believed; elsewhere start does not show what end shows.
+    Attributes:
+        start: the image before.
+        end: the image after.
+        flow: [h, w, 2], pixels: end(p) shows start(p + flow(p)) where something moved.
+        still: [FINER h, FINER w], 0 .. 1: where the pixel stayed in place instead.
+        background: bool [h, w]: what surely stayed, out to the border.
+        moved: bool [h, w]: what surely moved, by its features and its flow; plain things show it in nothing else.
+        confidence: [h, w], 0 .. 1: where one of both is believed; elsewhere start does not show what end shows.
     """
 
     start: np.ndarray
@@ -82,7 +92,7 @@ class Correspondence(NamedTuple):
     confidence: np.ndarray
 
     def warp(self, image: np.ndarray) -> np.ndarray:
-        """`image` [h, w] or [h, w, C] of the start as it is at the end, where it is known."""
+        """Warp `image` [h, w] or [h, w, C] from the start of the edit to its end, where that is known."""
         stays = resample(self.still, image.shape)
         stays = stays if image.ndim == 2 else stays[..., None]
         return stays * image + (1 - stays) * warp(image, self.flow, CUBIC if image.ndim == 3 else cv2.INTER_LINEAR)
@@ -167,25 +177,26 @@ def _smoothed(
 
 
 def _stays(start: np.ndarray, end: np.ndarray, flow: np.ndarray, said: np.ndarray, outline: np.ndarray) -> np.ndarray:
-    """[FINER h, FINER w], 0 .. 1: near the outline of what moves, the likelier of both by the colours.
+    """Return [FINER h, FINER w], 0 .. 1: near the outline of what moves, the likelier of both by the colours.
 
-    said: [h, w], -1 (moved) .. 1 (stayed), what is known besides.
+    Args:
+        said: [h, w], -1 (moved) .. 1 (stayed), what is known besides.
     """
     size = (FINER * start.shape[1], FINER * start.shape[0])
-    fine_start, fine_end, moved = (
+    fine_start, fine_end, fine_warped = (
         cv2.resize(image, size, interpolation=cv2.INTER_CUBIC) for image in (start, end, warp(start, flow, CUBIC))
     )
     near = blur(cv2.resize(outline.astype(np.float32), size), 1.5)
     changed = cv2.dilate(np.abs(fine_end - fine_start).max(axis=2), np.ones((5, 5), np.uint8))
     likely = np.exp(-np.square(blur(changed, 0.7) / MATCH)) * near
     likely = likely * FEATURES_SAY ** cv2.resize(said, size)
-    other = np.exp(-np.square(blur(_misfit(fine_end, moved), 1.0) / MATCH))
+    other = np.exp(-np.square(blur(_misfit(fine_end, fine_warped), 1.0) / MATCH))
     likely, other = likely**DECISIVE, other**DECISIVE
     return blur(likely / (likely + other + 1e-9), 0.7).astype(np.float32)
 
 
 def _confidence(found: Correspondence, back: np.ndarray) -> np.ndarray:
-    """[h, w], 0 .. 1, from the way there and back, and from the colours that are left over."""
+    """Return [h, w], 0 .. 1, from the flows there and back, and from the colours that are left over."""
     stays = resample(found.still, found.start.shape)
     away = np.linalg.norm(warp(back, found.flow) + found.flow, axis=2) * (1 - stays)
     returns = np.exp(-np.square(away / (RETURN + STRETCH * np.linalg.norm(found.flow, axis=2))))

@@ -20,10 +20,15 @@ NEARER = 0.25  # pixels of the model's image that count as having come nearer
 
 @dataclasses.dataclass(frozen=True)
 class LoopStep:
-    """One step of the loop; points are (x, y) in pixels of the model's image.
+    """One step of the loop.
 
-    w_plus: [1, num_ws, w_dim];  points: [N, 2], where the tracker sees the handles;  distances: [N], to each
-    handle's target (along its way-points);  arrived: [N];  stuck: True when the drag is given up here.
+    Attributes:
+        step: 0 is the start.
+        w_plus: [1, num_ws, w_dim], the code after the step.
+        points: [N, 2], (x, y) in pixels of the model's image, where point tracking finds the handles.
+        distances: [N], pixels of the model's image to each handle's target, along its way-points.
+        arrived: bool [N], whether a handle is within the stop radius of its target.
+        stuck: whether the drag is given up here, because no handle comes nearer.
     """
 
     step: int
@@ -35,11 +40,7 @@ class LoopStep:
 
 
 class DragLoop:
-    """One drag of `handles` [N, 2] through `goals` (for each handle [G, 2], the last one its target).
-
-    A handle whose only goal is itself is a pin.  w_plus: [1, num_ws, w_dim], the code to start from.
-    mask: [height, width] float, 1 = may move, or None.
-    """
+    """One drag: an iterator of its steps. All points are (x, y) in pixels of the model's image."""
 
     def __init__(
         self,
@@ -50,6 +51,16 @@ class DragLoop:
         mask: torch.Tensor | None,
         settings: DragSettings,
     ) -> None:
+        """Read the features of the start.
+
+        Args:
+            generator: of the edit.
+            w_plus: [1, num_ws, w_dim], the code to start from.
+            handles: [N, 2].
+            goals: for each handle [G, 2], its way-points and at last its target; a pin's only goal is itself.
+            mask: float [height, width], 1 = may move, of the model's image; None = everything may.
+            settings: the constants of the drag.
+        """
         self.generator, self.settings = generator, settings
         self.device = w_plus.device
         self.image_size = generator.image_size
@@ -120,12 +131,12 @@ class DragLoop:
         if moving.any():
             loss = loss + self.supervision.motion_loss(features, self.points[moving], self._targets()[moving])
         if self.held.any():
-            places = torch.where(self.pinned[:, None], self._targets(), self.points)[self.held]
-            loss = loss + self.supervision.pin_loss(features, places, self.held_patches[self.held])
+            # at their targets: held where point tracking sees them, they would creep
+            loss = loss + self.supervision.pin_loss(features, self._targets()[self.held], self.held_patches[self.held])
         return loss
 
     def _update_goals(self, features: torch.Tensor) -> torch.Tensor:
-        """Pass reached way-points on; hold the handles that arrived now; return the distances left [N]."""
+        """Go on to the next way-points, hold the handles that arrived, and return the distances left [N]."""
         distances = []
         for handle, goal in enumerate(self.goals):
             while self.next_goal[handle] < len(goal) - 1 and self._remaining(handle) <= self.stop_radius:

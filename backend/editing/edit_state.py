@@ -39,7 +39,7 @@ class EditState:
     path: [T, num_ws, w_dim] float32, codes between the two, in order.
     drags, points: what was asked in the last drag, and where the tracker saw its handles at the end (layer pixels).
     settings: of the last drag, or None before the first.
-    inversion_psnr: dB, None for a sampled picture.
+    inversion_psnr: dB, None for a sampled image.
     tuned: generator weights that belong to this edit (by their names in the generator), empty without tuning.
     """
 

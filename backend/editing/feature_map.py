@@ -9,10 +9,17 @@ import torch.nn.functional as F
 
 
 def sample(features: torch.Tensor, points: torch.Tensor, image_size: tuple[int, int]) -> torch.Tensor:
-    """Read `features` [1, C, h, w] bilinearly at `points` [..., 2], (x, y) in pixels of the image.
+    """Read a feature map bilinearly at points of the image.
 
-    image_size: (height, width) of the image the map belongs to.  Outside, the border's values go on.  Returns
-    [..., C].  With corner-based coordinates this is the same as reading a map that was resized to the image.
+    With corner-based coordinates this is the same as reading a map that was resized to the image.
+
+    Args:
+        features: [1, C, h, w].
+        points: [..., 2], (x, y) in pixels of the image; outside, the border's values continue.
+        image_size: (height, width) of the image that the map belongs to.
+
+    Returns:
+        [..., C].
     """
     height, width = image_size
     grid = points * points.new_tensor([2 / width, 2 / height]) - 1
@@ -21,13 +28,13 @@ def sample(features: torch.Tensor, points: torch.Tensor, image_size: tuple[int, 
 
 
 def disc(radius: float, device: torch.device) -> torch.Tensor:
-    """Offsets (x, y) [Q, 2] of the whole pixels nearer to the origin than `radius`: the paper's Omega1."""
+    """Return the offsets (x, y) [Q, 2] of the whole pixels nearer to the origin than `radius`: the paper's Omega1."""
     offsets = square(radius, 1.0, device)
     return offsets[offsets.norm(dim=-1) < radius]
 
 
 def square(radius: float, spacing: float, device: torch.device) -> torch.Tensor:
-    """Offsets (x, y) [Q, 2], row by row, of the grid points with |x| < radius and |y| < radius: Omega2."""
+    """Return the offsets (x, y) [Q, 2], row by row, of the grid points with |x| < radius and |y| < radius: Omega2."""
     reach = max(math.ceil(radius / spacing) - 1, 0)
     steps = torch.arange(-reach, reach + 1, device=device) * spacing
     y, x = torch.meshgrid(steps, steps, indexing="ij")

@@ -1,4 +1,4 @@
-"""Film grain, sensor noise, the fine fur of a picture: as much of it for what the generator paints, which has none."""
+"""Film grain, sensor noise, the fine fur of an image: as much of it for what the generator paints, which has none."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ def grain_strength(original: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.sqrt(weighted_blur(square, np.exp(-np.square(slope / EDGE)), NEAR, FAR))
 
 
-def grain_tile(original: np.ndarray, strength: np.ndarray, wanted: float, where: np.ndarray) -> np.ndarray | None:
+def grain_tile(original: np.ndarray, strength: np.ndarray, target: float, where: np.ndarray) -> np.ndarray | None:
     """A tile float32 [n, n, 3] of grain like that of `original` (uint8 [H, W, 4]), its standard deviation 1.
 
     Args:
         strength: [h, w], what grain_strength() gave.
-        wanted: the strength it is needed at.
-        where: [h, w], 0 .. 1, the part of the picture that it is taken from.
+        target: the strength it is needed at.
+        where: [h, w], 0 .. 1, the part of the image that it is taken from.
 
     It has the spectrum of the layer's most even patch and random phases (Galerne et al. 2011): grain without what
     is drawn there. The same layer always gives the same tile. None where the layer is too small.
     """
     height, width = original.shape[:2]
     side = min(TILE, height, width)
-    if side < SMALLEST_TILE or wanted <= 0:
+    if side < SMALLEST_TILE or target <= 0:
         return None
-    y, x = _most_even(strength, where, (height, width), side, wanted)
+    y, x = _most_even(strength, where, (height, width), side, target)
     patch = original[y : y + side, x : x + side, :3].astype(np.float32)
     patch -= cv2.GaussianBlur(patch, (0, 0), max(COARSEST * width / strength.shape[1], 1.0))
     patch *= np.hanning(side)[:, None, None] * np.hanning(side)[None, :, None]
@@ -57,13 +57,13 @@ def grain_tile(original: np.ndarray, strength: np.ndarray, wanted: float, where:
 
 
 def _most_even(
-    strength: np.ndarray, where: np.ndarray, size: tuple[int, int], side: int, wanted: float
+    strength: np.ndarray, where: np.ndarray, size: tuple[int, int], side: int, target: float
 ) -> tuple[int, int]:
-    """Top left corner (y, x) of a patch of `side` pixels in `where` that is evenly grainy, as much as `wanted`."""
+    """Top left corner (y, x) of a patch of `side` pixels in `where` that is evenly grainy, as much as `target`."""
     cells = max(round(side * strength.shape[1] / size[1]), 1)
     mean = cv2.blur(strength, (cells, cells))
     spread = np.sqrt(np.maximum(cv2.blur(strength**2, (cells, cells)) - mean**2, 0))
-    score = spread / (mean + 0.1) + np.abs(np.log((mean + 0.1) / (wanted + 0.1)))
+    score = spread / (mean + 0.1) + np.abs(np.log((mean + 0.1) / (target + 0.1)))
     score += OUTSIDE * (1 - cv2.blur(where.astype(np.float32), (cells, cells)))
     row, column = np.unravel_index(int(score.argmin()), score.shape)
     centre = (row + 0.5) * size[0] / strength.shape[0], (column + 0.5) * size[1] / strength.shape[1]

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 import stylegan2
 from backend.editing.tensor_cache import TensorCache
 
-SAMPLES = 512  # random codes that are compared; with half of them, one picture in ten went wrong
+SAMPLES = 512  # random codes that are compared; with half of them, one image in ten went wrong
 DRAFT_SIDE = 64  # pixels, at least, of the shorter side of the image that is synthesised of a sample
 SMALL_SIDE = 32  # pixels, about, of the shorter side of the drafts that are compared
 EDGE_WINDOW = 9  # pixels of these; an edge is what differs from the mean around it

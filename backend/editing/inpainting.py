@@ -75,14 +75,14 @@ def inpaint(source: np.ndarray, small: np.ndarray, found: Correspondence, now: t
 class _Sides:
     """Means of what lies around each painted pixel: background from background, subject from subject."""
 
-    def __init__(self, found: Correspondence, moved: np.ndarray) -> None:
-        """moved: [h, w, 4], 0 .. 255, the layer's pixels, moved."""
+    def __init__(self, found: Correspondence, warped: np.ndarray) -> None:
+        """warped: [h, w, 4], 0 .. 255, the layer's pixels, warped."""
         self.stayed = found.background.astype(np.float32)
         ground = np.abs(found.end - self.behind(found.end, np.ones_like(self.stayed))).max(axis=2)
         alike = np.exp(-np.square(ground / HALO))
         subject = np.abs(found.end - self.before(found.end, np.square(1 - alike))).max(axis=2)
         nearer = subject / (ground + subject + 1e-6)
-        halo = np.clip(4 * nearer - 1.5, 0, 1) * alike * shows_background(moved, found)
+        halo = np.clip(4 * nearer - 1.5, 0, 1) * alike * shows_background(warped, found)
         plain = np.clip(4 * like_background(found.end, found.end, found.background) - 0.5, 0, 1)
         self.background = np.maximum(plain, halo).astype(np.float32)  # [h, w], 0 .. 1: one or the other, but at edges
 
@@ -123,8 +123,8 @@ def _grains(source: np.ndarray, found: Correspondence, sides: _Sides) -> list[tu
     strength = sides.mean(found.warp(grain), found.confidence)
     grains = []
     for share, stayed in ((sides.background, sides.stayed), (1 - sides.background, 1 - sides.stayed)):
-        wanted = float((strength * share * painted).sum() / max(float((share * painted).sum()), 1e-6))
-        tile = grain_tile(source, grain, wanted, stayed)
+        target = float((strength * share * painted).sum() / max(float((share * painted).sum()), 1e-6))
+        tile = grain_tile(source, grain, target, stayed)
         if tile is not None:
             grains.append((tile, strength * share))
     return grains

@@ -9,7 +9,7 @@ STRIP = 500_000  # pixels at a time: a layer of 6000 x 4000 must not take gigaby
 
 
 def changed_part(before: np.ndarray, after: np.ndarray) -> tuple[slice, slice]:
-    """Rows and columns with all pixels in which two pictures, uint8 [H, W, 4], differ; where none do, of one pixel."""
+    """Rows and columns with all pixels in which two images, uint8 [H, W, 4], differ; where none do, of one pixel."""
     differ = (before.view(np.uint32) != after.view(np.uint32))[..., 0]
     rows, columns = (np.flatnonzero(differ.any(axis=axis)) for axis in (1, 0))
     if not rows.size:
@@ -17,13 +17,13 @@ def changed_part(before: np.ndarray, after: np.ndarray) -> tuple[slice, slice]:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def composite_over(picture: np.ndarray, layer: np.ndarray, mask: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
-    """What `picture` (uint8 [H, W, 4]) becomes with `layer`, seen through `mask`, in its place at `offset` (x, y).
+def composite_over(image: np.ndarray, layer: np.ndarray, mask: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
+    """What `image` (uint8 [H, W, 4]) becomes with `layer`, seen through `mask`, in its place at `offset` (x, y).
 
-    Where the mask is 0 the picture is as it was, bit for bit. Alpha is mixed like the colours, which count as much
+    Where the mask is 0 the image is as it was, bit for bit. Alpha is mixed like the colours, which count as much
     as they are seen.
     """
-    result, (x, y), (height, width) = picture.copy(), offset, mask.shape
+    result, (x, y), (height, width) = image.copy(), offset, mask.shape
     for top in range(0, height, max(STRIP // width, 1)):
         rows = slice(top, min(top + max(STRIP // width, 1), height))
         part, over = mask[rows], np.ascontiguousarray(layer[rows])

@@ -13,12 +13,7 @@ from backend.editing.feature_map import disc, sample
 
 
 class MotionSupervision:
-    """The loss of one drag.
-
-    start_features: F0 [1, C, h, w], the feature map of the starting image.
-    image_size: (height, width) of the model's image; all points are (x, y) in its pixels.
-    mask: [height, width] float, 1 = may move, 0 = stays, between = partly; None = everything may move.
-    """
+    """The terms of one drag's loss. All points are (x, y) in pixels of the model's image."""
 
     def __init__(
         self,
@@ -28,6 +23,15 @@ class MotionSupervision:
         mask: torch.Tensor | None,
         mask_weight: float,
     ) -> None:
+        """Keep the features of the start.
+
+        Args:
+            start_features: F0 [1, C, h, w], the feature map of the starting image.
+            image_size: (height, width) of the model's image.
+            r1: radius of the patch around a handle, in its pixels.
+            mask: float [height, width], 1 = may move, 0 = stays, between = partly; None = everything may move.
+            mask_weight: lambda of Eq. 1.
+        """
         self.image_size = image_size
         self.offsets = disc(r1, start_features.device)
         self.start_features = start_features
@@ -37,7 +41,7 @@ class MotionSupervision:
         self.outside_mask = None if mask is None else 1 - F.adaptive_avg_pool2d(mask[None, None], (height, width))
 
     def patches(self, features: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-        """The patches Omega1 around `points` [N, 2]: [N, Q, C]."""
+        """Read the patches Omega1 around `points` [N, 2]: [N, Q, C]."""
         return sample(features, points[:, None] + self.offsets, self.image_size)
 
     def motion_loss(self, features: torch.Tensor, points: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

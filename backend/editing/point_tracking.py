@@ -17,10 +17,9 @@ def track(
     image_size: tuple[int, int],
     trajectories: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Eq. 2 to a fraction of a pixel: argmin on a grid of half a texel, then a paraboloid through its neighbours.
+    """Find the handles again, to a fraction of a pixel: Eq. 2 on a grid of half a texel, then a paraboloid fit.
 
-    Whole-pixel steps, as in the paper, lose the sub-pixel motion of a single drag step. Returns the new points
-    [N, 2], inside the image.
+    Whole-pixel steps, as in the paper, lose the sub-pixel motion of a single drag step.
 
     Args:
         features: [1, C, h, w], the feature map now.
@@ -31,6 +30,9 @@ def track(
         trajectories: [N, 2, 2], from where to where each handle moves, or None. All along an edge (a lip, an outline)
             places look nearly the same, and by Eq. 2 alone a handle there slides off sideways; so the farther beside
             its trajectory a place is, the better it has to match. One without length, a pin's, leaves its handle free.
+
+    Returns:
+        [N, 2], the handles after the step, inside the image.
     """
     height, width = image_size
     spacing = 0.5 * height / features.shape[2]
@@ -45,19 +47,19 @@ def track(
     flat = distance.flatten(1).argmin(dim=1)
     row, column = flat // side, flat % side
     cell = torch.stack([column, row], dim=-1) + _vertex(distance, row, column)
-    moved = points + (cell - (side - 1) / 2) * spacing
-    return torch.minimum(moved.clamp(min=0), moved.new_tensor([width, height]))
+    tracked = points + (cell - (side - 1) / 2) * spacing
+    return torch.minimum(tracked.clamp(min=0), tracked.new_tensor([width, height]))
 
 
 def _l1(
     features: torch.Tensor, candidates: torch.Tensor, templates: torch.Tensor, image_size: tuple[int, int]
 ) -> torch.Tensor:
-    """L1 distance [N, Q] of the features at `candidates` [N, Q, 2] to each point's template."""
+    """Return the L1 distance [N, Q] of the features at `candidates` [N, Q, 2] to each point's template."""
     return (sample(features, candidates, image_size) - templates[:, None]).abs().sum(dim=-1)
 
 
 def _distance_beside(candidates: torch.Tensor, trajectories: torch.Tensor, r2: float) -> torch.Tensor:
-    """How far `candidates` [N, Q, 2] are beside `trajectories`: [N, Q], in TRAJECTORY_WIDTH or, if wider, r2."""
+    """Return how far `candidates` [N, Q, 2] are beside `trajectories`: [N, Q], in TRAJECTORY_WIDTH or, if wider, r2."""
     start, end = trajectories.unbind(dim=1)
     length = (end - start).norm(dim=-1, keepdim=True)
     direction = (end - start) / length.clamp(min=1e-6)
@@ -67,9 +69,9 @@ def _distance_beside(candidates: torch.Tensor, trajectories: torch.Tensor, r2: f
 
 
 def _vertex(surface: torch.Tensor, row: torch.Tensor, column: torch.Tensor) -> torch.Tensor:
-    """Where, in cells (x, y) [N, 2] of at most 0.5, the paraboloid around surface[n, row, column] has its minimum.
+    """Return the offset (x, y) [N, 2], in cells, of the minimum of the paraboloid around surface[n, row, column].
 
-    0 at the border of the grid and where the surface is not curved upwards.
+    At most 0.5; 0 at the border of the grid and where the surface is not curved upwards.
     """
     side, handle = surface.shape[1], torch.arange(len(surface), device=surface.device)
 

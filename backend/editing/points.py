@@ -1,4 +1,4 @@
-"""Drags as the artist gives them: a handle, a target, way-points between; a pin is a handle that stays."""
+"""Drags: a handle, a target, way-points between; a pin is a handle that stays."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Drag:
 
     @classmethod
     def pin(cls, point: Point) -> Drag:
-        """A point that is to stay where it is."""
+        """Return the drag of a point that is to stay where it is."""
         return cls(point, point)
 
     @property
@@ -44,9 +44,10 @@ class Drag:
 
 
 def parse_drag(text: str) -> Drag:
-    """Read "X,Y:X,Y" (handle and target) or "X,Y:X,Y:...:X,Y" (with way-points between them).
+    """Parse "X,Y:X,Y" (handle and target) or "X,Y:X,Y:...:X,Y" (with way-points between them).
 
-    Raises UserError when the text is anything else.
+    Raises:
+        UserError: the text is anything else.
     """
     points = [_parse_point(part, text) for part in text.split(":")]
     if len(points) < 2:
@@ -55,7 +56,7 @@ def parse_drag(text: str) -> Drag:
 
 
 def parse_pin(text: str) -> Drag:
-    """Read "X,Y".  Raises UserError when the text is anything else."""
+    """Parse "X,Y". Raises UserError when the text is anything else."""
     return Drag.pin(_parse_point(text, text))
 
 

@@ -65,7 +65,7 @@ def preset_for(model: stylegan2.Model, catalogue_entry: Mapping[str, Any] | None
 def default_drag_settings(generator: stylegan2.Generator) -> DragSettings:
     """The paper's constants at the size of `generator`'s image, its step scaled by the spread of W.
 
-    The radii never fall below 1.5 texels of the feature map (r1) and 4 pixels (r2): smaller patches hold no picture.
+    The radii never fall below 1.5 texels of the feature map (r1) and 4 pixels (r2): smaller patches hold no image.
     """
     height = generator.image_size[0]
     block = min(256, height // 2)

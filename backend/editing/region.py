@@ -12,7 +12,7 @@ from backend.editing.points import Drag
 from backend.errors import UserError
 
 SAME_ASPECT = 0.02  # a layer whose aspect differs by less is taken whole
-MINIMUM_SIDE = 16  # pixels; below that there is no picture to find
+MINIMUM_SIDE = 16  # pixels; below that there is no image to find
 SELECTION_MARGIN = 0.15  # of the selection's longer side, left free around it
 LAYER, SELECTION = "layer", "selection"
 
@@ -39,25 +39,25 @@ class Region:
         return self.width / self.model_size[1], self.height / self.model_size[0]
 
     def to_model(self, points: np.ndarray) -> np.ndarray:
-        """Points [..., 2] (x, y) in layer pixels to pixels of the model's image."""
+        """Convert points [..., 2] (x, y) from layer pixels to pixels of the model's image."""
         return (np.asarray(points, np.float64) - (self.x, self.y)) / self.scale
 
     def to_layer(self, points: np.ndarray) -> np.ndarray:
-        """Points [..., 2] (x, y) in pixels of the model's image to layer pixels."""
+        """Convert points [..., 2] (x, y) from pixels of the model's image to layer pixels."""
         return np.asarray(points, np.float64) * self.scale + (self.x, self.y)
 
     def crop(self, pixels: np.ndarray) -> np.ndarray:
-        """The region's part of `pixels` [H, W] or [H, W, C]: a view."""
+        """Return the region's part of `pixels` [H, W] or [H, W, C], a view."""
         return pixels[self.y : self.y + self.height, self.x : self.x + self.width]
 
     def shrink(self, part: np.ndarray) -> np.ndarray:
-        """What crop() gave, uint8 [h, w] or [h, w, C], resampled to the size of the model's image."""
+        """Resample what crop() returned, uint8 [h, w] or [h, w, C], to the size of the model's image."""
         height, width = self.model_size
-        picture = Image.fromarray(np.ascontiguousarray(part))
-        return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
+        image = Image.fromarray(np.ascontiguousarray(part))
+        return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
 
     def shrink_mask(self, part: np.ndarray) -> np.ndarray:
-        """What crop() gave of a mask, uint8 [h, w], as the mean of the pixels that fall on each of the model's."""
+        """Resample what crop() returned of a mask, uint8 [h, w]: the mean of what falls on each model pixel."""
         height, width = self.model_size
         return np.asarray(Image.fromarray(np.ascontiguousarray(part)).resize((width, height), Image.Resampling.BOX))
 
@@ -91,11 +91,15 @@ def choose_region(
 ) -> Region:
     """Choose the rectangle that is handed to the model.
 
-    layer_size, model_size: (height, width).  selected: the box around what is selected on the layer, or None.
-    where: "layer" takes the whole layer when it has the model's aspect, else the largest centred rectangle that
-    has; "selection" takes the smallest such rectangle around the selection, kept inside the layer.
+    Args:
+        layer_size: (height, width).
+        model_size: (height, width) of the model's image.
+        selected: the box around what is selected on the layer, or None.
+        where: "layer" takes the whole layer when it has the model's aspect, else the largest centred rectangle that
+            has; "selection" takes the smallest such rectangle around the selection, kept inside the layer.
 
-    Raises UserError when the layer is too small or nothing is selected.
+    Raises:
+        UserError: the layer is too small, or nothing is selected.
     """
     height, width = layer_size
     if min(height, width) < MINIMUM_SIDE:
@@ -112,7 +116,7 @@ def choose_region(
 
 
 def box_around(mask: np.ndarray | None) -> Box | None:
-    """The smallest box around all of `mask` [H, W] that is not zero; None when there is nothing."""
+    """Return the smallest box around all of `mask` [H, W] that is not zero; None when there is nothing."""
     if mask is None or not mask.any():
         return None
     columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))

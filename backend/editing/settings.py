@@ -1,4 +1,4 @@
-"""What an inversion and a drag can be told: two small records, checked when they are made."""
+"""The settings of an inversion and of a drag: two small records, validated when they are made."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ Whole = Annotated[int, Field(strict=True)]
 class DragSettings:
     """The constants of one drag, named as in the paper (section 3.2); lengths are pixels of the model's image.
 
-    step_size: Adam's step, in units of W.
-    mask_weight: lambda, the weight of "the rest stays as it is" (Eq. 1).
-    r1: radius of the patch around a handle that motion supervision moves, at least one texel.
-    r2: half side of the square in which point tracking looks for a handle.
-    feature_block: resolution of the synthesis block whose output is the feature map.
-    layers: how many of the first W+ layers move; the others keep the look.
-    latent_space: "W+" moves each of these layers by itself, "W" moves them together.
-    stop_radius: a handle this near to its target has arrived; None is the paper's rule (1, or 2 for more than 5).
-    max_steps: the drag ends here, arrived or not.
+    Attributes:
+        step_size: Adam's step, in units of W.
+        r1: radius of the patch around a handle that motion supervision moves, at least one texel.
+        r2: half side of the square in which point tracking looks for a handle.
+        feature_block: resolution of the synthesis block whose output is the feature map.
+        mask_weight: lambda, the weight of the mask loss (Eq. 1).
+        layers: how many of the first W+ layers are optimised; the others keep the look.
+        latent_space: "W+" optimises each of these layers by itself, "W" all together.
+        stop_radius: a handle this near to its target has arrived; None is the paper's rule (1, or 2 for more than 5).
+        max_steps: the drag ends here, arrived or not.
     """
 
     step_size: Number
@@ -59,7 +60,7 @@ class DragSettings:
             raise UserError(f"The feature block must be a power of two from 4 up, not {self.feature_block}.")
 
     def stop_radius_for(self, points: int) -> float:
-        """Pixels of the model's image within which a handle has arrived (section 3.2: 1 for up to 5 points, else 2)."""
+        """Return the pixels within which a handle has arrived (section 3.2: 1 for up to 5 points, else 2)."""
         if self.stop_radius is not None:
             return self.stop_radius
         return 1.0 if points <= 5 else 2.0
@@ -78,11 +79,12 @@ class DragSettings:
 
 @dataclasses.dataclass(frozen=True)
 class InversionSettings:
-    """How long and how freely a picture is searched for in W+.
+    """The constants of one inversion.
 
-    steps: Adam steps in W+, after a search in W in proportion; 0 keeps the nearest of some random codes.
-    step_size: Adam's first step, as a share of the spread of W.
-    mean_weight: pull of every layer towards the mean of W, measured in the model's own spread.
+    Attributes:
+        steps: Adam steps in W+, after a search in W in proportion; 0 keeps the nearest initial candidate.
+        step_size: Adam's first step, as a share of the spread of W.
+        mean_weight: pull of every layer towards the mean of W, measured in the model's own spread.
     """
 
     steps: Whole = 150

@@ -1,4 +1,4 @@
-"""What an edit tells of its steps, and its result."""
+"""The steps of an edit, and its result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from backend.editing.edit_state import EditState
 class InversionProgress:
     """One step of the inversion.
 
-    psnr: dB, likeness to the picture;  preview: called, gives the model's image now, uint8 [h, w, 3].
+    Attributes:
+        step: of `steps`.
+        psnr: returns the likeness to the image in dB.
+        preview: returns the model's image now, uint8 [h, w, 3]; both cost one synthesis.
     """
 
     step: int
@@ -25,11 +28,16 @@ class InversionProgress:
 
 @dataclass(frozen=True)
 class DragStep:
-    """One step of a drag, in layer pixels.
+    """One step of a drag.
 
-    points: [N, 2], where the tracker sees the handles;  targets: [N, 2];  distances: [N], still to go (along the
-    way-points);  arrived: [N] bool;  stuck: True when the drag is given up because nothing came nearer;
-    preview: called, gives the model's image at this step, uint8 [h, w, 3], for the price of one synthesis.
+    Attributes:
+        step: of `steps`, 0 is the start.
+        points: [N, 2], (x, y) in layer pixels, where point tracking finds the handles.
+        targets: [N, 2], (x, y) in layer pixels.
+        distances: [N], layer pixels to go, along the way-points.
+        arrived: bool [N].
+        stuck: whether the drag is given up because no handle comes nearer.
+        preview: returns the model's image at this step, uint8 [h, w, 3]; costs one synthesis.
     """
 
     step: int
@@ -44,9 +52,15 @@ class DragStep:
 
 @dataclass(frozen=True)
 class EditResult:
-    """Of the region: source and layer, before and after, uint8 [h, w, 4];  mask: uint8 [h, w], the changed area.
+    """The region after an edit.
 
-    offset: (x, y) of layer and mask on the artist's layer.
+    Attributes:
+        source: uint8 [h, w, 4], the region of the artist's layer.
+        layer: uint8 [h, w, 4], the same after the edit.
+        mask: uint8 [h, w], the changed area.
+        offset: (x, y) of these on the artist's layer.
+        state: what a next edit goes on from.
+        report: plain data: model, settings, distances, seconds.
     """
 
     source: np.ndarray

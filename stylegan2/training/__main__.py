@@ -23,7 +23,7 @@ BATCH = 8
 LATENT = 512
 CHANNEL_BASE = 16384  # half of the papers' largest configuration
 COMPILED = True
-R1_PER_PIXEL = 0.0002  # gamma is this times the pixels of a image per image of a batch
+R1_PER_PIXEL = 0.0002  # gamma is this times the pixels of an image per image of a batch
 KEEP_EVERY = 600.0  # seconds
 LOG_EVERY = 50  # steps
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-EDGE_WEIGHT = 4.0  # a pixel at a strong edge of the wanted image counts up to 1 + this
+EDGE_WEIGHT = 4.0  # a pixel at a strong edge of the target image counts up to 1 + this
 STRONG_EDGE = 0.25  # a difference of neighbours, sum over three colours of -1..1, that is a strong edge
 COARSER_SCALES = 2
 # Where a network is not sure of an edge's place, L1 and L2 are least for a blurred one. The sharpness term
@@ -16,7 +16,7 @@ WINDOW = 8
 
 
 def paired_loss(prediction: Tensor, target: Tensor) -> Tensor:
-    """Distance of `made` from `wanted`, both float `[N, 3, H, W]` in -1..1; a scalar.
+    """Distance of `prediction` from `target`, both float `[N, 3, H, W]` in -1..1; a scalar.
 
     L1 of the colours and, with less weight, of the differences of neighbours, edges weighted up; L1 of two
     coarser scales; and the difference in sharpness.

@@ -1,7 +1,7 @@
 """The landmark detector: a small network that says where an animal's parts are, whether they show, and what it is.
 
-It looks at pictures alone, generated and composited ones as well, and knows nothing of the models that it
-measures. `detector_training.py` trained it on rendered pictures, whose landmarks and factors are known exactly.
+It looks at images alone, generated and composited ones as well, and knows nothing of the models that it
+measures. `detector_training.py` trained it on rendered images, whose landmarks and factors are known exactly.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ INPUT = 128  # pixels across what the network sees
 FEATURES = 128  # numbers that `Detector.features` gives
 CHANNELS = (24, 48, 96, 144, 192)  # of the features at 64, 32, 16, 8 and 4 pixels across
 MERGED = 64  # channels on the way back from 4 to 32 pixels across
-AT_A_TIME = 64  # pictures
+AT_A_TIME = 64  # images
 
 
 @dataclass(frozen=True)
 class Sight:
-    """What the detector sees in N pictures."""
+    """What the detector sees in N images."""
 
-    points: Tensor  # `[N, 10, 2]`, (x, y) of `LANDMARKS` in pixels of the pictures, pixel centres at +0.5
+    points: Tensor  # `[N, 10, 2]`, (x, y) of `LANDMARKS` in pixels of the images, pixel centres at +0.5
     visibility: Tensor  # `[N, 10]`, how probably each of them shows
     factors: Tensor  # `[N, 36]` in 0..1
     features: Tensor  # `[N, 128]`, what visibility and factors are read from
@@ -52,13 +52,13 @@ class Detector(nn.Module):
         self.lateral = nn.ModuleList(nn.Conv2d(channels, MERGED, 1) for channels in others)
         self.merge = nn.ModuleList(_convolution(MERGED, MERGED) for _ in others[:-1])
         self.heatmaps = nn.Conv2d(MERGED, len(LANDMARKS), 1)
-        # A mean over the picture would not know where things are: the 4 x 4 places stay apart.
+        # A mean over the image would not know where things are: the 4 x 4 places stay apart.
         self.pool = nn.Sequential(_convolution(others[-1], 32, size=1), nn.Flatten(), nn.Linear(32 * 4 * 4, FEATURES))
         self.read = nn.Linear(FEATURES, len(LANDMARKS) + factors.COUNT)
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures `[N, 3, 128, 128]` in -1..1 -> logits of the heatmaps `[N, 10, 32, 32]`, features `[N, 128]`."""
-        x = self.stem(pictures)
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images `[N, 3, 128, 128]` in -1..1 -> logits of the heatmaps `[N, 10, 32, 32]`, features `[N, 128]`."""
+        x = self.stem(images)
         pyramid: list[Tensor] = []
         for stage in self.down:
             x = stage(x)
@@ -75,46 +75,46 @@ class Detector(nn.Module):
         return visibility, values
 
     @torch.no_grad()
-    def look(self, pictures: Tensor) -> Sight:
-        """Everything that is seen in pictures uint8 `[N, 3, H, W]`.
+    def look(self, images: Tensor) -> Sight:
+        """Everything that is seen in images uint8 `[N, 3, H, W]`.
 
-        As in the renderer the scene is a square that fills the height: a wider picture is cut to its middle, a
+        As in the renderer the scene is a square that fills the height: a wider image is cut to its middle, a
         narrower one continued at its sides with its outermost columns.
         """
-        seen = [self._look(some) for some in pictures.split(AT_A_TIME)]
+        seen = [self._look(some) for some in images.split(AT_A_TIME)]
         return Sight(*(torch.cat(parts) for parts in zip(*seen, strict=True)))
 
-    def find(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures uint8 `[N, 3, H, W]` -> points `[N, 10, 2]` and visibility `[N, 10]`, as in `Sight`."""
-        sight = self.look(pictures)
+    def find(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images uint8 `[N, 3, H, W]` -> points `[N, 10, 2]` and visibility `[N, 10]`, as in `Sight`."""
+        sight = self.look(images)
         return sight.points, sight.visibility
 
-    def features(self, pictures: Tensor) -> Tensor:
-        """Features `[N, 128]` of pictures uint8 `[N, 3, H, W]`."""
-        return self.look(pictures).features
+    def features(self, images: Tensor) -> Tensor:
+        """Features `[N, 128]` of images uint8 `[N, 3, H, W]`."""
+        return self.look(images).features
 
-    def factors(self, pictures: Tensor) -> Tensor:
-        """Factors `[N, 36]` in 0..1 of pictures uint8 `[N, 3, H, W]`."""
-        return self.look(pictures).factors
+    def factors(self, images: Tensor) -> Tensor:
+        """Factors `[N, 36]` in 0..1 of images uint8 `[N, 3, H, W]`."""
+        return self.look(images).factors
 
-    def _look(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        height, width = pictures.shape[-2:]
-        logits, features = self(seen(pictures))
+    def _look(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        height, width = images.shape[-2:]
+        logits, features = self(seen(images))
         visibility, values = self.visibility_and_factors(features)
         points = places(logits) * height + torch.tensor([(width - height) / 2, 0.0])
         return points, visibility.sigmoid(), values.sigmoid(), features
 
 
-def seen(pictures: Tensor) -> Tensor:
-    """Pictures uint8 `[N, 3, H, W]` -> what the network sees of them: `[N, 3, 128, 128]` in -1..1."""
-    height, width = pictures.shape[-2:]
+def seen(images: Tensor) -> Tensor:
+    """Images uint8 `[N, 3, H, W]` -> what the network sees of them: `[N, 3, 128, 128]` in -1..1."""
+    height, width = images.shape[-2:]
     columns = torch.arange(height) + (width - height) // 2
-    square = pictures[..., columns.clamp(0, width - 1)].float() / 127.5 - 1
+    square = images[..., columns.clamp(0, width - 1)].float() / 127.5 - 1
     return F.interpolate(square, size=(INPUT, INPUT), mode="bilinear", antialias=True)
 
 
 def places(logits: Tensor) -> Tensor:
-    """Logits of heatmaps `[N, L, h, w]` -> points `[N, L, 2]`, (x, y) as parts of the picture's width and height."""
+    """Logits of heatmaps `[N, L, h, w]` -> points `[N, L, 2]`, (x, y) as parts of the image's width and height."""
     share = logits.flatten(2).softmax(-1).view_as(logits)
     height, width = logits.shape[-2:]
     x = share.sum(2) @ ((torch.arange(width) + 0.5) / width)
@@ -137,7 +137,7 @@ def save_detector(detector: Detector, file: Path = WEIGHTS) -> None:
 
 
 class _Stage(nn.Module):
-    """Halve the picture, then a residual block of two convolutions."""
+    """Halve the image, then a residual block of two convolutions."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""`detector train|measure`: train the landmark detector, and say how far it is off on pictures it never saw."""
+"""`detector train|measure`: train the landmark detector, and say how far it is off on images it never saw."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def run_measurement(arguments: argparse.Namespace) -> None:
     values = []
     for block in blocks:
         pairs.render(block)
-        z, pictures = pairs.read(block, torch.arange(BLOCK))
+        z, images = pairs.read(block, torch.arange(BLOCK))
         values.append(factors.from_latent(z))
-        sights.append(detector.look(pictures))
+        sights.append(detector.look(images))
     wanted = torch.cat(values)
     points, visibility = landmarks(wanted, RESOLUTION)
     error = (torch.cat([sight.points for sight in sights]) - points).norm(dim=-1) / RESOLUTION

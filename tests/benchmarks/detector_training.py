@@ -1,4 +1,4 @@
-"""The training of the landmark detector, on rendered pictures that are made worse in ways generated ones are worse."""
+"""The training of the landmark detector, on rendered images that are made worse in ways generated ones are worse."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stylegan2.critters.making.landmarks import LANDMARKS, landmarks
 from stylegan2.critters.making.pairs import BLOCK, RESOLUTION, Pairs
 from tests.benchmarks.detector import Detector, places, seen
 
-STEPS = 5000  # of 32 pictures
+STEPS = 5000  # of 32 images
 BATCH = 32
 BLOCKS = 40  # of pairs to learn from: 10 240 animals, and as many mirrored ones
 LEARNING_RATE = 2e-3  # at most; it rises for 200 steps and falls along a cosine
@@ -34,15 +34,15 @@ SWAPPED = [
 
 @dataclass(frozen=True)
 class Examples:
-    """Rendered pictures, and what there is to see in them."""
+    """Rendered images, and what there is to see in them."""
 
-    pictures: Tensor  # uint8 `[N, 3, 128, 128]`
+    images: Tensor  # uint8 `[N, 3, 128, 128]`
     factors: Tensor  # `[N, 36]`
-    points: Tensor  # `[N, 10, 2]` of the landmarks, as parts of the picture's width
+    points: Tensor  # `[N, 10, 2]` of the landmarks, as parts of the image's width
     visibility: Tensor  # `[N, 10]`, 0 or 1
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     @classmethod
     def of(cls, pairs: Pairs, blocks: range) -> Examples:
@@ -53,10 +53,10 @@ class Examples:
     @staticmethod
     def _block(pairs: Pairs, block: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         pairs.render(block)
-        z, pictures = pairs.read(block, torch.arange(BLOCK))
+        z, images = pairs.read(block, torch.arange(BLOCK))
         values = factors.from_latent(z)
         points, visibility = landmarks(values, RESOLUTION)
-        return ((seen(pictures) + 1) * 127.5).round().to(torch.uint8), values, points / RESOLUTION, visibility
+        return ((seen(images) + 1) * 127.5).round().to(torch.uint8), values, points / RESOLUTION, visibility
 
 
 class Batches:
@@ -64,68 +64,68 @@ class Batches:
 
     def __init__(self, examples: Examples, seed: int) -> None:
         self.examples = examples
-        self.chance = torch.Generator().manual_seed(seed)
+        self.rng = torch.Generator().manual_seed(seed)
 
     def next(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Pictures `[32, 3, 128, 128]` in -1..1, points, visibility, and the factors `[16, 36]` of the first half.
+        """Images `[32, 3, 128, 128]` in -1..1, points, visibility, and the factors `[16, 36]` of the first half.
 
         The second half is moved and recoloured, after which the factors no longer describe it.
         """
-        rows = torch.randint(len(self.examples), (BATCH,), generator=self.chance)
+        rows = torch.randint(len(self.examples), (BATCH,), generator=self.rng)
         examples = self.examples
-        pictures = examples.pictures[rows].float() / 127.5 - 1
+        images = examples.images[rows].float() / 127.5 - 1
         points, visibility, values = examples.points[rows], examples.visibility[rows], examples.factors[rows]
         mirror = self._uniform(0, 1) < 0.5
-        pictures, points, visibility, values = mirrored(mirror, pictures, points, visibility, values)
+        images, points, visibility, values = mirrored(mirror, images, points, visibility, values)
         half = BATCH // 2
-        moved, points[half:], visibility[half:] = self._moved(pictures[half:], points[half:], visibility[half:])
-        pictures = self._worse(torch.cat([pictures[:half], self._recoloured(moved)]))
-        return pictures, points, visibility, values[:half]
+        moved, points[half:], visibility[half:] = self._moved(images[half:], points[half:], visibility[half:])
+        images = self._worse(torch.cat([images[:half], self._recoloured(moved)]))
+        return images, points, visibility, values[:half]
 
-    def _moved(self, pictures: Tensor, points: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _moved(self, images: Tensor, points: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Shifted by up to 5 % of the width and 8 % larger or smaller, the outermost pixels repeated."""
-        count = len(pictures)
+        count = len(images)
         zoom, shift = self._uniform(0.92, 1.08)[:count, None], self._uniform(-0.05, 0.05, 2)[:count]
         # What is at p comes to 0.5 + (p - 0.5) * zoom + shift; grid_sample asks where a pixel comes from, in -1..1.
         source = torch.zeros(count, 2, 3)
         source[:, 0, 0] = source[:, 1, 1] = 1 / zoom[:, 0]
         source[:, :, 2] = -2 * shift / zoom
-        grid = F.affine_grid(source, list(pictures.shape), align_corners=False)
-        pictures = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+        grid = F.affine_grid(source, list(images.shape), align_corners=False)
+        images = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
         points = 0.5 + (points - 0.5) * zoom[:, None] + shift[:, None]
-        return pictures, points, visibility * inside(points)
+        return images, points, visibility * inside(points)
 
-    def _recoloured(self, pictures: Tensor) -> Tensor:
+    def _recoloured(self, images: Tensor) -> Tensor:
         """Other contrast, and other brightness of each colour."""
         contrast, brightness = self._uniform(0.85, 1.15, 1), self._uniform(-0.1, 0.1, 3)
-        return pictures * contrast[: len(pictures), :, None, None] + brightness[: len(pictures), :, None, None]
+        return images * contrast[: len(images), :, None, None] + brightness[: len(images), :, None, None]
 
-    def _worse(self, pictures: Tensor) -> Tensor:
+    def _worse(self, images: Tensor) -> Tensor:
         """Softer, as if resampled or generated, or a little too sharp; and noisy."""
-        if torch.rand((), generator=self.chance) < 0.3:
-            size = int(torch.randint(48, 112, (), generator=self.chance))
-            smaller = F.interpolate(pictures, size=(size, size), mode="bilinear", antialias=True)
-            pictures = F.interpolate(smaller, size=pictures.shape[-2:], mode="bilinear")
-        soft = F.avg_pool2d(F.pad(pictures, (1, 1, 1, 1), mode="replicate"), 3, 1)
-        pictures = torch.lerp(pictures, soft, self._uniform(-0.4, 1.0)[:, None, None, None])
-        noise = torch.randn(pictures.shape, generator=self.chance)
-        return pictures + noise * self._uniform(0, 0.06)[:, None, None, None]
+        if torch.rand((), generator=self.rng) < 0.3:
+            size = int(torch.randint(48, 112, (), generator=self.rng))
+            smaller = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
+            images = F.interpolate(smaller, size=images.shape[-2:], mode="bilinear")
+        soft = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
+        images = torch.lerp(images, soft, self._uniform(-0.4, 1.0)[:, None, None, None])
+        noise = torch.randn(images.shape, generator=self.rng)
+        return images + noise * self._uniform(0, 0.06)[:, None, None, None]
 
     def _uniform(self, low: float, high: float, columns: int = 0) -> Tensor:
         """Numbers `[32]`, or `[32, columns]`."""
         shape = (BATCH, columns) if columns else (BATCH,)
-        return low + (high - low) * torch.rand(shape, generator=self.chance)
+        return low + (high - low) * torch.rand(shape, generator=self.rng)
 
 
 def mirrored(
-    which: Tensor, pictures: Tensor, points: Tensor, visibility: Tensor, values: Tensor
+    which: Tensor, images: Tensor, points: Tensor, visibility: Tensor, values: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Mirror those that `which` `[N]` names; points are parts of the picture's width."""
+    """Mirror those that `which` `[N]` names; points are parts of the image's width."""
     other_values = values.clone()
     other_values[:, MIRRORED] = 1 - values[:, MIRRORED]
     other_points = torch.stack([1 - points[..., 0], points[..., 1]], dim=-1)[:, SWAPPED]
     return (
-        torch.where(which[:, None, None, None], pictures.flip(-1), pictures),
+        torch.where(which[:, None, None, None], images.flip(-1), images),
         torch.where(which[:, None, None], other_points, points),
         torch.where(which[:, None], visibility[:, SWAPPED], visibility),
         torch.where(which[:, None], other_values, values),
@@ -133,7 +133,7 @@ def mirrored(
 
 
 def inside(points: Tensor) -> Tensor:
-    """1 for the points `[N, 10, 2]` that are in the picture, 0 for the others, `[N, 10]`."""
+    """1 for the points `[N, 10, 2]` that are in the image, 0 for the others, `[N, 10]`."""
     return ((points >= 0) & (points < 1)).all(-1).float()
 
 
@@ -167,14 +167,14 @@ def train(folder: Path, seed: int = 0, steps: int = STEPS, minutes: float = math
 
 
 def loss(
-    detector: Detector, pictures: Tensor, points: Tensor, visibility: Tensor, values: Tensor
+    detector: Detector, images: Tensor, points: Tensor, visibility: Tensor, values: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of a batch as from `Batches.next`, and its parts.
 
     Landmarks: the distance, and that a heatmap is one narrow bump, without which the mean of two bumps would do.
     """
     with torch.autocast("cpu", torch.bfloat16):  # twice as fast
-        logits, features = detector(pictures.to(memory_format=torch.channels_last))
+        logits, features = detector(images.to(memory_format=torch.channels_last))
         seen_visibility, seen_values = detector.visibility_and_factors(features)
     logits = logits.float()
     weight = inside(points) * (HIDDEN_WEIGHT + (1 - HIDDEN_WEIGHT) * visibility)

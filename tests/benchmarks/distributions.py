@@ -1,4 +1,4 @@
-"""How alike two sets of pictures are as sets, from features of each picture: Frechet distance, precision and recall."""
+"""How alike two sets of images are as sets, from features of each image: Frechet distance, precision and recall."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sheet of drags to look at: each picture before with its arrows, after, and beside them what was asked for."""
+"""A sheet of drags to look at: each image before with its arrows, after, and beside them what was asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from backend.editing.points import Drag, Point
 from tests.benchmarks.scenes import Outcome
 
 COLUMNS = 3
-SIDE, SMALL = 256, 128  # pixels of a picture, and of the small one
+SIDE, SMALL = 256, 128  # pixels of an image, and of the small one
 GAP, LABEL = 10, 44  # pixels between drags, and of the two lines above one
 DRAG_COLOUR, PIN_COLOUR, OUTLINE = (255, 40, 40), (40, 110, 255), (255, 255, 255)
 INK, FAILURE = (20, 20, 20), (200, 0, 0)
@@ -41,7 +41,7 @@ def cell(outcome: Outcome) -> Image.Image:
     for number, text in enumerate(lines):
         colour = INK if rest.arrived or number == 0 else FAILURE
         draw.text((0, 20 * number), text, fill=colour, font=ImageFont.load_default(16))
-    before, after, asked = (Image.fromarray(picture) for picture in (scene.before, outcome.after, scene.asked))
+    before, after, asked = (Image.fromarray(image) for image in (scene.before, outcome.after, scene.asked))
     scale = SIDE / before.width
     before = before.resize((SIDE, round(before.height * scale)), Image.Resampling.LANCZOS)
     result.paste(_with_arrows(before, (*scene.drags, *scene.besides), scale), (0, LABEL))
@@ -52,10 +52,10 @@ def cell(outcome: Outcome) -> Image.Image:
     return result
 
 
-def _with_arrows(picture: Image.Image, drags: Sequence[Drag], scale: float) -> Image.Image:
+def _with_arrows(image: Image.Image, drags: Sequence[Drag], scale: float) -> Image.Image:
     """Drags as arrows and pins as dots, with a light outline; drawn at four times the size, then shrunk: smooth."""
     fine = 4
-    large = picture.resize((picture.width * fine, picture.height * fine), Image.Resampling.BICUBIC)
+    large = image.resize((image.width * fine, image.height * fine), Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(large)
     for drag in drags:
         handle, target = (_times(point, scale * fine) for point in (drag.handle, drag.target))
@@ -63,7 +63,7 @@ def _with_arrows(picture: Image.Image, drags: Sequence[Drag], scale: float) -> I
             _dot(draw, handle, 3 * fine + wider, colour)
             if not drag.is_pin:
                 _arrow(draw, handle, target, fine, wider, colour)
-    return large.resize(picture.size, Image.Resampling.LANCZOS)
+    return large.resize(image.size, Image.Resampling.LANCZOS)
 
 
 def _arrow(

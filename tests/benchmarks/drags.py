@@ -31,8 +31,8 @@ from tests.benchmarks.scenes import (
     ARRIVED_SHARE,
     ARRIVED_WIDTH,
     PSI,
+    Image,
     Outcome,
-    Picture,
     Scene,
     looks_changed,
     rest_of,
@@ -78,7 +78,7 @@ def add_command(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print a line for each drag, and what they come to for each of the settings."""
-    torch.set_num_threads(1)  # more than one gain little on a picture this small
+    torch.set_num_threads(1)  # more than one gain little on an image this small
     bench = Bench(Editor(open_model(arguments.model)), inverted=arguments.inverted)
     opened = list(bench.open(arguments.count, arguments.seed))
     print(f"skipped, because it can't be asked: {'; '.join(bench.skipped) or 'nothing'}")
@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 class Bench:
-    """Makes scenes of the model's own samples, or of rendered pictures that it has to invert, and drags in them."""
+    """Makes scenes of the model's own samples, or of rendered images that it has to invert, and drags in them."""
 
     def __init__(self, editor: Editor, inverted: bool) -> None:
         self.editor, self.inverted = editor, inverted
@@ -112,14 +112,14 @@ class Bench:
 
     def drag(self, scene: Scene, state: EditState, changes: dict[str, Any]) -> Outcome:
         """Drag with the model's preset, some of it changed, and look where everything is then."""
-        picture = opaque(scene.before)
-        self.editor.open_state(state, picture)
+        image = opaque(scene.before)
+        self.editor.open_state(state, image)
         started = time.perf_counter()
         settings = with_changes(self.editor.loaded.preset.drag, changes)
         *_, last = self.editor.drag([*scene.drags, *scene.besides], None, settings)
         seconds = time.perf_counter() - started
         result = self.editor.result()
-        after = composite_over(picture, result.layer, result.mask, result.offset)[..., :3]
+        after = composite_over(image, result.layer, result.mask, result.offset)[..., :3]
         return Outcome(
             scene,
             after,
@@ -131,41 +131,41 @@ class Bench:
             psnr=state.inversion_psnr,
         )
 
-    def _sampled(self, z: Tensor) -> Picture:
+    def _sampled(self, z: Tensor) -> Image:
         with torch.no_grad():
             w_plus = self.editor.model.generator.mapping(z, truncation_psi=PSI)
             return to_bytes(self.editor.model.generator.synthesis(w_plus))[0].permute(1, 2, 0).contiguous().numpy()
 
-    def _rendered(self, z: Tensor) -> Picture:
-        pictures = render(truncated_factors(z), *self.editor.generator.image_size)
-        return pictures[0].permute(1, 2, 0).contiguous().numpy()
+    def _rendered(self, z: Tensor) -> Image:
+        images = render(truncated_factors(z), *self.editor.generator.image_size)
+        return images[0].permute(1, 2, 0).contiguous().numpy()
 
     def _sample(self, scene: Scene) -> EditState:
-        picture = opaque(scene.before)
+        image = opaque(scene.before)
         with torch.no_grad():
             w_plus = self.editor.model.generator.mapping(scene.z, truncation_psi=PSI)
         return EditState(
             self.editor.loaded.name,
             self.editor.model.sha256,
-            digest(picture),
-            whole(picture),
+            digest(image),
+            whole(image),
             *(w_plus, w_plus, w_plus),
         )
 
     def _inversion(self, scene: Scene) -> EditState:
-        picture = opaque(scene.before)
-        self.editor.open(picture, whole(picture))
+        image = opaque(scene.before)
+        self.editor.open(image, whole(image))
         return self.editor.result().state
 
 
-def opaque(picture: Picture) -> np.ndarray:
-    """A picture uint8 `[H, W, 3]` as a layer, `[H, W, 4]`."""
-    return np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
+def opaque(image: Image) -> np.ndarray:
+    """An image uint8 `[H, W, 3]` as a layer, `[H, W, 4]`."""
+    return np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
 
 
-def whole(picture: np.ndarray) -> Region:
-    """The region of a picture `[H, W, C]` that has the size of the model's image."""
-    height, width = picture.shape[:2]
+def whole(image: np.ndarray) -> Region:
+    """The region of an image `[H, W, C]` that has the size of the model's image."""
+    height, width = image.shape[:2]
     return Region(0, 0, width, height, (height, width))
 
 

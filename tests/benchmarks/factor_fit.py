@@ -1,4 +1,4 @@
-"""Which animal a picture shows: the factors of shape whose rendering is nearest to it."""
+"""Which animal an image shows: the factors of shape whose rendering is nearest to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stylegan2.critters.making import factors
 from stylegan2.critters.making.renderer import render
 
 SHAPE = [factors.index(name) for name in factors.GEOMETRY]
-SIDE = 64  # pixels at which pictures are compared: each iteration renders some 28 of them
+SIDE = 64  # pixels at which images are compared: each iteration renders some 28 of them
 STEP = 0.02  # of a factor, for the finite differences
 ITERATIONS = 2
 PRIOR = 5e-6  # weight of the squared distance to the first guess: factors that show in nothing stay
@@ -18,9 +18,9 @@ SHARES = (1.0, 0.5, 0.25)  # of the step that are tried
 
 
 @torch.no_grad()
-def fit_factors(picture: Tensor, guess: Tensor) -> Tensor:
-    """Gauss-Newton from `guess` [1, 36] to the factors [1, 36] of `picture` [3, h, w], -1 .. 1; colours are kept."""
-    target = _softened(F.interpolate((picture[None] + 1) / 2, (SIDE, SIDE), mode="area"))
+def fit_factors(image: Tensor, guess: Tensor) -> Tensor:
+    """Gauss-Newton from `guess` [1, 36] to the factors [1, 36] of `image` [3, h, w], -1 .. 1; colours are kept."""
+    target = _softened(F.interpolate((image[None] + 1) / 2, (SIDE, SIDE), mode="area"))
     found = guess.clone()
     for _ in range(ITERATIONS):
         sign = torch.where(found[0, SHAPE] > 0.9, -1.0, 1.0)

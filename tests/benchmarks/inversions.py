@@ -1,4 +1,4 @@
-"""How well rendered pictures that the model never saw are found in W+, with the model's own preset."""
+"""How well rendered images that the model never saw are found in W+, with the model's own preset."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def add_command(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a line for each picture, and what they come to."""
-    torch.set_num_threads(1)  # as the drags: more than one gain little on a picture this small
+    """Print a line for each image, and what they come to."""
+    torch.set_num_threads(1)  # as the drags: more than one gain little on an image this small
     editor = Editor(open_model(arguments.model))
     found, seconds = [], []
     for number, values in enumerate(factors.from_latent(latents(HELD_OUT)[: arguments.count]).split(1)):
-        picture = opaque(render(values, *editor.generator.image_size)[0].permute(1, 2, 0).contiguous().numpy())
+        image = opaque(render(values, *editor.generator.image_size)[0].permute(1, 2, 0).contiguous().numpy())
         started = time.perf_counter()
-        *_, last = editor.open_steps(picture, whole(picture))
+        *_, last = editor.open_steps(image, whole(image))
         seconds.append(time.perf_counter() - started)
         found.append(last.psnr())
         print(f"  {number:3}   {found[-1]:.2f} dB   {seconds[-1]:5.1f} s   {last.steps} steps", flush=True)

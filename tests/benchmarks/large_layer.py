@@ -50,7 +50,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Drag on such a layer, and print a line for each run. An earlier one has found the picture in the model."""
+    """Drag on such a layer, and print a line for each run. An earlier one has found the image in the model."""
     gimp = gimp_root.locate()
     print(f"GIMP {gimp.version}, {WIDTH} x {HEIGHT} RGBA, 16 bits", flush=True)
     with tempfile.TemporaryDirectory() as folder:

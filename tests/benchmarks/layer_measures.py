@@ -1,4 +1,4 @@
-"""How good a result layer is, held against what it should have become; all pictures are uint8 [SIDE, SIDE, 3]."""
+"""How good a result layer is, held against what it should have become; all images are uint8 [SIDE, SIDE, 3]."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from tests.benchmarks.patterned_heads import BACKGROUND, origin, surface
 
 BLOCK, REACH = 48, 24  # pixels: blocks that are compared, and how far each may be off
 TILE, TILES = 256, 8  # pixels of a tile that the discriminator sees, and how many: those where most has changed
-COARSE = 6  # pixels of the picture to one of the grid on which the geometry is known
+COARSE = 6  # pixels of the image to one of the grid on which the geometry is known
 MOVED = 0.01  # of the width: what went farther counts as moved
 DETAIL, AROUND = 2.0, 12.0  # pixels: what is finer is detail, and its strength is taken around a pixel
 LEFT = 20.0  # levels by which source and truth differ where something left its place
-GHOST = 20.0  # levels by which a ghost stands out more against the truth than the model's own picture does
-CLEAN = 0.2  # the model's own picture shows less after the drag, and did show it before: it has really left
-NOISE = 0.001  # of the picture's area: fewer pixels that look like a ghost are none
+GHOST = 20.0  # levels by which a ghost stands out more against the truth than the model's own image does
+CLEAN = 0.2  # the model's own image shows less after the drag, and did show it before: it has really left
+NOISE = 0.001  # of the image's area: fewer pixels that look like a ghost are none
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Of one picture.
+    """Of one image.
 
     distance: dB, peak signal to noise ratio where every block lies best.  features: squared distance of the
-    discriminator's features, as a share of the truth's.  sharpness: of what moved and shows in both pictures, the
-    strength of its detail as a share of what it was in the source.  ghosts: share of the picture that stands out
+    discriminator's features, as a share of the truth's.  sharpness: of what moved and shows in both images, the
+    strength of its detail as a share of what it was in the source.  ghosts: share of the image that stands out
     against the truth at places that something has left.
     """
 
@@ -40,7 +40,7 @@ class Measures:
 
 
 class Judge:
-    """Holds pictures against the truth of one drag."""
+    """Holds images against the truth of one drag."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Judge:
         models: tuple[np.ndarray, np.ndarray],
         factors: tuple[Tensor, Tensor],
     ) -> None:
-        """models: the model's pictures before and after the drag, enlarged.  factors: [1, 36], of source and truth."""
+        """models: the model's images before and after the drag, enlarged.  factors: [1, 36], of source and truth."""
         self.discriminator, self.source, self.truth = discriminator, source, truth
         self.tiles = _changed_tiles(source, truth)
         self.wanted = self._features(truth)
@@ -58,46 +58,46 @@ class Judge:
         self.left = _left(source, truth, models)
         self.of_model = _stands_out(models[1], truth)
 
-    def of(self, picture: np.ndarray) -> Measures:
-        """Everything about one picture."""
+    def of(self, image: np.ndarray) -> Measures:
+        """Everything about one image."""
         return Measures(
-            block_distance(picture, self.truth),
-            self._feature_distance(picture),
-            self._sharpness(picture),
-            self._ghosts(picture),
+            block_distance(image, self.truth),
+            self._feature_distance(image),
+            self._sharpness(image),
+            self._ghosts(image),
         )
 
-    def _features(self, picture: np.ndarray) -> list[Tensor]:
-        tiles = np.stack([picture[y : y + TILE, x : x + TILE] for y, x in self.tiles])
+    def _features(self, image: np.ndarray) -> list[Tensor]:
+        tiles = np.stack([image[y : y + TILE, x : x + TILE] for y, x in self.tiles])
         with torch.no_grad():
             return self.discriminator.features(torch.from_numpy(tiles).permute(0, 3, 1, 2).float() / 127.5 - 1)
 
-    def _feature_distance(self, picture: np.ndarray) -> float:
+    def _feature_distance(self, image: np.ndarray) -> float:
         terms = [
             float((found - wanted).square().mean() / wanted.square().mean())
-            for found, wanted in zip(self._features(picture), self.wanted, strict=True)
+            for found, wanted in zip(self._features(image), self.wanted, strict=True)
         ]
         return float(np.mean(terms))
 
-    def _sharpness(self, picture: np.ndarray) -> float:
+    def _sharpness(self, image: np.ndarray) -> float:
         here, there = self.moved
         if not len(here):
             return float("nan")
-        after, before = detail(picture), detail(self.source)
+        after, before = detail(image), detail(self.source)
         kept = after[here[:, 1], here[:, 0]] / np.maximum(before[there[:, 1], there[:, 0]], 0.5)
         return float(np.median(kept))
 
-    def _ghosts(self, picture: np.ndarray) -> float:
-        return float(((_stands_out(picture, self.truth) > self.of_model + GHOST) & self.left).mean())
+    def _ghosts(self, image: np.ndarray) -> float:
+        return float(((_stands_out(image, self.truth) > self.of_model + GHOST) & self.left).mean())
 
 
-def block_distance(picture: np.ndarray, truth: np.ndarray) -> float:
+def block_distance(image: np.ndarray, truth: np.ndarray) -> float:
     """PSNR in dB, each block of the truth compared where it fits best within REACH.
 
-    A generated picture and a rendering never agree to the pixel, and fine patterns that are a pixel off would count
+    A generated image and a rendering never agree to the pixel, and fine patterns that are a pixel off would count
     more than a torn face.
     """
-    padded = np.pad(picture, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="symmetric").astype(np.float32)
+    padded = np.pad(image, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="symmetric").astype(np.float32)
     errors = []
     for y in range(0, truth.shape[0] - BLOCK + 1, BLOCK):
         for x in range(0, truth.shape[1] - BLOCK + 1, BLOCK):
@@ -107,9 +107,9 @@ def block_distance(picture: np.ndarray, truth: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / np.mean(errors)))
 
 
-def detail(picture: np.ndarray) -> np.ndarray:
+def detail(image: np.ndarray) -> np.ndarray:
     """The local strength of what is finer than DETAIL pixels, float32 [h, w], in levels."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     fine = grey - cv2.GaussianBlur(grey, (0, 0), DETAIL)
     return np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), AROUND))
 
@@ -142,22 +142,22 @@ def _moved_points(factors: tuple[Tensor, Tensor], side: int) -> tuple[np.ndarray
 
 
 def _left(source: np.ndarray, truth: np.ndarray, models: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Where something left its place, and the model's pictures before and after show that it has, bool [h, w]."""
+    """Where something left its place, and the model's images before and after show that it has, bool [h, w]."""
     difference = cv2.GaussianBlur(source.astype(np.float32) - truth, (0, 0), 3.0)
     strength = np.sqrt(cv2.GaussianBlur(np.square(difference).mean(axis=2), (0, 0), 8.0))
     before, after = (_shows(model, source, truth) for model in models)
     return (strength > LEFT) & (before > 1 - CLEAN) & (after < CLEAN)
 
 
-def _stands_out(picture: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def _stands_out(image: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """How much differs that is not grain, float32 [h, w], in levels."""
-    difference = cv2.GaussianBlur(picture.astype(np.float32) - truth, (0, 0), 3.0)
+    difference = cv2.GaussianBlur(image.astype(np.float32) - truth, (0, 0), 3.0)
     return np.sqrt(cv2.GaussianBlur(np.square(difference).mean(axis=2), (0, 0), 4.0))
 
 
-def _shows(picture: np.ndarray, source: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """How much of the source shows through in `picture`, 0 (it is the truth) .. 1 (it is the source), [h, w]."""
+def _shows(image: np.ndarray, source: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """How much of the source shows through in `image`, 0 (it is the truth) .. 1 (it is the source), [h, w]."""
     away = cv2.GaussianBlur(source.astype(np.float32) - truth, (0, 0), 3.0)
-    found = cv2.GaussianBlur(picture.astype(np.float32) - truth, (0, 0), 3.0)
+    found = cv2.GaussianBlur(image.astype(np.float32) - truth, (0, 0), 3.0)
     shared = cv2.GaussianBlur((away * found).sum(axis=2), (0, 0), 8.0)
     return shared / (cv2.GaussianBlur(np.square(away).sum(axis=2), (0, 0), 8.0) + 1.0)

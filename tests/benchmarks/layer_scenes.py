@@ -45,7 +45,7 @@ class LayerScene:
         return patterned(changed, SIDE, SIDE).numpy()
 
     def truth(self, edited: np.ndarray) -> float:
-        """The factor's value whose rendering is nearest to `edited`, uint8 [h, w, 3], the model's picture."""
+        """The factor's value whose rendering is nearest to `edited`, uint8 [h, w, 3], the model's image."""
         return fine_sweep(edited, self.factors, self.kind.factor).value
 
     def way(self, size: int) -> float:

@@ -97,7 +97,7 @@ def large(arguments: argparse.Namespace) -> None:
         for name in ("right eye", "left ear tip"):
             x, y = (int(c - CROP / 2) for c in points[0, landmark(name)])
             x, y = max(min(x, width - CROP), 0), max(min(y, height - CROP), 0)
-            crops = [picture[y : y + CROP, x : x + CROP] for picture in (before, after, truth)]
+            crops = [image[y : y + CROP, x : x + CROP] for image in (before, after, truth)]
             rows.append(_row(f"{width} x {height}, {name}: before, after, truth", crops, CROP))
         print(f"{width} x {height}: region {region.width} x {region.height}, {LARGE.factor} {value:.2f}", flush=True)
     _save(rows, arguments.output)
@@ -161,7 +161,7 @@ def _layer(case: Case, value: float, size: tuple[int, int]) -> np.ndarray:
 
 
 def _dragged(editor: Editor, case: Case, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The layer after the drag [H, W, 4], and the model's picture then [h, w, 3]."""
+    """The layer after the drag [H, W, 4], and the model's image then [h, w, 3]."""
     height, width = before.shape[:2]
     _open(editor, before, choose_region((height, width), editor.generator.image_size))
     *_, last = editor.drag(_drags(case, height, width))
@@ -191,14 +191,14 @@ def _point(point: Tensor) -> tuple[float, float]:
     return x, y
 
 
-def _row(name: str, pictures: Sequence[np.ndarray], side: int = SHOWN) -> Image.Image:
-    """Pictures uint8 [h, w, 4] side by side, over a chequered ground, under their name."""
-    row = Image.new("RGB", (len(pictures) * side, side + LABEL), "white")
+def _row(name: str, images: Sequence[np.ndarray], side: int = SHOWN) -> Image.Image:
+    """Images uint8 [h, w, 4] side by side, over a chequered ground, under their name."""
+    row = Image.new("RGB", (len(images) * side, side + LABEL), "white")
     ImageDraw.Draw(row).text((6, 4), name, fill="black", font=ImageFont.load_default(18))
     y, x = np.mgrid[:side, :side] // 16
     ground = Image.fromarray(np.where((x + y) % 2, 170, 210).astype(np.uint8)).convert("RGBA")
-    for index, picture in enumerate(pictures):
-        shown = Image.fromarray(np.ascontiguousarray(picture)).resize((side, side), Image.Resampling.LANCZOS)
+    for index, image in enumerate(images):
+        shown = Image.fromarray(np.ascontiguousarray(image)).resize((side, side), Image.Resampling.LANCZOS)
         row.paste(Image.alpha_composite(ground, shown).convert("RGB"), (index * side, LABEL))
     return row
 

@@ -1,6 +1,6 @@
 """Is the layer after a drag what it should have become?  Rendered heads with a pattern, dragged little and far.
 
-The truth is a rendering: of the animal that the model's picture shows after the drag, so that what the drag missed,
+The truth is a rendering: of the animal that the model's image shows after the drag, so that what the drag missed,
 or did besides, is not charged to the layer. All of it is found with the model's own preset, inversion included.
 """
 
@@ -44,7 +44,7 @@ SIZE_NAMES = ("small", "middle", "large")
 
 @dataclass(frozen=True)
 class Outcome:
-    """A drag of a scene: of the layer, of version 0.1's, of the model's enlarged picture, and of the truth itself."""
+    """A drag of a scene: of the layer, of version 0.1's, of the model's enlarged image, and of the truth itself."""
 
     seed: int
     kind: str
@@ -59,7 +59,7 @@ class Outcome:
 
 
 def add_command(commands: Any) -> None:
-    """Add the command `layers`, which prints the table and has some pictures to show."""
+    """Add the command `layers`, which prints the table and has some images to show."""
     parser = commands.add_parser("layers", help=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=42, help="scenes, of seven kinds in turn; three drags each (42)")
     parser.add_argument("--seed", type=int, default=8010, help="the first one; up to 8009 were built with (8010)")
@@ -106,7 +106,7 @@ def outcomes_of(count: int, first_seed: int, number: int) -> list[Outcome]:
 
 
 def _outcome(scene: LayerScene, size: int, layer: np.ndarray, state: EditState, animal: Tensor) -> Outcome:
-    """One drag, measured.  animal: the factors [1, 36] of the inverted picture."""
+    """One drag, measured.  animal: the factors [1, 36] of the inverted image."""
     editor, detector = bench()
     editor.open_state(state, opaque(layer))
     for _ in editor.drag([*scene.drags[size], *scene.besides[size]]):
@@ -146,9 +146,9 @@ def inverted(editor: Editor, layer: np.ndarray) -> EditState:
 
 
 def _truth(source: Tensor, before: Tensor, detector: Detector, inverted: Tensor, edited: Tensor) -> Tensor:
-    """The factors [1, 36] of what the layer should have become: changed as the model's picture has.
+    """The factors [1, 36] of what the layer should have become: changed as the model's image has.
 
-    before: the factors of the inverted picture; what it misses of the layer is in the edited one, too.
+    before: the factors of the inverted image; what it misses of the layer is in the edited one, too.
     """
     seen = detector.factors(torch.stack([to_bytes(image) for image in (inverted, edited)]))
     guess = before.clone()
@@ -158,7 +158,7 @@ def _truth(source: Tensor, before: Tensor, detector: Detector, inverted: Tensor,
 
 
 def _enlarged(image: Tensor) -> np.ndarray:
-    """The model's picture at the layer's size."""
+    """The model's image at the layer's size."""
     pixels = to_bytes(image).permute(1, 2, 0).contiguous().numpy()
     return cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
 

@@ -1,4 +1,4 @@
-"""How like the renderer's pictures the embedded model's are: as a set, in their fine detail, and one by one.
+"""How like the renderer's images the embedded model's are: as a set, in their fine detail, and one by one.
 
 The sets are compared in the features of the landmark detector. It is ours, small and comes with the tests, and it
 was trained to tell all 36 factors, so that it knows shapes and looks of these animals, where Inception's features,
@@ -33,7 +33,7 @@ from tests.benchmarks.spectrum import largest_deviation, spectrum_deviation
 
 CACHE = Path(tempfile.gettempdir()) / "critters" / "renders"
 PSIS = (0.3, 0.5, 0.7, 0.85)  # of the sweep, besides 1
-# Seeds from which no training draws. As sets, pictures of the one are compared with renders of the other: renders of
+# Seeds from which no training draws. As sets, images of the one are compared with renders of the other: renders of
 # the same latents would be more alike than new ones can be.
 SEED, OTHER_SEED = HELD_OUT, 2 * HELD_OUT
 
@@ -71,19 +71,19 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"largest deviation up to half the Nyquist frequency: {largest_deviation(deviation):+.2f} dB", flush=True)
     print("truncation; the likeness is to the renders at psi 1, the detail to renders of factors at the same psi:")
     for psi in (*PSIS, 1.0):
-        pictures = generated(generator, z, psi) if psi < 1 else made
+        images = generated(generator, z, psi) if psi < 1 else made
         same_psi = renders.of(factors.random(OTHER_SEED, max(count // 4, 1), psi)) if psi < 1 else meant
         print(
-            f"  psi {psi:4.2f}   {Likeness.between(detector.features(pictures), real_features)}   "
-            f"gradient energy {gradient_energy(pictures) / gradient_energy(same_psi):6.1%}   "
-            f"largest deviation {largest_deviation(spectrum_deviation(pictures, same_psi)):+.2f} dB",
+            f"  psi {psi:4.2f}   {Likeness.between(detector.features(images), real_features)}   "
+            f"gradient energy {gradient_energy(images) / gradient_energy(same_psi):6.1%}   "
+            f"largest deviation {largest_deviation(spectrum_deviation(images, same_psi)):+.2f} dB",
             flush=True,
         )
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """How alike two sets of pictures are."""
+    """How alike two sets of images are."""
 
     distance: float
     precision: float
@@ -102,25 +102,25 @@ class Likeness:
 
 
 class Renders:
-    """Rendered pictures of one size, kept in a folder: the next run need not render them again."""
+    """Rendered images of one size, kept in a folder: the next run need not render them again."""
 
     def __init__(self, folder: Path, size: tuple[int, int]) -> None:
         """`size` is (height, width)."""
         self.folder, self.size = folder, size
 
     def of(self, values: Tensor) -> Tensor:
-        """Pictures uint8 `[N, 3, H, W]` of factors `[N, 36]`."""
+        """Images uint8 `[N, 3, H, W]` of factors `[N, 36]`."""
         file = self.folder / f"{self._fingerprint(values)}.npy"
         if file.exists():
             return torch.from_numpy(np.load(file, allow_pickle=False))
         geometry.compile_parts()
-        pictures = torch.cat([renderer.render(one, *self.size) for one in values.split(1)])
+        images = torch.cat([renderer.render(one, *self.size) for one in values.split(1)])
         self.folder.mkdir(parents=True, exist_ok=True)
-        np.save(file, pictures.numpy(), allow_pickle=False)
-        return pictures
+        np.save(file, images.numpy(), allow_pickle=False)
+        return images
 
     def _fingerprint(self, values: Tensor) -> str:
-        """Of all that the pictures depend on; the renderer's source is part of it."""
+        """Of all that the images depend on; the renderer's source is part of it."""
         digest = hashlib.sha256(values.numpy().tobytes() + repr(self.size).encode())
         for module in (anatomy, geometry, rays, renderer, shading):
             digest.update(inspect.getsource(module).encode())
@@ -129,7 +129,7 @@ class Renders:
 
 @torch.no_grad()
 def generated(generator: Generator, z: Tensor, psi: float) -> Tensor:
-    """Pictures uint8 `[N, 3, H, W]` of latents `[N, z_dim]`."""
+    """Images uint8 `[N, 3, H, W]` of latents `[N, z_dim]`."""
     return torch.cat([to_bytes(generator(some, truncation_psi=psi)) for some in z.split(BATCH)])
 
 

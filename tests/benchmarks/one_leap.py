@@ -34,9 +34,9 @@ def one_leap(layer: np.ndarray, inverted: torch.Tensor, edited: torch.Tensor) ->
     added = after - others[:, :1] * _read(before, others[:, 1:3], "bicubic")
     added = F.interpolate(added, size, mode="bicubic", align_corners=False)
     explained, moves, shown = F.interpolate(others, size, mode="bilinear", align_corners=False).split([1, 2, 1], dim=1)
-    picture = torch.from_numpy(layer).permute(2, 0, 1)[None].float() / 127.5 - 1
-    result = (added + explained * _read(picture, moves)).clamp(-1, 1)
-    mixed = picture + shown * (result - picture)
+    image = torch.from_numpy(layer).permute(2, 0, 1)[None].float() / 127.5 - 1
+    result = (added + explained * _read(image, moves)).clamp(-1, 1)
+    mixed = image + shown * (result - image)
     return ((mixed[0] + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
 
 

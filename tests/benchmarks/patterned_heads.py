@@ -20,7 +20,7 @@ from stylegan2.critters.making.renderer import render
 BACKGROUND, HEAD, JAW, RIGHT_EAR, LEFT_EAR, BODY = range(6)
 HIDDEN = 0.04  # head units: a point that lies this much behind the surface that is seen is hidden
 EAR_DEPTH = 0.15
-GRAIN_CELLS = 130  # per head unit: 3 pixels of a picture of 1500 x 1500
+GRAIN_CELLS = 130  # per head unit: 3 pixels of an image of 1500 x 1500
 GRAIN, STRIPES, SPOTS = 0.05, 0.03, 0.05  # amplitudes, as shares of the colour
 STRIPES_PER_UNIT, SPOTS_PER_UNIT = 28.0, 5.0
 BACKGROUND_STRIPES = 0.10
@@ -51,9 +51,9 @@ def surface(factors: Tensor, height: int, width: int) -> Surface:
 @torch.no_grad()
 def patterned(factors: Tensor, height: int, width: int, striped_background: bool = False) -> Tensor:
     """The rendering of `factors` [1, 36] with the pattern, uint8 [height, width, 3]."""
-    picture = render(factors, height, width)[0].permute(1, 2, 0).float()
+    image = render(factors, height, width)[0].permute(1, 2, 0).float()
     pattern = _pattern(surface(factors, height, width), striped_background).view(height, width, 1)
-    return (picture * (1 + pattern)).round().clamp(0, 255).to(torch.uint8)
+    return (image * (1 + pattern)).round().clamp(0, 255).to(torch.uint8)
 
 
 @torch.no_grad()

@@ -1,8 +1,8 @@
-"""What is asked of an animal in a measured drag: two pictures of it, and its landmarks from the one to the other.
+"""What is asked of an animal in a measured drag: two images of it, and its landmarks from the one to the other.
 
 A scene is an animal, that is a latent z, at two values of one factor: all else that z says stays. Handles and targets
-are landmarks of the two pictures as the detector finds them, not the renderer's exact ones: a generated picture need
-not show what the renderer would, and what the detector is off by is nearly the same in all three pictures (before,
+are landmarks of the two images as the detector finds them, not the renderer's exact ones: a generated image need
+not show what the renderer would, and what the detector is off by is nearly the same in all three images (before,
 asked, after), so that it cancels.
 """
 
@@ -23,14 +23,14 @@ from stylegan2.samples import latents
 from tests.benchmarks.detector import Detector
 
 PSI = 0.7  # truncation, as in the plug-in's own samples
-SHORTEST, LONGEST = 0.08, 0.25  # of the picture's width: what a drag that is measured may ask
+SHORTEST, LONGEST = 0.08, 0.25  # of the image's width: what a drag that is measured may ask
 ARRIVED_SHARE = 0.25  # of the way asked that may be left
-ARRIVED_WIDTH = 0.02  # of the picture's width that may be left: twice what the detector is off by
+ARRIVED_WIDTH = 0.02  # of the image's width that may be left: twice what the detector is off by
 SHOWS = 0.5  # the detector's probability from which on a landmark counts as visible
 
-Picture = np.ndarray  # uint8 [H, W, 3]
-Show = Callable[[Tensor], Picture]  # the picture of a latent [1, z_dim]
-# Pictures uint8 [N, 3, H, W] -> points [N, 10, 2] in pixels and how probably each shows [N, 10]; Detector.find.
+Image = np.ndarray  # uint8 [H, W, 3]
+Show = Callable[[Tensor], Image]  # the image of a latent [1, z_dim]
+# Images uint8 [N, 3, H, W] -> points [N, 10, 2] in pixels and how probably each shows [N, 10]; Detector.find.
 Find = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
@@ -51,13 +51,13 @@ class Kind:
     both_ways: bool = False
 
     def ends(self, seed: int) -> tuple[float, float]:
-        """The factor's value in the picture that is dragged, and the one that is asked for."""
+        """The factor's value in the image that is dragged, and the one that is asked for."""
         start, asked = self.values
         return (asked, start) if self.both_ways and seed % 2 else (start, asked)
 
 
 # An eye's place in the head, the head's size and a mouth move landmarks by a few percent of the width at most: the eye
-# is moved with the head through the picture, the head's growth is measured at the ear tips, and most mouths can't be
+# is moved with the head through the image, the head's growth is measured at the ear tips, and most mouths can't be
 # asked.
 KINDS: tuple[Kind, ...] = (
     Kind("head turned", "yaw", (0.36, 0.64), ("nose",), both_ways=True),
@@ -72,13 +72,13 @@ KINDS: tuple[Kind, ...] = (
 
 @dataclass(frozen=True)
 class Scene:
-    """A drag to be measured, in pixels of the picture; `besides` are the drags that help, and the pins."""
+    """A drag to be measured, in pixels of the image; `besides` are the drags that help, and the pins."""
 
     kind: Kind
     seed: int
-    z: Tensor  # [1, z_dim], of the picture that is dragged
-    before: Picture
-    asked: Picture
+    z: Tensor  # [1, z_dim], of the image that is dragged
+    before: Image
+    asked: Image
     drags: tuple[Drag, ...]
     besides: tuple[Drag, ...]
 
@@ -111,7 +111,7 @@ class Outcome:
     """
 
     scene: Scene
-    after: Picture
+    after: Image
     rest: Rest
     tracker: float
     changed: float
@@ -140,12 +140,12 @@ def scenes(count: int, first_seed: int, z_dim: int, show: Show, find: Find, skip
 def scene_of(kind: Kind, seed: int, z_dim: int, show: Show, find: Find) -> Scene | str:
     """The scene of a seed, or in words why it can't be asked."""
     start, asked = (with_factor(latents(seed, 1, z_dim), kind.factor, value) for value in kind.ends(seed))
-    pictures = show(start), show(asked)
-    (before, after), (shown_before, shown_after) = find(_batch(*pictures))
+    images = show(start), show(asked)
+    (before, after), (shown_before, shown_after) = find(_batch(*images))
     handles = [landmark(name) for name in kind.handles]
     if not bool((shown_before[handles] > SHOWS).all() and (shown_after[handles] > SHOWS).all()):
         return "hidden"
-    height, width = pictures[0].shape[:2]
+    height, width = images[0].shape[:2]
     places = torch.cat([before[handles], after[handles]])
     if not bool(((places >= 0) & (places < places.new_tensor([width, height]))).all()):
         return "outside the picture"
@@ -158,7 +158,7 @@ def scene_of(kind: Kind, seed: int, z_dim: int, show: Show, find: Find) -> Scene
         kind,
         seed,
         start,
-        *pictures,
+        *images,
         drags=tuple(Drag(_point(before[index]), _point(after[index])) for index in handles),
         besides=(
             *(Drag(_point(before[index]), _point(after[index])) for index in helping),
@@ -187,11 +187,11 @@ def truncated_factors(z: Tensor) -> Tensor:
     return torch.special.ndtr(PSI * values).float()
 
 
-def rest_of(scene: Scene, after: Picture, find: Find) -> Rest:
-    """What is left of the ways in the picture after the drag.
+def rest_of(scene: Scene, after: Image, find: Find) -> Rest:
+    """What is left of the ways in the image after the drag.
 
     A landmark that does not show any more is a failure: it counts as if it were where it started. A handle has
-    arrived within ARRIVED_SHARE of its way or within ARRIVED_WIDTH of the picture's width, a drag when all have.
+    arrived within ARRIVED_SHARE of its way or within ARRIVED_WIDTH of the image's width, a drag when all have.
     """
     handles = [landmark(name) for name in scene.kind.handles]
     targets = torch.tensor([drag.target for drag in scene.drags])
@@ -202,15 +202,15 @@ def rest_of(scene: Scene, after: Picture, find: Find) -> Rest:
     return Rest(starts, np.where(shows, rests, starts), bool((shows & (rests <= enough)).all()))
 
 
-def looks_changed(detector: Detector, before: Picture, after: Picture) -> float:
+def looks_changed(detector: Detector, before: Image, after: Image) -> float:
     """Mean change of the factors that are looks, not shape, as the detector sees them: 0 is the same animal."""
     looks = [factors.index(name) for name in factors.NAMES if name not in factors.GEOMETRY]
     first, second = detector.factors(_batch(before, after))[:, looks]
     return float((second - first).abs().mean())
 
 
-def _batch(*pictures: Picture) -> Tensor:
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+def _batch(*images: Image) -> Tensor:
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
 def _point(point: Tensor) -> tuple[float, float]:

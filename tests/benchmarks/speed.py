@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
     labels = torch.zeros(1, generator.c_dim, device=device) if generator.c_dim else None
     with torch.no_grad():
         w_plus = generator.mapping(z, labels, truncation_psi=0.7)
-        picture = generator.synthesis(w_plus).clamp(-1, 1)
+        image = generator.synthesis(w_plus).clamp(-1, 1)
     handle = np.array([[width / 2, height / 2]])
     far = [handle + np.array([width / 4, 0])]
     mask = torch.zeros(height, width, device=device)
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         ),
         "drag step": _steps(lambda: iter(DragLoop(generator, w_plus, handle, far, None, endless))),
         "drag step, mask": _steps(lambda: iter(DragLoop(generator, w_plus, handle, far, mask, endless))),
-        "inversion step": _steps(lambda: invert(loaded.model, picture, weight, InversionSettings(10_000)), skip=70),
+        "inversion step": _steps(lambda: invert(loaded.model, image, weight, InversionSettings(10_000)), skip=70),
     }
     print(
         f"{loaded.name}, {height}x{width}, on {device}, {torch.get_num_threads()} threads, {arguments.repeat} runs each"

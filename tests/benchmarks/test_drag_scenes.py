@@ -18,9 +18,9 @@ from tests.benchmarks.drags import line, summary
 from tests.benchmarks.scenes import (
     KINDS,
     Find,
+    Image,
     Kind,
     Outcome,
-    Picture,
     Rest,
     Scene,
     rest_of,
@@ -36,17 +36,17 @@ GROWN = Kind("bigger", "size", (0.1, 0.9), ("left ear tip",), helping=("crown", 
 EARS = Kind("ears", "ear splay", (0.3, 0.7), ("right ear tip", "left ear tip"))
 
 
-def show(z: Tensor) -> Picture:
+def show(z: Tensor) -> Image:
     return np.zeros((WIDTH, WIDTH, 3), np.uint8)
 
 
-def places(*pictures: dict[str, tuple[float, float]], hidden: tuple[str, ...] = ()) -> Find:
+def places(*images: dict[str, tuple[float, float]], hidden: tuple[str, ...] = ()) -> Find:
     """A detector that sees landmarks there, and all others at 100, 100; it does not see those that are hidden."""
-    points = torch.full((len(pictures), len(LANDMARKS), 2), 100.0)
-    for picture, named in zip(points, pictures, strict=True):
+    points = torch.full((len(images), len(LANDMARKS), 2), 100.0)
+    for image, named in zip(points, images, strict=True):
         for name, place in named.items():
-            picture[landmark(name)] = torch.tensor(place)
-    visibility = torch.ones(len(pictures), len(LANDMARKS))
+            image[landmark(name)] = torch.tensor(place)
+    visibility = torch.ones(len(images), len(LANDMARKS))
     visibility[-1, [landmark(name) for name in hidden]] = 0.4
     return lambda _: (points, visibility)
 
@@ -95,7 +95,7 @@ def test_truncation_pulls_the_factors_to_the_middle():
     assert (pulled * whole > 0).all()
 
 
-def test_handles_and_targets_are_the_landmark_in_both_pictures_and_pins_stay():
+def test_handles_and_targets_are_the_landmark_in_both_images_and_pins_stay():
     find = places({"nose": (90, 100), "chin": (80, 150)}, {"nose": (90, 130), "chin": (80, 170)})
     asked = scene_of(NOD, 1, Z_DIM, show, find)
     assert isinstance(asked, Scene)
@@ -145,7 +145,7 @@ def test_every_kind_has_its_turn_and_takes_the_next_seed_that_can_be_asked():
 
 
 def every_second() -> Find:
-    """A detector that sees nothing in every second pair of pictures."""
+    """A detector that sees nothing in every second pair of images."""
     calls = 0
 
     def find(_: Tensor) -> tuple[Tensor, Tensor]:

@@ -43,7 +43,7 @@ def test_the_distance_of_a_set_as_wide_again_is_what_its_deviations_grew_by():
     assert frechet_distance(values, 2 * values) == pytest.approx(float(values.T.cov().trace()))
 
 
-def test_fewer_pictures_than_features_are_enough():
+def test_fewer_images_than_features_are_enough():
     assert frechet_distance(normal(5, 20), normal(5, 20)) == pytest.approx(0, abs=1e-6)
 
 

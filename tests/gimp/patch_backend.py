@@ -24,7 +24,7 @@ from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
 from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.points import Drag
-from backend.editing.region import Region
+from backend.editing.region import Region, choose_region
 from backend.editing.settings import DragSettings, InversionSettings
 from backend.editing.steps import DragStep, InversionProgress
 from backend.server import jobs
@@ -39,14 +39,15 @@ REACH = 0.35  # of the model's image: how far around the first handle all is mov
 class PatchEditor(Editor):
     """An editor whose pictures are made without its network: a code is the number of one that was made before."""
 
-    def open(
-        self, image: np.ndarray, region: Region, settings: InversionSettings | None = None
+    def open_steps(
+        self, image: np.ndarray, region: Region | None = None, settings: InversionSettings | None = None
     ) -> Iterator[InversionProgress]:
+        region = region or choose_region(image.shape[:2], self.generator.image_size)
         part = region.crop(image)
         small, weight = to_model(region.shrink(part), self.device)
         hidden = torch.where(weight > 0.5, small, small.new_tensor(-0.8))  # a network makes up what it cannot see
         code = self._code_of(hidden)
-        yield self._progress(1, settings or self.loaded.preset.inversion, code, lambda: 99.0)
+        yield InversionProgress(1, 1, lambda: 99.0, self._preview(code))
         state = self._new_state(digest(part), region, code, 99.0)
         self._begin(np.ascontiguousarray(part), image.shape[:2], state, 0.0, code)
 

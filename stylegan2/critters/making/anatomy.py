@@ -48,7 +48,7 @@ HEAD_Y, HEAD_HEIGHT = 0.06, 0.92  # centre and semi-axis of the skull; the semi-
 
 @dataclass(frozen=True)
 class Animal:
-    """Everything a image of an animal depends on; see the module for units and shapes."""
+    """Everything an image of an animal depends on; see the module for units and shapes."""
 
     head_axes: Tensor  # [3, 3, N] rotation, world = head_axes @ head
     body_axes: Tensor  # [3, 3, N] the body turns less than the head

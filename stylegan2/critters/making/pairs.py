@@ -22,7 +22,7 @@ from stylegan2.files import replace_file
 RESOLUTION = 256
 Z_DIM = 128
 BLOCK = 256  # pairs in one file of 50 MB
-USES = 4  # how often a image is used before the next block of them is needed
+USES = 4  # how often an image is used before the next block of them is needed
 HELD_OUT = 1_000_000  # from this block number on, pairs are for measuring and never trained on
 
 

@@ -31,7 +31,7 @@ GPU_RAYS = 2_097_152  # what a GPU needs to be busy, at about 1 kB each
 def render(factors: Tensor, height: int, width: int | None = None, device: str | torch.device = "cpu") -> Tensor:
     """Factors `[N, 36]` in [0, 1] -> images uint8 `[N, 3, height, width]` on `device`, red, green, blue.
 
-    The square scene fills the height. A image wider than high continues it left and right, a narrower one
+    The square scene fills the height. An image wider than high continues it left and right, a narrower one
     cuts it; without a width the image is square. Raises ValueError for factors of another shape or a size
     below 1.
     """

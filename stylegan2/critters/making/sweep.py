@@ -1,4 +1,4 @@
-"""Which value of a factor a image shows: a measure of an edit that needs no tracker, only the renderer."""
+"""Which value of a factor an image shows: a measure of an edit that needs no tracker, only the renderer."""
 
 from __future__ import annotations
 

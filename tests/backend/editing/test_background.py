@@ -39,11 +39,11 @@ def striped(period: float, scale: int, slope: float = 0.0) -> np.ndarray:
 def found() -> Correspondence:
     """The model shows a plain disc that moves before a plain ground."""
 
-    def picture(share: float) -> np.ndarray:
+    def image(share: float) -> np.ndarray:
         covered = disc(START + share * (END - START))
         return covered * DISC + (1 - covered) * GROUND
 
-    return find_correspondence(edit_along(lambda share: shown(picture(share))))
+    return find_correspondence(edit_along(lambda share: shown(image(share))))
 
 
 def painted(found: Correspondence) -> np.ndarray:

@@ -43,7 +43,7 @@ def composed_whole(layer: np.ndarray, images: EditImages) -> tuple[np.ndarray, n
 
 
 def a_square_changes(by: float = 0.5) -> EditImages:
-    """The middle of a grey picture becomes lighter."""
+    """The middle of a grey image becomes lighter."""
     before = torch.zeros(3, 50, 50)
     after = before.clone()
     after[:, 20:30, 20:30] += by
@@ -69,11 +69,11 @@ def striped(at: float, contrast: float = 40.0) -> np.ndarray:
 def a_ball_moves() -> EditImages:
     """The model shows the ball without its stripes, on its way to the right."""
 
-    def picture(share: float) -> torch.Tensor:
+    def image(share: float) -> torch.Tensor:
         pixels = ball(START + share * (END - START))
         return shown(pixels.reshape(SIDE // 2, 2, SIDE // 2, 2).mean(axis=(1, 3)))
 
-    return edit_along(picture)
+    return edit_along(image)
 
 
 def test_an_edit_that_changes_nothing_gives_back_the_layer_bit_for_bit(original: np.ndarray) -> None:
@@ -142,13 +142,13 @@ def test_the_colours_of_transparent_pixels_do_not_come_to_light() -> None:
     """A disc on nothing (with red in its transparent colours) grows: the new rim is the model's grey."""
     y, x = np.mgrid[:100, :100] + 0.5
     distance = np.hypot(x - 50, y - 50)
-    picture = np.full((100, 100, 4), 255, np.uint8)
-    picture[..., :3] = np.where(distance < 30, 128, 0)[..., None]
-    picture[..., 0] = np.where(distance < 30, 128, 255)
-    picture[..., 3] = np.where(distance < 45, 255, 0)
-    picture[(distance >= 30) & (distance < 45)] = (0, 0, 0, 255)
+    image = np.full((100, 100, 4), 255, np.uint8)
+    image[..., :3] = np.where(distance < 30, 128, 0)[..., None]
+    image[..., 0] = np.where(distance < 30, 128, 255)
+    image[..., 3] = np.where(distance < 45, 255, 0)
+    image[(distance >= 30) & (distance < 45)] = (0, 0, 0, 255)
     images = edit_of(*(shown(np.where(distance[::2, ::2] < radius, 128.0, 0.0)) for radius in (30, 40)))
-    layer, mask = composed_whole(picture, images)
+    layer, mask = composed_whole(image, images)
     seen = (mask > 0) & (layer[..., 3] > 0)
     assert (layer[..., 0].astype(int) - layer[..., 1])[seen].max() <= 30
 
@@ -170,10 +170,10 @@ def test_a_layer_put_together_in_blocks_has_no_seams(original: np.ndarray, monke
 
 def test_the_outline_of_a_cut_out_follows_the_drag() -> None:
     """A ball on nothing; the model, which knows of no transparency, shows it on black."""
-    picture = np.full((SIDE, SIDE, 4), (255, 0, 0, 0), np.uint8)
-    picture[disc(START)] = striped(START, contrast=0)[disc(START)]
-    layer, mask = composed_whole(picture, a_ball_moves())
-    seen = composite_over(picture, layer, mask, (0, 0))
+    image = np.full((SIDE, SIDE, 4), (255, 0, 0, 0), np.uint8)
+    image[disc(START)] = striped(START, contrast=0)[disc(START)]
+    layer, mask = composed_whole(image, a_ball_moves())
+    seen = composite_over(image, layer, mask, (0, 0))
     assert ((seen[..., 3] > 127) != disc(END)).mean() < 0.02, "it is where it was dragged to, and nowhere else"
     inside = disc(END, RADIUS - 8)
     missed = np.abs(seen.astype(int) - striped(END, contrast=0))[inside]
@@ -181,9 +181,9 @@ def test_the_outline_of_a_cut_out_follows_the_drag() -> None:
 
 
 def test_what_comes_to_light_behind_a_cut_out_is_transparent() -> None:
-    picture = np.full((SIDE, SIDE, 4), (255, 0, 0, 0), np.uint8)
-    picture[disc(START)] = striped(START)[disc(START)]
-    layer, _ = composed_whole(picture, a_ball_moves())
+    image = np.full((SIDE, SIDE, 4), (255, 0, 0, 0), np.uint8)
+    image[disc(START)] = striped(START)[disc(START)]
+    layer, _ = composed_whole(image, a_ball_moves())
     assert layer[disc(START, RADIUS - 4) & ~disc(END, RADIUS + 8)][:, 3].max() < 40
     assert layer[disc(END, RADIUS - 8)][:, 3].min() > 250
 

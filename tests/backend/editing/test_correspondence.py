@@ -21,24 +21,24 @@ def disc(at: float, radius: float = RADIUS) -> np.ndarray:
 
 
 def head(at: float) -> torch.Tensor:
-    """A generator's picture of a disc with a drawing on it, before a ground that is darker at the left."""
+    """A generator's image of a disc with a drawing on it, before a ground that is darker at the left."""
     drawing = 150 + 50 * np.sin((X - at) / 4) * np.sin(Y / 4)
     return shown(disc(at) * drawing + (1 - disc(at)) * (40 + 20 * X / SIDE))
 
 
-def moved_by(way: float) -> Correspondence:
-    return find_correspondence(edit_along(lambda share: head(START + way * share)))
+def moved_by(shift: float) -> Correspondence:
+    return find_correspondence(edit_along(lambda share: head(START + shift * share)))
 
 
 @pytest.fixture(scope="module", params=[10.0, 20.0, 40.0])
-def way(request: pytest.FixtureRequest) -> float:
+def shift(request: pytest.FixtureRequest) -> float:
     """How far the disc moves to the right; the last is as far as it is wide."""
     return request.param
 
 
 @pytest.fixture(scope="module")
-def found(way: float) -> Correspondence:
-    return moved_by(way)
+def found(shift: float) -> Correspondence:
+    return moved_by(shift)
 
 
 def still(found: Correspondence) -> np.ndarray:
@@ -46,37 +46,37 @@ def still(found: Correspondence) -> np.ndarray:
     return found.still.reshape(SIDE, 2, SIDE, 2).mean(axis=(1, 3))
 
 
-def test_what_moved_is_found_where_it_was(found: Correspondence, way: float) -> None:
-    inside = disc(START + way, RADIUS - 4) == 1
+def test_what_moved_is_found_where_it_was(found: Correspondence, shift: float) -> None:
+    inside = disc(START + shift, RADIUS - 4) == 1
     assert still(found)[inside].mean() < 0.05
-    assert np.linalg.norm(found.flow[inside] + (way, 0), axis=1).mean() < 0.7
+    assert np.linalg.norm(found.flow[inside] + (shift, 0), axis=1).mean() < 0.7
     assert found.confidence[inside].mean() > 0.9
 
 
-def test_the_ground_stays_and_is_believed(found: Correspondence, way: float) -> None:
-    far = (disc(START, RADIUS + 8) + disc(START + way, RADIUS + 8)) == 0
+def test_the_ground_stays_and_is_believed(found: Correspondence, shift: float) -> None:
+    far = (disc(START, RADIUS + 8) + disc(START + shift, RADIUS + 8)) == 0
     assert still(found)[far].min() > 0.95
     assert found.confidence[far].min() > 0.9
 
 
-def test_what_comes_to_light_is_not_known(found: Correspondence, way: float) -> None:
-    uncovered = (disc(START, RADIUS - 2) == 1) & (disc(START + way, RADIUS + 2) == 0)
+def test_what_comes_to_light_is_not_known(found: Correspondence, shift: float) -> None:
+    uncovered = (disc(START, RADIUS - 2) == 1) & (disc(START + shift, RADIUS + 2) == 0)
     assert uncovered.any()
     assert found.confidence[uncovered].mean() < 0.2
 
 
-def test_the_outline_between_what_moved_and_what_stayed_is_sharp(found: Correspondence, way: float) -> None:
+def test_the_outline_between_what_moved_and_what_stayed_is_sharp(found: Correspondence, shift: float) -> None:
     """Where the disc comes over the ground; behind it, neither is right."""
-    ahead = (way + START < X) & (np.abs(Y - SIDE / 2) < 12)
-    assert still(found)[ahead & (disc(START + way, RADIUS - 3) == 1)].mean() < 0.1
-    assert still(found)[ahead & (disc(START + way, RADIUS + 3) == 0)].mean() > 0.9
+    ahead = (shift + START < X) & (np.abs(Y - SIDE / 2) < 12)
+    assert still(found)[ahead & (disc(START + shift, RADIUS - 3) == 1)].mean() < 0.1
+    assert still(found)[ahead & (disc(START + shift, RADIUS + 3) == 0)].mean() > 0.9
 
 
-def test_an_image_is_warped_at_any_size_with_any_channels(found: Correspondence, way: float) -> None:
+def test_an_image_is_warped_at_any_size_with_any_channels(found: Correspondence, shift: float) -> None:
     """The warped alpha of the disc is the disc where it is now, as far as it is known."""
     known = found.confidence > 0.8
     warped = found.warp(disc(START).astype(np.float32))
-    assert np.abs(warped - disc(START + way))[known].mean() < 0.02
+    assert np.abs(warped - disc(START + shift))[known].mean() < 0.02
     colours = np.repeat(disc(START)[..., None], 4, axis=2).astype(np.float32)
     assert found.warp(colours).shape == (SIDE, SIDE, 4)
     np.testing.assert_allclose(found.warp(colours)[..., 0][known], warped[known], atol=0.25)
@@ -99,14 +99,14 @@ def test_what_has_changed_its_look_is_not_believed() -> None:
 
 
 def test_only_the_images_that_the_motion_needs_are_made() -> None:
-    def made_for(way: float) -> set[float]:
+    def made_for(shift: float) -> set[float]:
         shares: set[float] = set()
 
-        def picture(share: float) -> torch.Tensor:
+        def image(share: float) -> torch.Tensor:
             shares.add(share)
-            return head(START + way * share)
+            return head(START + shift * share)
 
-        edit = edit_along(picture)
+        edit = edit_along(image)
         find_correspondence(edit)
         return shares
 

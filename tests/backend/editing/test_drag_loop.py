@@ -81,6 +81,16 @@ def test_a_pinned_point_stays_nearer_than_it_would_without_a_pin(critters: Loade
     assert (with_pin - start).abs().mean() < (without - start).abs().mean()
 
 
+def test_a_handle_that_has_arrived_is_held_at_its_target(critters: LoadedModel, w_plus: torch.Tensor) -> None:
+    """Held where point tracking saw it, within the stop radius, it would stay that far off and creep on."""
+    handles, targets = np.array([[100.0, 110.0], [128.0, 150.0]]), np.array([[100.9, 110.0], [128.0, 162.0]])
+    generator, settings = critters.model.generator, critters.preset.drag
+    steps = list(DragLoop(generator, w_plus, handles, list(targets[:, None]), None, settings))
+    assert steps[0].arrived.tolist() == [True, False]
+    assert steps[-1].arrived.all()
+    assert np.mean([step.distances[0] for step in steps[-5:]]) < 0.7
+
+
 def test_outside_the_mask_the_features_change_less(critters: LoadedModel, w_plus: torch.Tensor) -> None:
     mask = torch.zeros(256, 256)
     mask[116:200, 80:180] = 1

@@ -1,4 +1,4 @@
-"""One edit from picture to result, and its saved state."""
+"""One edit from image to result, and its saved state."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DRAG = [Drag((150.0, 140.0), (165.0, 140.0))]
 
 
 @pytest.fixture(scope="module")
-def picture(critters: LoadedModel) -> np.ndarray:
+def image(critters: LoadedModel) -> np.ndarray:
     """A generated animal, 256 high and 300 wide, grey at both sides."""
     animal = Editor(critters).sample(5)
     layer = np.full((256, 300, 4), 255, np.uint8)
@@ -38,17 +38,17 @@ def picture(critters: LoadedModel) -> np.ndarray:
     return layer
 
 
-def edit(editor: Editor, picture: np.ndarray, steps: int = 4) -> EditResult:
-    region = choose_region(picture.shape[:2], editor.generator.image_size)
-    editor.open(picture, region, QUICK)
+def edit(editor: Editor, image: np.ndarray, steps: int = 4) -> EditResult:
+    region = choose_region(image.shape[:2], editor.generator.image_size)
+    editor.open(image, region, QUICK)
     for _ in editor.drag(DRAG, None, with_changes(editor.loaded.preset.drag, {"max_steps": steps})):
         pass
     return editor.result()
 
 
 @pytest.fixture(scope="module")
-def result(critters: LoadedModel, picture: np.ndarray, new_cache: Callable[[], TensorCache]) -> EditResult:
-    return edit(Editor(critters, cache=new_cache()), picture)
+def result(critters: LoadedModel, image: np.ndarray, new_cache: Callable[[], TensorCache]) -> EditResult:
+    return edit(Editor(critters, cache=new_cache()), image)
 
 
 def test_the_result_covers_the_region_and_tells_what_was_done(result: EditResult) -> None:
@@ -64,50 +64,50 @@ def test_the_result_covers_the_region_and_tells_what_was_done(result: EditResult
 
 
 def test_points_of_a_step_are_in_layer_pixels(
-    critters: LoadedModel, picture: np.ndarray, new_cache: Callable[[], TensorCache]
+    critters: LoadedModel, image: np.ndarray, new_cache: Callable[[], TensorCache]
 ) -> None:
     editor = Editor(critters, cache=new_cache())
-    region = choose_region(picture.shape[:2], editor.generator.image_size)
-    editor.open(picture, region, InversionSettings(steps=0))
+    region = choose_region(image.shape[:2], editor.generator.image_size)
+    editor.open(image, region, InversionSettings(steps=0))
     start = next(iter(editor.drag(DRAG)))
     np.testing.assert_allclose(start.points, [[150, 140]])
     np.testing.assert_allclose(start.distances, [15])
     assert start.preview().shape == (256, 256, 3)
 
 
-def test_the_same_picture_is_inverted_only_once(
-    critters: LoadedModel, picture: np.ndarray, new_cache: Callable[[], TensorCache]
+def test_the_same_image_is_inverted_only_once(
+    critters: LoadedModel, image: np.ndarray, new_cache: Callable[[], TensorCache]
 ) -> None:
     editor = Editor(critters, cache=new_cache())
-    region = choose_region(picture.shape[:2], editor.generator.image_size)
-    first = list(editor.open_steps(picture, region, QUICK))
-    again = list(editor.open_steps(picture.copy(), region, QUICK))
+    region = choose_region(image.shape[:2], editor.generator.image_size)
+    first = list(editor.open_steps(image, region, QUICK))
+    again = list(editor.open_steps(image.copy(), region, QUICK))
     assert len(first) > 12
     assert len(again) == 1
     assert again[0].psnr() == first[-1].psnr()
-    darker = picture // np.array([2, 2, 2, 1], np.uint8)
+    darker = image // np.array([2, 2, 2, 1], np.uint8)
     assert len(list(editor.open_steps(darker, region, InversionSettings(steps=2)))) > 1
 
 
 def test_another_editor_finds_the_inversion_but_not_with_other_settings(
-    critters: LoadedModel, picture: np.ndarray, tmp_path: Path
+    critters: LoadedModel, image: np.ndarray, tmp_path: Path
 ) -> None:
     remember_drafts(tmp_path)
     folder, few = tmp_path / "cache", InversionSettings(steps=1)
-    region = choose_region(picture.shape[:2], (256, 256))
-    (*_, last) = Editor(critters, cache=TensorCache(folder)).open_steps(picture, region, few)
+    region = choose_region(image.shape[:2], (256, 256))
+    (*_, last) = Editor(critters, cache=TensorCache(folder)).open_steps(image, region, few)
     tomorrow = Editor(critters, cache=TensorCache(folder))
-    (again,) = tomorrow.open_steps(picture, region, few)
+    (again,) = tomorrow.open_steps(image, region, few)
     assert again.psnr() == last.psnr()
-    assert len(list(tomorrow.open_steps(picture, region, InversionSettings(steps=2)))) > 1
+    assert len(list(tomorrow.open_steps(image, region, InversionSettings(steps=2)))) > 1
 
 
 def test_an_inversion_that_is_not_run_to_its_end_leaves_no_edit(
-    critters: LoadedModel, picture: np.ndarray, result: EditResult, new_cache: Callable[[], TensorCache]
+    critters: LoadedModel, image: np.ndarray, result: EditResult, new_cache: Callable[[], TensorCache]
 ) -> None:
     editor = Editor(critters, cache=new_cache())
-    editor.open_state(result.state, picture)
-    next(editor.open_steps(picture, result.state.region, QUICK))
+    editor.open_state(result.state, image)
+    next(editor.open_steps(image, result.state.region, QUICK))
     with pytest.raises(RuntimeError, match="first"):
         next(iter(editor.drag(DRAG)))
     with pytest.raises(RuntimeError, match="first"):
@@ -115,13 +115,13 @@ def test_an_inversion_that_is_not_run_to_its_end_leaves_no_edit(
 
 
 def test_without_a_region_the_largest_part_in_the_middle_is_opened(
-    critters: LoadedModel, picture: np.ndarray, new_cache: Callable[[], TensorCache]
+    critters: LoadedModel, image: np.ndarray, new_cache: Callable[[], TensorCache]
 ) -> None:
     editor = Editor(critters, cache=new_cache())
-    editor.open(picture, settings=InversionSettings(steps=0))
+    editor.open(image, settings=InversionSettings(steps=0))
     for _ in zip(range(2), editor.drag(DRAG), strict=False):
         pass
-    assert editor.result().state.region == choose_region(picture.shape[:2], editor.generator.image_size)
+    assert editor.result().state.region == choose_region(image.shape[:2], editor.generator.image_size)
 
 
 def test_a_fully_transparent_layer_is_refused(critters: LoadedModel) -> None:
@@ -142,29 +142,29 @@ def test_a_saved_edit_is_read_back_the_same(result: EditResult, tmp_path: Path) 
 
 
 def test_going_on_from_an_edit_needs_no_inversion_and_starts_where_it_ended(
-    critters: LoadedModel, picture: np.ndarray, result: EditResult
+    critters: LoadedModel, image: np.ndarray, result: EditResult
 ) -> None:
     editor = Editor(critters)
-    editor.open_state(result.state, picture)
+    editor.open_state(result.state, image)
     step = next(iter(editor.drag(DRAG)))
     np.testing.assert_array_equal(editor.result().layer, result.layer)
     assert step.distances[0] == pytest.approx(15.0)
 
 
-def test_an_edit_of_another_picture_or_model_is_refused(
-    critters: LoadedModel, picture: np.ndarray, result: EditResult
+def test_an_edit_of_another_image_or_model_is_refused(
+    critters: LoadedModel, image: np.ndarray, result: EditResult
 ) -> None:
     editor = Editor(critters)
     with pytest.raises(UserError, match="another picture"):
-        editor.open_state(result.state, 255 - picture)
+        editor.open_state(result.state, 255 - image)
     with pytest.raises(UserError, match="another picture"):
-        editor.open_state(result.state, picture[:100])
+        editor.open_state(result.state, image[:100])
     with pytest.raises(UserError, match="made with the model"):
-        editor.open_state(dataclasses.replace(result.state, model_sha256="0" * 64), picture)
+        editor.open_state(dataclasses.replace(result.state, model_sha256="0" * 64), image)
 
 
 def test_tuned_weights_belong_to_the_edit_alone(
-    critters: LoadedModel, picture: np.ndarray, result: EditResult, tmp_path: Path
+    critters: LoadedModel, image: np.ndarray, result: EditResult, tmp_path: Path
 ) -> None:
     generator = critters.model.generator
     before = generator.synthesis(result.state.w_plus).clone()
@@ -172,7 +172,7 @@ def test_tuned_weights_belong_to_the_edit_alone(
     tuned = dataclasses.replace(result.state, tuned={name: torch.zeros_like(generator.state_dict()[name])})
     tuned.save(tmp_path / "tuned.safetensors")
     editor = Editor(critters)
-    editor.open_state(EditState.load(tmp_path / "tuned.safetensors"), picture)
+    editor.open_state(EditState.load(tmp_path / "tuned.safetensors"), image)
     assert not torch.allclose(editor.image(result.state.w_plus), before, atol=0.01)
     assert torch.equal(generator.synthesis(result.state.w_plus), before)
 

@@ -134,8 +134,8 @@ def test_the_original_of_an_edit_on_its_own_image_is_that_image(
         editor.open_state(start, seen(layer, first))
 
 
-def sharpness(picture: np.ndarray, where: np.ndarray) -> float:
-    grey = picture[..., :3].astype(float).mean(axis=2)
+def sharpness(image: np.ndarray, where: np.ndarray) -> float:
+    grey = image[..., :3].astype(float).mean(axis=2)
     return float(np.abs(np.diff(grey, axis=1))[where[:, 1:]].mean())
 
 
@@ -147,12 +147,12 @@ def test_many_tiny_drags_with_the_original_are_as_sharp_as_a_single_one(
     with_original, without = [sharpness(seen(layer, first), where)], [sharpness(seen(layer, first), where)]
     single = 0.0
     for sharp, original in ((with_original, layer), (without, None)):
-        picture, result = seen(layer, first), first
+        image, result = seen(layer, first), first
         for number in range(1, TIMES):
-            editor.open_state(handed_over(result), picture, original)
+            editor.open_state(handed_over(result), image, original)
             result = dragged(editor, number)
-            picture = seen(picture, result)
-            sharp.append(sharpness(picture, where))
+            image = seen(image, result)
+            sharp.append(sharpness(image, where))
         if original is not None:
             editor.open_state(dataclasses.replace(result.state, on_result=False), layer)
             single = sharpness(seen(layer, editor.result()), where)

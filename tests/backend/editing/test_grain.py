@@ -42,9 +42,9 @@ def test_an_edge_is_no_grain() -> None:
 
 
 def test_the_tile_of_a_layer_is_always_the_same() -> None:
-    picture = noisy(12.0)
-    strength = grain_strength(picture, SIZE)
-    one, other = (grain_tile(picture, strength, 12.0, EVERYWHERE) for _ in range(2))
+    image = noisy(12.0)
+    strength = grain_strength(image, SIZE)
+    one, other = (grain_tile(image, strength, 12.0, EVERYWHERE) for _ in range(2))
     assert one is not None
     assert other is not None
     np.testing.assert_array_equal(one, other)
@@ -52,8 +52,8 @@ def test_the_tile_of_a_layer_is_always_the_same() -> None:
 
 @pytest.mark.parametrize("deviation", [2.0, 12.0])
 def test_a_tile_has_no_brightness_of_its_own_and_a_standard_deviation_of_one(deviation: float) -> None:
-    picture = noisy(deviation)
-    tile = grain_tile(picture, grain_strength(picture, SIZE), deviation, EVERYWHERE)
+    image = noisy(deviation)
+    tile = grain_tile(image, grain_strength(image, SIZE), deviation, EVERYWHERE)
     assert tile is not None
     assert tile.shape == (TILE, TILE, 3)
     assert tile.std() == pytest.approx(1, abs=0.01)
@@ -62,8 +62,8 @@ def test_a_tile_has_no_brightness_of_its_own_and_a_standard_deviation_of_one(dev
 
 def test_grey_grain_stays_grey_and_coloured_grain_coloured() -> None:
     grey, coloured = (
-        grain_tile(picture, grain_strength(picture, SIZE), 12.0, EVERYWHERE)
-        for picture in (noisy(12.0), noisy(12.0, channels=3))
+        grain_tile(image, grain_strength(image, SIZE), 12.0, EVERYWHERE)
+        for image in (noisy(12.0), noisy(12.0, channels=3))
     )
     assert grey is not None
     assert coloured is not None
@@ -75,8 +75,8 @@ def test_coarse_grain_gives_a_coarser_tile_than_fine_grain() -> None:
     fine = noisy(20.0)
     coarse = fine[:256:1, :256:1].repeat(2, axis=0).repeat(2, axis=1)
 
-    def roughness(picture: np.ndarray) -> float:
-        tile = grain_tile(picture, grain_strength(picture, SIZE), 20.0, EVERYWHERE)
+    def roughness(image: np.ndarray) -> float:
+        tile = grain_tile(image, grain_strength(image, SIZE), 20.0, EVERYWHERE)
         assert tile is not None
         return float(np.diff(tile, axis=1).std())
 
@@ -84,12 +84,12 @@ def test_coarse_grain_gives_a_coarser_tile_than_fine_grain() -> None:
 
 
 def test_it_is_taken_from_where_it_is_to_be_like() -> None:
-    picture = noisy(12.0)
-    picture[:, :256] = noisy(12.0, channels=3)[:, :256]
+    image = noisy(12.0)
+    image[:, :256] = noisy(12.0, channels=3)[:, :256]
     right = np.zeros(SIZE, np.float32)
     right[:, 32:] = 1
-    strength = grain_strength(picture, SIZE)
-    grey, coloured = (grain_tile(picture, strength, 12.0, where) for where in (right, 1 - right))
+    strength = grain_strength(image, SIZE)
+    grey, coloured = (grain_tile(image, strength, 12.0, where) for where in (right, 1 - right))
     assert grey is not None
     assert coloured is not None
     assert np.abs(grey[..., 0] - grey[..., 2]).max() < 0.05

@@ -1,4 +1,4 @@
-"""Inversion: the picture is found again, what is transparent says nothing, the code stays near the mean."""
+"""Inversion: the image is found again, what is transparent says nothing, the code stays near the mean."""
 
 from __future__ import annotations
 
@@ -24,58 +24,58 @@ WITH_DISCRIMINATOR = Path(__file__).parents[2] / "data" / "checkpoints" / "offic
 
 
 @pytest.fixture(scope="module")
-def picture(critters: LoadedModel, w_plus: torch.Tensor) -> torch.Tensor:
+def image(critters: LoadedModel, w_plus: torch.Tensor) -> torch.Tensor:
     return critters.model.generator.synthesis(w_plus).clamp(-1, 1)
 
 
-def test_a_picture_of_the_models_own_is_found_again(
-    critters: LoadedModel, picture: torch.Tensor, new_cache: Callable[[], TensorCache]
+def test_a_image_of_the_models_own_is_found_again(
+    critters: LoadedModel, image: torch.Tensor, new_cache: Callable[[], TensorCache]
 ) -> None:
-    steps = list(invert(critters.model, picture, OPAQUE, QUICK, new_cache()))
+    steps = list(invert(critters.model, image, OPAQUE, QUICK, new_cache()))
     assert sorted({step.step for step in steps}) == list(range(total_steps(QUICK) + 1))
     assert steps[-1].psnr > 24
     assert steps[-1].psnr > steps[0].psnr + 8
 
 
 def test_transparent_pixels_are_left_out(
-    critters: LoadedModel, picture: torch.Tensor, new_cache: Callable[[], TensorCache]
+    critters: LoadedModel, image: torch.Tensor, new_cache: Callable[[], TensorCache]
 ) -> None:
-    weight, spoilt = OPAQUE.clone(), picture.clone()
+    weight, spoilt = OPAQUE.clone(), image.clone()
     weight[..., :40] = 0
     spoilt[..., :40] = torch.rand(1, 3, 256, 40) * 2 - 1
     settings = InversionSettings(steps=6)
-    clean, other = (list(invert(critters.model, p, weight, settings, new_cache()))[-1] for p in (picture, spoilt))
+    clean, other = (list(invert(critters.model, p, weight, settings, new_cache()))[-1] for p in (image, spoilt))
     assert torch.equal(clean.w_plus, other.w_plus)
-    assert psnr(clean.image, spoilt, weight) == psnr(clean.image, picture, weight)
+    assert psnr(clean.image, spoilt, weight) == psnr(clean.image, image, weight)
 
 
 def test_no_steps_keep_the_nearest_candidate(
-    critters: LoadedModel, picture: torch.Tensor, new_cache: Callable[[], TensorCache]
+    critters: LoadedModel, image: torch.Tensor, new_cache: Callable[[], TensorCache]
 ) -> None:
-    steps = list(invert(critters.model, picture, OPAQUE, InversionSettings(steps=0), new_cache()))
+    steps = list(invert(critters.model, image, OPAQUE, InversionSettings(steps=0), new_cache()))
     assert {step.step for step in steps} == {0}
     assert steps[-1].psnr == max(step.psnr for step in steps)
     assert steps[-1].psnr > 10
 
 
 def test_the_next_process_finds_the_drafts_on_disk(
-    critters: LoadedModel, picture: torch.Tensor, tmp_path: Path
+    critters: LoadedModel, image: torch.Tensor, tmp_path: Path
 ) -> None:
     remember_drafts(tmp_path)
     samples = LatentSpace(critters.model.generator).samples
     cache = TensorCache(tmp_path / "cache")
-    (best,) = initial_candidates(critters.model, samples, picture, OPAQUE, 16, cache)
+    (best,) = initial_candidates(critters.model, samples, image, OPAQUE, 16, cache)
     assert len(set(best)) == 16
     changed = dataclasses.replace(critters.model, sha256="of other weights")
-    first = next(initial_candidates(changed, samples, picture, OPAQUE, 16, cache))
+    first = next(initial_candidates(changed, samples, image, OPAQUE, 16, cache))
     assert max(first) < BATCH, "drafts of another model are not taken"
 
 
 def test_the_pull_keeps_the_code_nearer_to_the_mean(
-    critters: LoadedModel, picture: torch.Tensor, new_cache: Callable[[], TensorCache]
+    critters: LoadedModel, image: torch.Tensor, new_cache: Callable[[], TensorCache]
 ) -> None:
     space = LatentSpace(critters.model.generator)
-    noise = (picture + torch.randn(picture.shape, generator=torch.Generator().manual_seed(0)) * 0.4).clamp(-1, 1)
+    noise = (image + torch.randn(image.shape, generator=torch.Generator().manual_seed(0)) * 0.4).clamp(-1, 1)
     found = [
         list(invert(critters.model, noise, OPAQUE, InversionSettings(24, mean_weight=weight), new_cache()))[-1]
         for weight in (0.0, 0.1)
@@ -101,11 +101,11 @@ def test_psnr_is_measured_after_clamping_and_only_where_it_counts() -> None:
 
 def test_a_model_with_a_discriminator_is_compared_by_its_features_too() -> None:
     model = stylegan2.load(WITH_DISCRIMINATOR)
-    picture = model.generator.synthesis(model.generator.mapping(torch.randn(1, model.generator.z_dim))).clamp(-1, 1)
-    other = torch.zeros_like(picture)
+    image = model.generator.synthesis(model.generator.mapping(torch.randn(1, model.generator.z_dim))).clamp(-1, 1)
+    other = torch.zeros_like(image)
     weight = torch.ones(1, 1, 32, 32)
     bare = stylegan2.Model(model.generator, None, model.metadata)
-    assert float(ReconstructionLoss(model, picture, weight)(picture)) == pytest.approx(0.0, abs=1e-8)
-    assert float(ReconstructionLoss(model, picture, weight)(other)) > float(
-        ReconstructionLoss(bare, picture, weight)(other)
+    assert float(ReconstructionLoss(model, image, weight)(image)) == pytest.approx(0.0, abs=1e-8)
+    assert float(ReconstructionLoss(model, image, weight)(other)) > float(
+        ReconstructionLoss(bare, image, weight)(other)
     )

@@ -26,14 +26,14 @@ def test_where_nothing_differs_the_changed_part_is_one_pixel() -> None:
     assert before[changed_part(before, before)].shape == (1, 1, 4)
 
 
-def test_outside_the_mask_the_picture_is_bit_for_bit_the_same() -> None:
-    picture, layer = noise(60, 80, 1), noise(20, 30, 2)
+def test_outside_the_mask_the_image_is_bit_for_bit_the_same() -> None:
+    image, layer = noise(60, 80, 1), noise(20, 30, 2)
     mask = np.zeros((20, 30), np.uint8)
     mask[5:10, 5:10] = 255
-    result = composite_over(picture, layer, mask, (40, 30))
+    result = composite_over(image, layer, mask, (40, 30))
     changed = np.zeros((60, 80), bool)
     changed[35:40, 45:50] = True
-    np.testing.assert_array_equal(result[~changed], picture[~changed])
+    np.testing.assert_array_equal(result[~changed], image[~changed])
     np.testing.assert_array_equal(result[changed], layer[5:10, 5:10].reshape(-1, 4))
 
 
@@ -45,8 +45,8 @@ def test_half_a_mask_over_a_cut_out_mixes_alpha_and_counts_a_colour_as_far_as_it
 
 
 def test_a_large_layer_is_laid_over_in_strips_without_seams(monkeypatch: pytest.MonkeyPatch) -> None:
-    picture, layer = noise(60, 80, 1), noise(40, 50, 2)
+    image, layer = noise(60, 80, 1), noise(40, 50, 2)
     mask = noise(40, 50, 3)[..., 0]
-    at_once = composite_over(picture, layer, mask, (10, 5))
+    at_once = composite_over(image, layer, mask, (10, 5))
     monkeypatch.setattr(layers, "STRIP", 350)
-    np.testing.assert_array_equal(composite_over(picture, layer, mask, (10, 5)), at_once)
+    np.testing.assert_array_equal(composite_over(image, layer, mask, (10, 5)), at_once)

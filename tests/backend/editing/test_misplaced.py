@@ -20,16 +20,16 @@ X, Y = (pixel_grid(SIDE, SIDE) + 0.5).transpose(2, 0, 1)
 def ball(moved: float = 0.0, ear: bool = False, ear_moved: float | None = None) -> np.ndarray:
     """A shaded ball with or without an ear on its top right, [SIDE, SIDE, 3], -1 .. 1."""
     x = X - 52 - moved
-    picture = np.where(np.hypot(x, Y - 70) < RADIUS, BALL + 0.3 * np.cos(x / 6) * np.cos(Y / 6), GROUND)
+    image = np.where(np.hypot(x, Y - 70) < RADIUS, BALL + 0.3 * np.cos(x / 6) * np.cos(Y / 6), GROUND)
     if ear:
         where = X - 64 - (moved if ear_moved is None else ear_moved)
-        picture = np.where((np.hypot(where, Y - 42) < 9) & (picture == GROUND), EAR, picture)
-    return np.dstack([picture] * 3).astype(np.float32)
+        image = np.where((np.hypot(where, Y - 42) < 9) & (image == GROUND), EAR, image)
+    return np.dstack([image] * 3).astype(np.float32)
 
 
-def layer_of(picture: np.ndarray) -> np.ndarray:
-    """The opaque layer [SIDE, SIDE, 4], 0 .. 255, of a picture."""
-    return np.dstack([127.5 * (picture + 1), np.full((SIDE, SIDE), 255)]).astype(np.float32)
+def layer_of(image: np.ndarray) -> np.ndarray:
+    """The opaque layer [SIDE, SIDE, 4], 0 .. 255, of an image."""
+    return np.dstack([127.5 * (image + 1), np.full((SIDE, SIDE), 255)]).astype(np.float32)
 
 
 def moving(ear: bool) -> Correspondence:
@@ -39,7 +39,7 @@ def moving(ear: bool) -> Correspondence:
 
 def error(found: Correspondence, layer: np.ndarray, wanted: np.ndarray) -> float:
     """How far off the layer is around the ear, where it is believed; edges, a pixel off, do not count."""
-    difference = cv2.medianBlur(np.abs(found.carried(layer) - wanted)[..., 0], 5)
+    difference = cv2.medianBlur(np.abs(found.warp(layer) - wanted)[..., 0], 5)
     near = (np.abs(X - 68) < 24) & (np.abs(Y - 38) < 14) & (found.confidence > 0.5)
     assert near.sum() > 700
     return float(difference[near].max())

@@ -59,7 +59,7 @@ def test_a_step_is_one_pixel_or_the_way_left_and_zero_at_the_target() -> None:
     features = blob(30, 30)
     loss = supervision(features)
     at = torch.tensor([[28.0, 30.0]])
-    far, near = (loss.motion_loss(features, at, at + torch.tensor([[way, 0.0]])) for way in (25.0, 0.5))
+    far, near = (loss.motion_loss(features, at, at + torch.tensor([[shift, 0.0]])) for shift in (25.0, 0.5))
     assert float(loss.motion_loss(features, at, at + torch.tensor([[1.0, 0.0]]))) == float(far)
     assert 0.4 * far < near < 0.6 * far
     assert float(loss.motion_loss(features, at, at)) == 0.0

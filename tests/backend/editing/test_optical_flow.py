@@ -1,4 +1,4 @@
-"""The flow between images, in one leap or along the way between them, and reading an image anywhere."""
+"""The flow between images, in one leap or along the trajectory between them, and reading an image anywhere."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def middle(flow: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shift", [(9.0, -4.0), (-20.0, 6.0)])
-def test_the_flow_says_where_a_shifted_picture_was(shift: tuple[float, float]) -> None:
+def test_the_flow_says_where_a_shifted_image_was(shift: tuple[float, float]) -> None:
     before, after = spots(0, 0), spots(*shift)
     flow = trajectory_flow([before, after])
     assert np.linalg.norm(middle(flow) + shift, axis=2).mean() < 0.5
@@ -40,14 +40,14 @@ def test_the_flow_says_where_a_shifted_picture_was(shift: tuple[float, float]) -
 
 def test_a_motion_farther_than_the_thing_is_wide_is_found_through_the_images_between() -> None:
     """In one leap nothing of it is found again."""
-    start, way = 30.0, 40.0
-    inside = np.linalg.norm(pixel_grid(SIDE, SIDE) - (start + way, SIDE / 2), axis=2) < 10
+    start, shift = 30.0, 40.0
+    inside = np.linalg.norm(pixel_grid(SIDE, SIDE) - (start + shift, SIDE / 2), axis=2) < 10
 
     def error(steps: int) -> float:
-        flow = trajectory_flow([target(start + way * share) for share in np.linspace(0, 1, steps + 1)])
-        return float(np.linalg.norm(flow[inside] + (way, 0), axis=1).mean())
+        flow = trajectory_flow([target(start + shift * share) for share in np.linspace(0, 1, steps + 1)])
+        return float(np.linalg.norm(flow[inside] + (shift, 0), axis=1).mean())
 
-    assert error(1) > 0.5 * way
+    assert error(1) > 0.5 * shift
     assert error(4) < 1
     assert error(8) < 1
 

@@ -1,4 +1,4 @@
-"""From picture to result with models of another kind: with classes, and with pictures that are not square."""
+"""From image to result with models of another kind: with classes, and with images that are not square."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def classes() -> LoadedModel:
 
 @pytest.fixture(scope="module")
 def upright() -> LoadedModel:
-    """A model whose pictures are 32 high and 16 wide."""
+    """A model whose images are 32 high and 16 wide."""
     return open_model(CHECKPOINTS / "official_nonsquare.pkl")
 
 
-def layer_with(picture: np.ndarray, margin: int) -> np.ndarray:
-    """The picture, enlarged, on a layer with `margin` grey pixels at the left and at the right."""
-    large = picture.repeat(ENLARGED, 0).repeat(ENLARGED, 1)
+def layer_with(image: np.ndarray, margin: int) -> np.ndarray:
+    """The image, enlarged, on a layer with `margin` grey pixels at the left and at the right."""
+    large = image.repeat(ENLARGED, 0).repeat(ENLARGED, 1)
     layer = np.full((large.shape[0], large.shape[1] + 2 * margin, 4), 128, np.uint8)
     layer[:, margin : margin + large.shape[1], :3] = large
     layer[..., 3] = 255
@@ -66,7 +66,7 @@ def check_result(layer: np.ndarray, mask: np.ndarray, result: EditResult, size: 
 
 
 @pytest.mark.parametrize("label", [0, 2])
-def test_a_picture_of_a_class_is_found_and_dragged(classes: LoadedModel, label: int, tmp_path: Path) -> None:
+def test_a_image_of_a_class_is_found_and_dragged(classes: LoadedModel, label: int, tmp_path: Path) -> None:
     editor = Editor(classes)
     layer = layer_with(editor.sample(3, label=label), margin=6)
     mask = np.zeros(layer.shape[:2], np.uint8)
@@ -91,11 +91,11 @@ def test_the_search_begins_in_every_class(classes: LoadedModel) -> None:
     assert float(own.float().mean(dim=1).min()) > 0.3
 
 
-def test_a_picture_of_ones_own_is_of_the_class_that_was_chosen(classes: LoadedModel) -> None:
+def test_a_image_of_ones_own_is_of_the_class_that_was_chosen(classes: LoadedModel) -> None:
     editor = Editor(classes)
-    pictures = [editor.sample(3, label=label) for label in (0, 1, 1)]
-    assert (pictures[0] != pictures[1]).any()
-    np.testing.assert_array_equal(pictures[1], pictures[2])
+    images = [editor.sample(3, label=label) for label in (0, 1, 1)]
+    assert (images[0] != images[1]).any()
+    np.testing.assert_array_equal(images[1], images[2])
 
 
 @pytest.mark.parametrize("label", [None, -1, 3])
@@ -109,7 +109,7 @@ def test_a_class_for_a_model_without_any_is_refused(upright: LoadedModel) -> Non
         Editor(upright).sample(3, label=0)
 
 
-def test_a_picture_that_is_not_square_is_found_and_dragged(upright: LoadedModel) -> None:
+def test_a_image_that_is_not_square_is_found_and_dragged(upright: LoadedModel) -> None:
     editor = Editor(upright)
     layer = layer_with(editor.sample(3), margin=30)
     mask = np.zeros(layer.shape[:2], np.uint8)
@@ -120,10 +120,10 @@ def test_a_picture_that_is_not_square_is_found_and_dragged(upright: LoadedModel)
     np.testing.assert_allclose(points[0], (60, 60))
     psnr = result.state.inversion_psnr
     assert psnr is not None
-    assert psnr > 22  # of random weights, whose pictures are unlike each other: a wrong one has about 10
+    assert psnr > 22  # of random weights, whose images are unlike each other: a wrong one has about 10
 
 
-def test_a_point_of_a_picture_that_is_not_square_is_the_same_point_of_its_layer(upright: LoadedModel) -> None:
+def test_a_point_of_a_image_that_is_not_square_is_the_same_point_of_its_layer(upright: LoadedModel) -> None:
     """A bright spot in the layer is where the model's image has it, along both sides."""
     layer = np.zeros((200, 400), np.uint8)
     region = choose_region((200, 400), upright.model.generator.image_size)

@@ -39,7 +39,7 @@ def test_without_a_selection_there_is_no_region_around_it() -> None:
 
 
 @pytest.mark.parametrize("size", [(3, 3), (15, 400), (1, 1)])
-def test_a_layer_without_room_for_a_picture_is_refused(size: tuple[int, int]) -> None:
+def test_a_layer_without_room_for_a_image_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(UserError, match=f"{size[1]} x {size[0]} pixels"):
         choose_region(size, SQUARE)
 

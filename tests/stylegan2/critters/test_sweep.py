@@ -1,4 +1,4 @@
-"""A sweep finds the value a image was rendered with."""
+"""A sweep finds the value an image was rendered with."""
 
 from __future__ import annotations
 
