@@ -61,7 +61,7 @@ def _why_not(drag: Drag, end: LoopStep, settings: DragSettings) -> str:
     if drag.is_pin:
         return "the pinned point was carried along by the move"
     if end.stuck:
-        return "the drag stopped coming nearer; the mask, the pins or the model hold it back"
+        return "the drag stopped coming nearer; the selection, the pins or the model hold it back"
     if end.step >= settings.max_steps:
         return f"the {settings.max_steps} steps were used up; allow more steps"
     return "the drag was stopped"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from backend.editing.steps import InversionProgress
 from backend.errors import UserError
 from backend.server.jobs import JobRunner, Request
+from backend.server.progress import inversion_update
 
 DRAG = [{"handle": [40, 32], "target": [52, 32]}]
 
@@ -121,3 +125,17 @@ def test_the_message_counts_what_was_to_move_not_the_pins(runner: JobRunner, pic
     updates = [update for update, _ in runner.drag(request(picture, drags=drags))]
     first = next(update for update in updates if update.phase == "drag")
     assert first.message == "0 of 1 points have arrived, 12 pixels to go."
+
+
+@pytest.mark.parametrize(("psnr", "fit"), [(30.0, "well"), (26.0, "well"), (22.0, "fairly"), (17.6, "only roughly")])
+def test_the_message_says_in_words_how_well_the_model_fits(psnr: float, fit: str) -> None:
+    step = InversionProgress(3, 10, lambda: psnr, lambda: np.zeros((4, 4, 3), np.uint8))
+    message = inversion_update(step, (0, 0, 4, 4), preview=False).message
+    assert message == f"Finding the picture in the model. It fits the layer {fit} so far."
+
+
+@pytest.mark.usefixtures("every_step")
+def test_no_message_has_words_of_the_trade(runner: JobRunner, picture: Path) -> None:
+    messages = " ".join(update.message for update, _ in runner.drag(request(picture)))
+    assert messages
+    assert not re.search(r"\b(dB|latent|tracker|psnr|W)\b|W\+", messages, re.IGNORECASE)
