@@ -12,6 +12,7 @@ from backend.errors import Cancelled
 from backend.server.protocol import Preview, Update
 
 UPDATE_EVERY, PREVIEW_EVERY = 0.1, 0.3  # seconds
+GOOD_FIT, FAIR_FIT = 26.0, 20.0  # dB; a photograph of what a model has never seen ends below 18
 
 Step = TypeVar("Step", InversionProgress, DragStep)
 
@@ -49,10 +50,15 @@ def inversion_update(step: InversionProgress, box: tuple[int, int, int, int], pr
         phase="invert",
         step=step.step,
         steps=step.steps,
-        message=f"Finding the picture in the model: {step.psnr():.1f} dB.",
+        message=f"Finding the picture in the model. It fits the layer {_fit(step.psnr())} so far.",
         region=box,
         preview=Preview.of(step.preview()) if preview else None,
     )
+
+
+def _fit(psnr: float) -> str:
+    """Say in an artist's words how alike the model's image and the layer are; psnr is in dB."""
+    return "well" if psnr >= GOOD_FIT else "fairly" if psnr >= FAIR_FIT else "only roughly"
 
 
 def drag_update(step: DragStep, drags: list[Drag], box: tuple[int, int, int, int], preview: bool) -> Update:

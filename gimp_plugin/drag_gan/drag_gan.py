@@ -63,10 +63,10 @@ def run_along_paths(
     config: Gimp.ProcedureConfig,
     data: object,
 ) -> Gimp.ValueArray:
-    """GIMP calls this."""
+    """Run the filter; GIMP calls this."""
 
     def drag(backend: Backend, downloads: Path) -> GObject.Value:
-        source_layer.start()
+        source_layer.init_buffers()
         layer = source_layer.require_layer(image, drawables)
         result = along_paths.drag(procedure, run_mode, image, layer, config, backend, downloads)
         return GObject.Value(Gimp.Layer, result)
@@ -75,7 +75,7 @@ def run_along_paths(
 
 
 def run_sample_image(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, data: object) -> Gimp.ValueArray:
-    """GIMP calls this."""
+    """Run the command; GIMP calls this."""
 
     def sample(backend: Backend, downloads: Path) -> GObject.Value:
         return GObject.Value(Gimp.Image, sample_image.sample(procedure, config, backend, downloads))
@@ -89,12 +89,12 @@ def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Va
         with temporary_folder() as downloads:
             backend = Backend(PluginInstallation.read(FOLDER), downloads)
             try:
-                made = work(backend, downloads)
+                result = work(backend, downloads)
             finally:
                 backend.close()
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
         values.remove(1)
-        values.insert(1, made)
+        values.insert(1, result)
         return values
     except Cancelled:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
@@ -111,6 +111,7 @@ def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Va
 
 
 def failed(procedure: Gimp.Procedure, sentence: str) -> Gimp.ValueArray:
+    """Return what GIMP shows the artist as the reason."""
     return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, GLib.Error(sentence))
 
 

@@ -132,8 +132,8 @@ def test_a_curved_stroke_is_followed_within_a_256th_of_the_layer():
         + 3 * t**2 * (1 - t) * control[2]
         + t**3 * control[3]
     )
-    way = np.array(drag.way)
-    starts, steps = way[:-1], np.diff(way, axis=0)
+    points = np.array(drag.trajectory)
+    starts, steps = points[:-1], np.diff(points, axis=0)
     along = np.clip(((exact[:, None] - starts) * steps).sum(-1) / (steps**2).sum(-1), 0, 1)
     beside = np.linalg.norm(exact[:, None] - (starts + along[..., None] * steps), axis=-1).min(axis=1)
     assert beside.max() <= 100 / 256

@@ -20,9 +20,12 @@ FLATNESS = 1 / 256  # of the layer's longer side: how far way-points may cut a c
 
 
 class Stroke(NamedTuple):
-    """One component of a path: its anchors (x, y) in image pixels, (0, 0) being the top left corner.
+    """One component of a path.
 
-    controls: for each segment the two control points of its Bezier curve; none at all for straight segments.
+    Args:
+        anchors: (x, y) in pixels of the image, (0, 0) = its top left corner.
+        closed: whether the last anchor is joined to the first.
+        controls: for each segment the two control points of its Bezier curve; none at all for straight segments.
     """
 
     anchors: tuple[Point, ...]
@@ -30,12 +33,16 @@ class Stroke(NamedTuple):
     controls: tuple[tuple[Point, Point], ...] = ()
 
     def part(self, start: int, end: int) -> Stroke:
-        """The open stroke from one anchor to another, both included."""
+        """Return the open stroke from one anchor to another, both included."""
         return Stroke(self.anchors[start : end + 1], controls=self.controls[start:end])
 
 
 class Drag(NamedTuple):
-    """One drag in layer pixels, (0, 0) = the top left corner. Without `via`, handle == target is a pin."""
+    """One drag in pixels of the layer, (x, y), (0, 0) = its top left corner.
+
+    Args:
+        via: way-points; without them, handle == target is a pin.
+    """
 
     handle: Point
     target: Point
@@ -47,12 +54,12 @@ class Drag(NamedTuple):
         return self.handle == self.target and not self.via
 
     @property
-    def way(self) -> tuple[Point, ...]:
-        """Handle, way-points and target."""
+    def trajectory(self) -> tuple[Point, ...]:
+        """Handle, way-points and target, in this order."""
         return (self.handle, *self.via, self.target)
 
     def to_wire(self) -> dict[str, object]:
-        """As the backend wants it: lists, ready for JSON."""
+        """Return what the protocol wants: lists, ready for JSON."""
         return {
             "handle": list(self.handle),
             "target": list(self.target),
@@ -61,7 +68,11 @@ class Drag(NamedTuple):
 
 
 def stroke_of(points: Sequence[float], closed: bool) -> Stroke:
-    """The stroke of GIMP's flat list, six numbers for each anchor: in.x in.y ANCHOR.x ANCHOR.y out.x out.y."""
+    """Make a stroke of GIMP's flat list.
+
+    Args:
+        points: six numbers for each anchor: in.x in.y ANCHOR.x ANCHOR.y out.x out.y.
+    """
     before, anchors, after = (
         [(float(points[i + k]), float(points[i + k + 1])) for i in range(0, len(points) - 5, 6)] for k in (0, 2, 4)
     )
@@ -69,9 +80,10 @@ def stroke_of(points: Sequence[float], closed: bool) -> Stroke:
 
 
 def pair_up(handles: Sequence[Stroke], targets: Sequence[Stroke]) -> list[Stroke]:
-    """Strokes from each anchor of one path to the anchor of the same number of the other.
+    """Make strokes from each anchor of one path to the anchor of the same number of the other.
 
-    Raises Problem when they have different numbers of anchors.
+    Raises:
+        Problem: they have different numbers of anchors.
     """
     starts, ends = ([point for stroke in path for point in stroke.anchors] for path in (handles, targets))
     if len(starts) != len(ends):
@@ -83,19 +95,24 @@ def pair_up(handles: Sequence[Stroke], targets: Sequence[Stroke]) -> list[Stroke
 
 
 def has_choice(strokes: Sequence[Stroke]) -> bool:
-    """Whether some stroke can be read both ways: its anchors are as many as those of two or more drags."""
+    """Whether some stroke can be read as one drag or as several: it has as many anchors as two or more drags."""
     return any(_is_even(stroke) for stroke in strokes)
 
 
 def drags_from_strokes(
     strokes: Sequence[Stroke], offset: tuple[int, int], size: tuple[int, int], anchors: Anchors = "way-points"
 ) -> list[Drag]:
-    """The drags that the strokes ask for.
+    """Turn strokes into drags.
 
-    Args: strokes in image pixels; offset (x, y) of the layer in the image; size (width, height) of the layer;
-    anchors: whether a stroke of 2n anchors is one drag with way-points or n separate drags.
-    Raises Problem: no stroke, a closed one, a point outside the layer, a length of zero, nothing but pins, two
-    handles on one spot, too many drags.
+    Args:
+        strokes: in pixels of the image.
+        offset: (x, y) of the layer in the image.
+        size: (width, height) of the layer.
+        anchors: whether a stroke of 2n anchors is one drag with way-points or n separate drags.
+
+    Raises:
+        Problem: no stroke, a closed one, a point outside the layer, a length of zero, nothing but pins, two handles
+            on one spot, too many drags.
     """
     strokes = [stroke for stroke in strokes if stroke.anchors]
     if not strokes:
@@ -119,7 +136,7 @@ def _is_even(stroke: Stroke) -> bool:
 
 
 def _separate(stroke: Stroke) -> list[Stroke]:
-    """A stroke drawn in one go as one stroke for each two anchors; one that cannot be read so, as it is."""
+    """Part a stroke drawn in one go into one for each two anchors; one that cannot be read so stays as it is."""
     if stroke.closed or not _is_even(stroke):
         return [stroke]
     return [stroke.part(i, i + 1) for i in range(0, len(stroke.anchors), 2)]
@@ -132,8 +149,7 @@ def _drag(stroke: Stroke, offset: tuple[int, int], size: tuple[int, int]) -> Dra
         )
     for point in stroke.anchors:
         _refuse_outside(point, offset, size)
-    way = _follow(stroke, FLATNESS * max(size))
-    points = [(x - offset[0], y - offset[1]) for x, y in way]
+    points = [(x - offset[0], y - offset[1]) for x, y in _flatten(stroke, FLATNESS * max(size))]
     if len(points) > 1 and len(set(points)) == 1:
         x, y = stroke.anchors[0]
         raise Problem(f"The path at {x:.0f}, {y:.0f} has no length; move its last anchor to where the point should go.")
@@ -141,21 +157,25 @@ def _drag(stroke: Stroke, offset: tuple[int, int], size: tuple[int, int]) -> Dra
     return Drag(points[0], points[-1], via)
 
 
-def _follow(stroke: Stroke, flatness: float) -> list[Point]:
-    """The anchors, and between them as many points of the curves as it takes to stay within `flatness` of them."""
+def _flatten(stroke: Stroke, flatness: float) -> list[Point]:
+    """Return the anchors, and between them as many points of the curves as it takes to stay near them.
+
+    Args:
+        flatness: pixels, at most so far from the curve; more where there would be too many points.
+    """
     if len(stroke.anchors) > MOST_WAY_POINTS + 2:
         raise Problem(
             f"A path has {len(stroke.anchors)} anchors, and {MOST_WAY_POINTS + 2} are possible; remove some of them."
         )
-    way = [stroke.anchors[0]]
+    points = [stroke.anchors[0]]
     straight = list(itertools.pairwise(stroke.anchors))
     for (start, end), (leaving, coming) in zip(straight, stroke.controls or straight, strict=True):
-        way += _curve(start, leaving, coming, end, flatness)
-    return way if len(way) <= MOST_WAY_POINTS + 2 else _follow(stroke, 2 * flatness)
+        points += _flatten_curve(start, leaving, coming, end, flatness)
+    return points if len(points) <= MOST_WAY_POINTS + 2 else _flatten(stroke, 2 * flatness)
 
 
-def _curve(start: Point, leaving: Point, coming: Point, end: Point, flatness: float) -> list[Point]:
-    """Points of a cubic Bezier curve after its start, the last one its end; just that when it is straight."""
+def _flatten_curve(start: Point, leaving: Point, coming: Point, end: Point, flatness: float) -> list[Point]:
+    """Return points of a cubic Bezier curve after its start, the last one its end; just that when it is straight."""
     if _on_line(start, leaving, end) and _on_line(start, coming, end):
         return [end]
     # n chords stay within max |B''| / (8 n^2) of the curve B, and |B''| is at most six times this.
@@ -168,12 +188,13 @@ def _curve(start: Point, leaving: Point, coming: Point, end: Point, flatness: fl
 
 
 def _on_line(start: Point, point: Point, end: Point) -> bool:
-    """Whether a control point lies between the ends, where it makes no difference to the way."""
+    """Whether a control point lies between the ends, where it does not bend the curve."""
     length = math.dist(start, end)
     return math.dist(start, point) + math.dist(point, end) <= length + 1e-6 * (1 + length)
 
 
 def _bezier(start: Point, leaving: Point, coming: Point, end: Point, t: float) -> Point:
+    """Return the point of a cubic Bezier curve at `t`, 0 to 1."""
     a, b, c, d = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3
     x, y = (a * start[k] + b * leaving[k] + c * coming[k] + d * end[k] for k in (0, 1))
     return x, y
@@ -201,7 +222,7 @@ def _refuse_one_spot(drags: Sequence[Drag], strokes: Sequence[Stroke]) -> None:
 
 
 def describe(drags: Sequence[Drag], has_selection: bool) -> str:
-    """What was found, for the dialog: '2 drags and 1 pin. The selection limits the change.'"""
+    """Say for the dialog what was found: '2 drags and 1 pin. The selection limits the change.'"""
     pins = sum(drag.is_pin for drag in drags)
     parts = [_count(len(drags) - pins, "drag"), _count(pins, "pin")]
     found = " and ".join(part for part in parts if part)

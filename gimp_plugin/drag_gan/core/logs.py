@@ -34,7 +34,14 @@ _job = _JobName()
 
 
 def open_log(plugin: Path) -> Path:
-    """Log to a new file beside the backend's log, or in the temporary folder; return the file's path."""
+    """Log to a new file beside the backend's log, or in the temporary folder.
+
+    Args:
+        plugin: folder of the plug-in, in which backend.json names the backend's log.
+
+    Returns:
+        The new file.
+    """
     if sys.stdout is None or sys.stderr is None:  # Windows starts plug-ins without a console
         sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     logger = logging.getLogger("draggan")
@@ -59,7 +66,7 @@ def open_log(plugin: Path) -> Path:
 
 
 def name_job(name: str) -> None:
-    """From now on every line carries `name`, by which the backend's log calls this job, too."""
+    """Put a name into every line from now on, by which the backend's log calls this job, too."""
     _job.name_of_job = name
 
 
@@ -74,6 +81,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _log_folder(plugin: Path) -> Path:
+    """Return the folder of the backend's log, or the temporary one while nothing is installed."""
     try:
         return Path(json.loads((plugin / "backend.json").read_text(encoding="utf-8"))["log_file"]).parent
     except (OSError, ValueError, KeyError, TypeError):

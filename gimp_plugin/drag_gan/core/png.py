@@ -23,10 +23,17 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def write(file: Path, width: int, height: int, channels: int, strips: Iterable[bytes]) -> None:
-    """Write a picture, grey, RGB or RGBA by its channels, 8 bits each, no colour profile. Raises OSError.
+    """Write a PNG file of 8 bits without a colour profile.
 
-    strips: whole rows of pixels, any number at a time, from the top. Nothing is compressed: the file is read on the
-    same machine at once, and compressing 6000 x 4000 pixels takes seconds.
+    Nothing is compressed: the file is read on the same machine at once, and compressing 6000 x 4000 pixels takes
+    seconds.
+
+    Args:
+        channels: 1 grey, 3 RGB, 4 RGBA.
+        strips: whole rows of pixels, any number at a time, from the top.
+
+    Raises:
+        OSError: it cannot be written.
     """
     row = width * channels
     packer = zlib.compressobj(0)
@@ -50,7 +57,12 @@ class File(NamedTuple):
 
     @classmethod
     def of(cls, path: Path) -> File:
-        """Read the header. Raises OSError, and ValueError when it is not such a file."""
+        """Read the header.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is not such a file.
+        """
         with open(path, "rb") as file:
             name, header = next(_chunks(file), (b"", b""))
         if name != b"IHDR" or len(header) != 13:
@@ -61,7 +73,12 @@ class File(NamedTuple):
         return cls(path, width, height, CHANNELS[kind])
 
     def strips(self, rows: int) -> Iterator[bytes]:
-        """The pixels, `rows` rows at a time from the top. Raises OSError, and ValueError for a damaged file."""
+        """Yield the pixels, `rows` rows at a time from the top.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is damaged, or not plain.
+        """
         line = 1 + self.width * self.channels
         ready, left = bytearray(), self.height
         for data in self._unpacked():
@@ -86,7 +103,7 @@ class File(NamedTuple):
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Name and content of every chunk up to the end. Raises ValueError for what is no PNG."""
+    """Yield name and content of every chunk up to the end. Raises ValueError for what is no PNG."""
     if file.read(len(SIGNATURE)) != SIGNATURE:
         raise ValueError("no PNG")
     while name := file.read(8):

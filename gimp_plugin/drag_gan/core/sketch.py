@@ -1,4 +1,4 @@
-"""What the dialog shows of a drag before it begins: the layer with arrows, pins, what is held, and the region."""
+"""What the dialog shows of a drag before it begins: the layer with arrows, pins, its fixed part, and the region."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ Box = tuple[int, int, int, int]  # x, y, width, height in layer pixels
 class Sketch:
     """A layer and the strokes on it.
 
-    picture: RGB, the whole layer made smaller; mask: one channel of the same size, or None;
-    strokes: in image pixels; offset (x, y) of the layer in the image; size (width, height) of the layer;
-    selected: the box around what is selected of the layer, or None.
+    Args:
+        image: RGB, the whole layer made smaller.
+        mask: one channel of the same size, white = may move; None when nothing is selected.
+        strokes: in pixels of GIMP's image.
+        offset: (x, y) of the layer in GIMP's image.
+        size: (width, height) of the layer.
+        selected: the box around what is selected of the layer, or None.
     """
 
-    picture: png.Pixels
+    image: png.Pixels
     mask: png.Pixels | None
     strokes: Sequence[Stroke]
     offset: tuple[int, int]
@@ -34,28 +38,34 @@ class Sketch:
         return has_choice(self.strokes)
 
     def drags(self, anchors: Anchors) -> list[Drag]:
-        """The drags; raises Problem."""
+        """Return the drags. Raises Problem."""
         return drags_from_strokes(self.strokes, self.offset, self.size, anchors)
 
     def tinted(self) -> png.Pixels:
-        """The layer, reddish where it is not selected."""
-        return markers.tint(self.picture, self.mask) if self.mask else self.picture
+        """Return the layer, reddish where it is not selected."""
+        return markers.tint(self.image, self.mask) if self.mask else self.image
 
-    def drawn(self, ground: png.Pixels, drags: Sequence[Drag], region: Box | None) -> png.Pixels:
-        """`ground` (what `tinted` gave) with the region's frame and the drags."""
+    def drawn(self, background: png.Pixels, drags: Sequence[Drag], region: Box | None) -> png.Pixels:
+        """Draw the region's frame and the drags.
+
+        Args:
+            background: what `tinted` returned.
+            region: in pixels of the layer.
+        """
         if region:
-            (left, top), (right, bottom) = self._small(
+            (left, top), (right, bottom) = self._to_preview(
                 (region[0], region[1]), (region[0] + region[2], region[1] + region[3])
             )
-            ground = markers.frame(ground, (left, top, right - left, bottom - top))
-        return markers.draw(ground, [self._small(*(drag.way if not drag.is_pin else (drag.handle,))) for drag in drags])
+            background = markers.frame(background, (left, top, right - left, bottom - top))
+        trajectories = [drag.trajectory if not drag.is_pin else (drag.handle,) for drag in drags]
+        return markers.draw(background, [self._to_preview(*points) for points in trajectories])
 
-    def _small(self, *points: tuple[float, float]) -> list[tuple[float, float]]:
-        return markers.to_picture(points, (0, 0, *self.size), (self.picture.width, self.picture.height))
+    def _to_preview(self, *points: tuple[float, float]) -> list[tuple[float, float]]:
+        return markers.to_preview(points, (0, 0, *self.size), (self.image.width, self.image.height))
 
 
 def box_around(mask: png.Pixels | None) -> Box | None:
-    """The smallest box around all of a mask of one channel that is not zero; None when there is nothing."""
+    """Return the smallest box around all of a mask of one channel that is not zero; None when there is nothing."""
     if mask is None:
         return None
     rows = [mask.data[start : start + mask.width] for start in range(0, mask.width * mask.height, mask.width)]
@@ -68,7 +78,7 @@ def box_around(mask: png.Pixels | None) -> Box | None:
 
 
 def shrunk(mask: png.Pixels, size: tuple[int, int]) -> png.Pixels:
-    """A mask of one channel at a smaller size (width, height): of every few pixels, the middle one."""
+    """Return a mask of one channel at a smaller size (width, height): of every few pixels, the middle one."""
     columns = [int((x + 0.5) * mask.width / size[0]) for x in range(size[0])]
     rows = [int((y + 0.5) * mask.height / size[1]) * mask.width for y in range(size[1])]
     return png.Pixels(*size, 1, bytes(mask.data[row + column] for row in rows for column in columns))

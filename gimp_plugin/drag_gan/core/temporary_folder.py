@@ -17,9 +17,12 @@ log = logging.getLogger("draggan.temporary_folder")
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder that is deleted at the end, and with it what runs have left that were killed.
+    """Make a folder that is deleted at the end, and with it what runs have left that were killed.
 
     While it is there, all temporary files of this process go there, too.
+
+    Yields:
+        The folder.
     """
     import filelock  # takes a moment that GIMP's start should not wait for
 

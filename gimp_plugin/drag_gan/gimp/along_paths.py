@@ -48,7 +48,7 @@ class Request(NamedTuple):
                 "Nothing is selected to work around; select the subject, or choose the whole layer as the region."
             )
         snapshot, file = source.snapshot(), folder / "layer.png"
-        as_patch = source_layer.write_picture(snapshot, file) and source.can_be_covered(parasite.own_mask)
+        as_patch = source_layer.write_png(snapshot, file) and source.can_be_covered(parasite.own_mask)
         if not as_patch:
             source.require_hideable()
         options = {**options_from(config), "result": "patch" if as_patch else "whole"}
@@ -69,18 +69,18 @@ def drag(
     backend: Backend,
     downloads: Path,
 ) -> Gimp.Layer:
-    """Go from the canvas to the new layer.
+    """Drag the subject of a layer, and insert the result.
 
     Args:
         downloads: a folder for files; the caller deletes it.
 
     Raises:
-        Problem, Cancelled: the image is as it was.
+        Problem, Cancelled: there is no result, and the image is as it was.
     """
     canvas = Canvas.read(image, layer)
     # it starts, or at least gradio_client loads, while there is something else to do
     threading.Thread(target=backend.prepare, daemon=True).start()
-    with_windows = run_mode != Gimp.RunMode.NONINTERACTIVE and display.opened(PROCEDURE)
+    with_windows = run_mode != Gimp.RunMode.NONINTERACTIVE and display.init_windows(PROCEDURE)
     if run_mode == Gimp.RunMode.INTERACTIVE:
         if not with_windows:
             raise Problem("There is no screen to show a dialog on; run the filter non-interactively.")
@@ -90,17 +90,22 @@ def drag(
     # A script has chosen the model with its argument, an artist in the dialog, where there was one.
     last_model = canvas.parasite.model if run_mode == Gimp.RunMode.WITH_LAST_VALS else ""
 
-    def work(show: Callable[[Update], None], cancelled: Flag, enough: Flag) -> Result:
+    def work(show: Callable[[Update], None], cancelled: Flag, finish_early: Flag) -> Result:
         task = with_model(request.task, last_model, backend, cancelled)
-        return job.work(backend, task, downloads, show, cancelled, enough)
+        return job.work(backend, task, downloads, show, cancelled, finish_early)
 
     result = watch(request, work) if with_windows else work(lambda update: None, lambda: False, lambda: False)
     inserted = result_layer.insert(image, request.insertion, result, with_windows)
     log.info("done: %s", dict(result.report))
-    remarks = result.remarks() if source_layer.is_in(image, layer) else [DELETED, *result.remarks()]
+    tell(result, deleted=not source_layer.is_in(image, layer))
+    return inserted
+
+
+def tell(result: Result, deleted: bool) -> None:
+    """Tell the artist which points did not reach their targets, and whether the layer was deleted meanwhile."""
+    remarks = [*([DELETED] if deleted else []), *result.remarks()]
     if remarks:
         Gimp.message("\n".join(remarks))
-    return inserted
 
 
 def with_model(task: job.Task, model: str, backend: Backend, cancelled: Flag) -> job.Task:
@@ -126,7 +131,7 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, canvas: Canvas,
     def fetch_region(options: Mapping[str, object]) -> sketch.Box | None:
         return backend.answer(lambda connection: connection.region(shown.size, shown.selected, options))
 
-    questions = dialog.Asking(fetch_models, fetch_region, options_from)
+    questions = dialog.Questions(fetch_models, fetch_region, options_from)
     if not dialog.ask(procedure, config, shown, canvas.parasite, questions):
         raise Cancelled
 

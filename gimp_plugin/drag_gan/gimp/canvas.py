@@ -20,10 +20,11 @@ from gimp.source_layer import SourceLayer, require_in
 class Canvas:
     """A layer with what is drawn and selected on it.
 
-    source     the layer and its pixels
-    strokes    of the paths that are meant, in image pixels
-    selection  one channel of the size of the source, white = may move; None when nothing is selected
-    parasite   the edit that the layer carries
+    Args:
+        source: the layer and its pixels.
+        strokes: of the paths that are meant, in pixels of the image.
+        selection: one channel of the size of the source, white = may move; None when nothing is selected.
+        parasite: the edit that the layer carries.
     """
 
     source: SourceLayer
@@ -36,7 +37,7 @@ class Canvas:
         """Look at the layer and its image, which stay as they are.
 
         Raises:
-            Problem: the layer is gone, the paths cannot be dragged along, the selection lies outside the layer.
+            Problem: the layer was deleted, the paths cannot be dragged along, the selection lies outside the layer.
         """
         require_in(image, layer)
         source = SourceLayer.of(image, layer)
@@ -46,7 +47,7 @@ class Canvas:
 
     def sketch(self) -> sketch.Sketch:
         """Return what the dialog draws, which does not change with the image."""
-        picture = self.source.thumbnail(sketch.LONGEST_SIDE)
-        mask = sketch.shrunk(self.selection, (picture.width, picture.height)) if self.selection else None
+        image = self.source.thumbnail(sketch.LONGEST_SIDE)
+        mask = sketch.shrunk(self.selection, (image.width, image.height)) if self.selection else None
         box = sketch.box_around(self.selection)
-        return sketch.Sketch(picture, mask, self.strokes, self.source.offset, self.source.size, box)
+        return sketch.Sketch(image, mask, self.strokes, self.source.offset, self.source.size, box)

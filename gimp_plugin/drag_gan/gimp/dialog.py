@@ -22,16 +22,26 @@ TITLE = "Drag Along Paths"
 ADVANCED = ("latent-space", "mask-weight", "inversion-steps")
 
 
-class Asking(NamedTuple):
-    """What the dialog asks the backend. The first two may take their time (it starts) and run in other threads."""
+class Questions(NamedTuple):
+    """What the dialog asks the backend.
+
+    Args:
+        models: names of the models; may take its time (the backend starts), called in another thread.
+        region: the box that the model would see with these options of the protocol; called in another thread.
+        options: the options that the dialog shows now.
+    """
 
     models: Callable[[], Sequence[str]]
-    region: Callable[[Mapping[str, object]], Box | None]  # with these options of the protocol
-    options: Callable[[Gimp.ProcedureConfig], Mapping[str, object]]  # those that the dialog shows now
+    region: Callable[[Mapping[str, object]], Box | None]
+    options: Callable[[Gimp.ProcedureConfig], Mapping[str, object]]
 
 
 def ask(
-    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, sketch: Sketch, parasite: EditParasite, backend: Asking
+    procedure: Gimp.Procedure,
+    config: Gimp.ProcedureConfig,
+    sketch: Sketch,
+    parasite: EditParasite,
+    questions: Questions,
 ) -> bool:
     """Show the dialog, and store the artist's choices in `config`.
 
@@ -43,7 +53,7 @@ def ask(
         False when the dialog was cancelled.
     """
     dialog = new_dialog(procedure, config, TITLE, "_Drag")
-    preview = _Preview(config, sketch, backend)
+    preview = _Preview(config, sketch, questions)
     dialog.get_content_area().pack_start(preview.image, False, False, 0)
     found = dialog.get_label("found", preview.found, False, False)
     preview.tell = found.set_text
@@ -53,7 +63,7 @@ def ask(
         dialog.fill(["remark"])
     if sketch.has_choice:
         dialog.fill(["anchors"])
-    add_model_row(dialog, config, backend.models, parasite.model)
+    add_model_row(dialog, config, questions.models, parasite.model)
     dialog.fill_box("advanced-box", list(ADVANCED))
     title = dialog.get_label("advanced-title", "Advanced", False, False)
     title.set_text_with_mnemonic("_Advanced")
@@ -69,14 +79,14 @@ def ask(
 class _Preview:
     """The layer with the drags as the options have them; `found` says in words what is drawn."""
 
-    def __init__(self, config: Gimp.ProcedureConfig, sketch: Sketch, backend: Asking) -> None:
+    def __init__(self, config: Gimp.ProcedureConfig, sketch: Sketch, questions: Questions) -> None:
         self.image = Gtk.Image()
         self.found = ""
         self.tell: Callable[[str], None] = lambda text: None
-        self._config, self._sketch, self._backend = config, sketch, backend
-        self._ground = sketch.tinted()
+        self._config, self._sketch, self._questions = config, sketch, questions
+        self._background = sketch.tinted()
         self._region: Box | None = None
-        self._regions = LatestQuestion(backend.region, lambda region: GLib.idle_add(self._frame, region))
+        self._regions = LatestQuestion(questions.region, lambda region: GLib.idle_add(self._frame, region))
         self._handlers: list[int] = []
         self._open = True
         self._show()
@@ -101,11 +111,11 @@ class _Preview:
             self.found = describe(drags, self._sketch.mask is not None)
         except Problem as problem:
             drags, self.found = [], str(problem)
-        self.image.set_from_pixbuf(to_pixbuf(self._sketch.drawn(self._ground, drags, self._region)))
+        self.image.set_from_pixbuf(to_pixbuf(self._sketch.drawn(self._background, drags, self._region)))
         self.tell(self.found)
 
     def _ask(self) -> None:
-        self._regions.put(self._backend.options(self._config))
+        self._regions.put(self._questions.options(self._config))
 
     def _frame(self, region: Box | None) -> bool:
         if self._open:

@@ -1,12 +1,16 @@
-"""Whether there is a screen for windows. GTK is imported only when one is wanted."""
+"""Whether there is a screen for windows. GTK is imported only for one."""
 
 from __future__ import annotations
 
 import gi
 
 
-def opened(procedure: str) -> bool:
-    """Whether windows can be shown by this procedure; GimpUi.init would end the process where they cannot."""
+def init_windows(procedure: str) -> bool:
+    """Make windows usable for this procedure.
+
+    Returns:
+        False where there is no screen: GimpUi.init would end the process there.
+    """
     gi.require_version("Gtk", "3.0")
     gi.require_version("GimpUi", "3.0")
     from gi.repository import GimpUi, Gtk

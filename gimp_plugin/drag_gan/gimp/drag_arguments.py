@@ -53,13 +53,14 @@ def _add_arguments(procedure: Gimp.Procedure) -> None:
 def _add_advanced_arguments(procedure: Gimp.Procedure) -> None:
     """Add what stands under Advanced in the dialog."""
     space = Gimp.Choice.new()
-    space.add("w-plus", 0, "W+: follows the path", "Each layer of the network is moved by itself")
-    space.add("w", 1, "W: stays natural", "All layers of the network are moved together")
-    procedure.add_choice_argument("latent-space", "Latent s_pace", "What the drag may change", space, "w-plus", FLAGS)
+    space.add("w-plus", 0, "Follows the path", "Each layer of the network is moved by itself: W+")
+    space.add("w", 1, "Stays natural", "All layers of the network are moved together: W")
+    procedure.add_choice_argument("latent-space", "Mo_vement", "What the drag may change", space, "w-plus", FLAGS)
     mask_help = "How firmly unselected pixels are held (-1: as the model's author recommends)"
     procedure.add_double_argument("mask-weight", "Mask _weight (-1: automatic)", mask_help, -1, 1000, -1, FLAGS)
-    inversion_help = f"Steps to find the picture in the model ({PRESET_HELP})"
-    procedure.add_int_argument("inversion-steps", "_Inversion steps (0: automatic)", inversion_help, 0, 10000, 0, FLAGS)
+    inversion_help = f"More show the picture more exactly, and take longer ({PRESET_HELP})"
+    label = "Steps to _find the picture (0: automatic)"
+    procedure.add_int_argument("inversion-steps", label, inversion_help, 0, 10000, 0, FLAGS)
 
 
 def options_from(config: Gimp.ProcedureConfig) -> dict[str, object]:

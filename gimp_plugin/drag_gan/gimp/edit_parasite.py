@@ -21,25 +21,32 @@ gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp
 
 from backend.client import Box, Result
-from gimp.source_layer import SourceLayer, strips, write_picture
+from gimp.source_layer import SourceLayer, strips, write_png
 
 EDIT = "draggan-edit"  # the backend's file, in base64
-MADE = "draggan-made"  # JSON: "model" and its "sha256", of "pixels" and "mask" the fingerprints, "origin"
+RECORD = "draggan-made"  # JSON: "model" and its "sha256", of "pixels" and "mask" the fingerprints, "origin"
 
 log = logging.getLogger("draggan.edit_parasite")
 
 
 class Origin(NamedTuple):
-    """The pixels that an edit began with: the tattoo of their layer, by which GIMP finds it in a saved image, too,
-    and their box (x, y, width, height) of that layer. The backend moves them by all drags since at once."""
+    """The pixels that an edit began with. The backend moves them by all drags since at once.
+
+    Args:
+        tattoo: of their layer, by which GIMP finds it in a saved image, too.
+        box: x, y, width, height of them in that layer.
+    """
 
     tattoo: int
     box: Box
 
     def write(self, image: Gimp.Image, file: Path) -> bool:
-        """Write the pixels as they are now as PNG; returns False when the layer or this part of it is gone.
+        """Write the pixels as they are now as PNG.
 
         The backend knows their hash: it notices when they were painted on.
+
+        Returns:
+            False when the layer or this part of it was deleted.
         """
         layer = image.get_layer_by_tattoo(self.tattoo)
         if layer is None:
@@ -48,7 +55,7 @@ class Origin(NamedTuple):
         x, y, width, height = self.box
         if x + width > source.size[0] or y + height > source.size[1]:
             return False
-        write_picture(source.snapshot(), file, Gegl.Rectangle.new(*self.box))
+        write_png(source.snapshot(), file, Gegl.Rectangle.new(*self.box))
         return True
 
 
@@ -56,12 +63,13 @@ class Origin(NamedTuple):
 class EditParasite:
     """The edit that a layer of ours carries.
 
-    edit      what the next drag can go on from, or None: also when the pixels were changed since
-    model     what its model is called, "" without an edit; from a file from elsewhere it can be anything, a path too,
-              so it is used only where the backend offers a model of this name
-    own_mask  whether the layer's mask shows just what was changed, as it came with the layer
-    painted   whether there was an edit, and the pixels were changed since
-    origin    the pixels that the edit began with, None where they are the layer's own
+    Args:
+        edit: what the next drag can go on from, or None: also when the pixels were changed since.
+        model: what its model is called, "" without an edit. In an image from elsewhere it can be anything, a path
+            too, so it is used only where the backend offers a model of this name.
+        own_mask: whether the layer's mask shows just what was changed, as it came with the layer.
+        painted: whether there was an edit, and the pixels were changed since.
+        origin: the pixels that the edit began with, None where they are the layer's own.
     """
 
     edit: bytes | None = None
@@ -73,13 +81,13 @@ class EditParasite:
     @classmethod
     def of(cls, source: SourceLayer) -> EditParasite:
         """Read the parasites of the source layer, and whether its pixels are still those."""
-        edit, made = source.layer.get_parasite(EDIT), source.layer.get_parasite(MADE)
-        if edit is None or made is None:
+        edit, record = source.layer.get_parasite(EDIT), source.layer.get_parasite(RECORD)
+        if edit is None or record is None:
             return cls()
         try:
-            then = json.loads(bytes(made.get_data()))
-            model, pixels, mask = str(then["model"]), then["pixels"], then["mask"]
-            origin = _origin(then.get("origin"))
+            known = json.loads(bytes(record.get_data()))
+            model, pixels, mask = str(known["model"]), known["pixels"], known["mask"]
+            origin = _origin(known.get("origin"))
             content = base64.b64decode(bytes(edit.get_data()), validate=True)
         except (ValueError, KeyError, TypeError) as error:
             log.info("the layer's edit is damaged: %r", error)
@@ -90,7 +98,11 @@ class EditParasite:
         return cls(content, model, own_mask, origin=origin)
 
     def write(self, image: Gimp.Image, folder: Path) -> tuple[Path | None, Path | None]:
-        """Write the edit, and the pixels it began with, as files for the backend; None for what there is not."""
+        """Write the edit, and the pixels it began with, as files for the backend.
+
+        Returns:
+            Both files; None for what there is not.
+        """
         if not self.edit:
             return None, None
         edit, original = folder / "edit.safetensors", folder / "original.png"
@@ -108,9 +120,16 @@ class EditParasite:
 def attach(
     layer: Gimp.Layer, pixels: Gegl.Buffer, result: Result, own_mask: bool, origin: Origin | None = None
 ) -> None:
-    """Let a new layer, which is complete but not yet in its image, carry the edit that made its `pixels`."""
+    """Let a new layer, which is complete but not yet in its image, carry the edit that made its pixels.
+
+    Args:
+        pixels: of the layer, as they were written.
+        result: with the edit and the model that made them.
+        own_mask: whether the layer's mask shows just what was changed.
+        origin: the pixels that the edit began with, None where they are the layer's own.
+    """
     model = result.report.get("model") or {}
-    made = {
+    record = {
         "origin": origin,
         "model": model.get("name", ""),
         "sha256": model.get("sha256", ""),
@@ -118,12 +137,12 @@ def attach(
         "mask": _fingerprint_of_mask(layer) if own_mask else None,
     }
     # as text: GIMP's Python takes no byte above 127
-    for name, data in ((EDIT, base64.b64encode(result.edit.read_bytes())), (MADE, json.dumps(made).encode())):
+    for name, data in ((EDIT, base64.b64encode(result.edit.read_bytes())), (RECORD, json.dumps(record).encode())):
         layer.attach_parasite(Gimp.Parasite.new(name, Gimp.PARASITE_PERSISTENT, data))
 
 
 def _origin(value: list[Any] | None) -> Origin | None:
-    """What JSON has made of an Origin. Raises TypeError or ValueError for anything else."""
+    """Read what JSON makes of an Origin. Raises TypeError or ValueError for anything else."""
     if value is None:
         return None
     tattoo, (x, y, width, height) = value
@@ -138,7 +157,7 @@ def _fingerprint_of_mask(layer: Gimp.Layer) -> str | None:
 
 
 def _fingerprint(buffer: Gegl.Buffer) -> str:
-    """Of all pixels in their own format, and of their size: a checksum, which is to notice painting, and no forgery."""
+    """Return a checksum of all pixels in their own format, and of their size: to notice painting, no forgery."""
     extent = buffer.get_extent()
     checksum = 0
     for strip in strips(buffer, extent, None):

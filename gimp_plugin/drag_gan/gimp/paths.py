@@ -15,10 +15,16 @@ HANDLES, TARGETS = "handles", "targets"  # two paths of these names belong toget
 
 
 def read_strokes(image: Gimp.Image) -> list[Stroke]:
-    """The strokes of the selected paths, or of the only path, or pair, of the image when none is selected.
+    """Read the strokes of the selected paths, or of the only path, or pair, of the image when none is selected.
 
     The anchors of two paths named Handles and Targets are matched in their order; it is enough to select one of
-    the two. Raises Problem when these have different numbers of anchors.
+    the two.
+
+    Returns:
+        The strokes, in pixels of the image.
+
+    Raises:
+        Problem: the two have different numbers of anchors.
     """
     named = {path.get_name().strip().lower(): path for path in reversed(image.get_paths())}
     pair = [named[name] for name in (HANDLES, TARGETS) if name in named]

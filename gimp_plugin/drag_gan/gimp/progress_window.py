@@ -30,14 +30,19 @@ log = logging.getLogger("draggan.progress_window")
 
 
 class ProgressWindow:
-    """Shows one job. `first` is the picture until a preview comes, showing `region` (layer pixels)."""
+    """Shows one job.
+
+    Args:
+        first: RGB, shown until a preview comes.
+        region: x, y, width, height of what `first` shows, in pixels of the layer.
+    """
 
     def __init__(self, title: str, first: png.Pixels, region: tuple[int, int, int, int]) -> None:
         self._loop = GLib.MainLoop()
-        self._cancelled, self._enough = threading.Event(), threading.Event()
+        self._cancelled, self._finish_early = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._newest: Update | None = None
-        self._picture, self._region = first, region
+        self._image_shown, self._region = first, region
         self._points: Points = ()
         self._targets: Points = ()
         self._pulsing = True
@@ -48,7 +53,15 @@ class ProgressWindow:
         self._dialog.connect("delete-event", lambda dialog, event: self._cancel())
 
     def run(self, work: Work, update: Update) -> Result:
-        """Do the work and return its result; `update` is shown first. Raises what it raised, or Cancelled."""
+        """Do the work, in another thread, and return its result.
+
+        Args:
+            work: is given what takes its updates, whether it is cancelled, and whether it is to finish early.
+            update: shown first.
+
+        Raises:
+            Cancelled: by the artist; everything else that `work` raises.
+        """
         self._show(update)
         self._dialog.show_all()
         thread = threading.Thread(target=self._work, args=(work,), daemon=True)
@@ -69,13 +82,13 @@ class ProgressWindow:
 
     def _work(self, work: Work) -> None:
         try:
-            self._result = work(self._post, self._cancelled.is_set, self._enough.is_set)
-        except BaseException as error:  # carried over to the main thread, which raises it
+            self._result = work(self._post, self._cancelled.is_set, self._finish_early.is_set)
+        except BaseException as error:  # for the main thread, which raises it
             self._error = error
         GLib.idle_add(self._loop.quit)
 
     def _post(self, update: Update) -> None:
-        """From the work's thread: only the newest update is kept, so that frames never queue up."""
+        """Take an update from the work's thread: only the newest is kept, so that frames never queue up."""
         with self._lock:
             waiting, self._newest = self._newest is not None, update
         if not waiting:
@@ -94,24 +107,24 @@ class ProgressWindow:
             self._bar.set_fraction(update.fraction)
         self._bar.set_show_text(update.fraction is not None)
         self._pulsing = update.fraction is None
-        self._dialog.set_response_sensitive(KEEP, update.phase == "drag" and not self._enough.is_set())
+        self._dialog.set_response_sensitive(KEEP, update.phase == "drag" and not self._finish_early.is_set())
         if update.preview and update.region:
-            self._picture, self._region = update.preview, update.region
+            self._image_shown, self._region = update.preview, update.region
         if update.points:
             self._points, self._targets = update.points, update.targets
         self._image.set_from_pixbuf(self._frame())
 
     def _frame(self) -> GdkPixbuf.Pixbuf:
-        """The picture at the window's size with the points on it: the last ones known, whatever the phase."""
+        """Return the image at the window's size with the points on it: the last ones known, whatever the phase."""
         scale = LONGEST_SIDE / max(self._region[2:])
         size = max(1, round(self._region[2] * scale)), max(1, round(self._region[3] * scale))
-        pixbuf = to_pixbuf(self._picture).scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
-        points = markers.to_picture(self._points, self._region, size)
-        targets = markers.to_picture(self._targets, self._region, size)
-        ways = [
+        pixbuf = to_pixbuf(self._image_shown).scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
+        points = markers.to_preview(self._points, self._region, size)
+        targets = markers.to_preview(self._targets, self._region, size)
+        trajectories = [
             (point,) if point == target else (point, target) for point, target in zip(points, targets, strict=False)
         ]
-        return to_pixbuf(markers.draw(_from_pixbuf(pixbuf), ways))
+        return to_pixbuf(markers.draw(_from_pixbuf(pixbuf), trajectories))
 
     def _pulse(self) -> bool:
         if self._pulsing:
@@ -123,7 +136,7 @@ class ProgressWindow:
             self._cancel()
             return
         log.info("stopped and kept by the artist")
-        self._enough.set()
+        self._finish_early.set()
         self._dialog.set_response_sensitive(KEEP, False)
 
     def _cancel(self) -> bool:

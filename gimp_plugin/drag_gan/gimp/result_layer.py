@@ -20,11 +20,11 @@ from backend.client import Box, Result
 from core import png
 from core.problems import Fault
 from gimp import edit_parasite
+from gimp.change_adder import ChangeAdder
 from gimp.source_layer import FINE_SRGB, MASK, NONE, SRGB, STRIP, SourceLayer, is_in, require_open
 
 DRAGGED = re.compile(r" \(dragged\)( #\d+)?$")  # with the number that GIMP gives the second of a name
 FINE_BYTES = 8  # of one pixel
-SUM_WIDTH = 512  # some whole tiles of GEGL: it makes and clears all of a tile, however little of it is used
 TYPES = {Gimp.ImageBaseType.RGB: Gimp.ImageType.RGBA_IMAGE, Gimp.ImageBaseType.GRAY: Gimp.ImageType.GRAYA_IMAGE}
 
 
@@ -32,30 +32,32 @@ TYPES = {Gimp.ImageBaseType.RGB: Gimp.ImageType.RGBA_IMAGE, Gimp.ImageBaseType.G
 class Insertion:
     """What the backend was given, which the new layer is put together from and remembers.
 
-    sent      the snapshot of the source that the backend was given
-    as_patch  whether the result lies above the source, as a patch, or stands in its place
-    own_mask  whether the source's mask came with it from its own drag, to leave out what had not changed
-    origin    the pixels that the source's own edit began with, None without one
+    Args:
+        source: the layer that is dragged on.
+        snapshot: its pixels as the backend was given them.
+        as_patch: whether the result lies above the source, as a patch, or stands in its place.
+        own_mask: whether the source's mask came with it from its own drag, to leave out what had not changed.
+        origin: the pixels that the source's own edit began with, None without one.
     """
 
     source: SourceLayer
-    sent: Gegl.Buffer
+    snapshot: Gegl.Buffer
     as_patch: bool
     own_mask: bool
     origin: edit_parasite.Origin | None = None
 
-    def origin_of(self, made: Result, whole: Box) -> edit_parasite.Origin:
-        """The pixels that the result's edit began with: those of the source's own edit, or the source itself."""
-        if made.from_original and self.origin:
+    def origin_of(self, result: Result, whole: Box) -> edit_parasite.Origin:
+        """Return the pixels that the result's edit began with: those of the source's own edit, or the source."""
+        if result.from_original and self.origin:
             return self.origin
-        return edit_parasite.Origin(self.source.tattoo, made.region or whole)
+        return edit_parasite.Origin(self.source.tattoo, result.region or whole)
 
 
-def insert(image: Gimp.Image, insertion: Insertion, made: Result, seen: bool) -> Gimp.Layer:
+def insert(image: Gimp.Image, insertion: Insertion, result: Result, show_path: bool) -> Gimp.Layer:
     """Insert the result in one undo step: above the source, or on top of the image when that was deleted meanwhile.
 
     Args:
-        seen: whether an artist looks on, who wants to see the path further on.
+        show_path: whether an artist looks on, who wants to see the path further on.
 
     Returns:
         The new layer; it carries its edit.
@@ -64,73 +66,71 @@ def insert(image: Gimp.Image, insertion: Insertion, made: Result, seen: bool) ->
         Problem: the image was closed meanwhile.
         Fault: the backend's files cannot be read.
     """
-    layer = (_patch if insertion.as_patch else _whole)(image, insertion, made)
-    _insert(image, insertion, layer, seen)
+    layer = (_patch if insertion.as_patch else _whole)(image, insertion, result)
+    _insert(image, insertion, layer, show_path)
     return layer
 
 
-def _patch(image: Gimp.Image, insertion: Insertion, made: Result) -> Gimp.Layer:
+def _patch(image: Gimp.Image, insertion: Insertion, result: Result) -> Gimp.Layer:
     """Make a layer of what was worked on, with the changed area as its layer mask."""
-    source, sent = insertion.source, insertion.sent
-    edited, mask, box = _opened(image, source, made)
-    region = made.region or box
-    result = _new_layer(image, source, region)
-    layer_mask = result.create_mask(Gimp.AddMaskType.BLACK)
-    result.add_mask(layer_mask)
-    pixels, shown = result.get_buffer(), layer_mask.get_buffer()
-    sent.copy(Gegl.Rectangle.new(*region), NONE, pixels, Gegl.Rectangle.new(0, 0, *region[2:]))
-    for rows, values, changed in _changes(sent, edited, mask, box):
+    edited, mask, box = _open_files(image, result)
+    region = result.region or box
+    layer = _new_layer(image, insertion.source, region)
+    layer_mask = layer.create_mask(Gimp.AddMaskType.BLACK)
+    layer.add_mask(layer_mask)
+    pixels, shown = layer.get_buffer(), layer_mask.get_buffer()
+    insertion.snapshot.copy(Gegl.Rectangle.new(*region), NONE, pixels, Gegl.Rectangle.new(0, 0, *region[2:]))
+    for rows, values, changed in _changes(insertion.snapshot, edited, mask, box):
         place = Gegl.Rectangle.new(rows.x - region[0], rows.y - region[1], rows.width, rows.height)
         pixels.set(place, FINE_SRGB, values)
         shown.set(place, MASK, changed)
-    _complete(result, pixels)
+    _complete(layer, pixels)
     _complete(layer_mask, shown)
-    edit_parasite.attach(result, pixels, made, True, insertion.origin_of(made, region))
-    return result
+    edit_parasite.attach(layer, pixels, result, True, insertion.origin_of(result, region))
+    return layer
 
 
-def _whole(image: Gimp.Image, insertion: Insertion, made: Result) -> Gimp.Layer:
+def _whole(image: Gimp.Image, insertion: Insertion, result: Result) -> Gimp.Layer:
     """Make a copy of the source with the change in it.
 
     It takes over opacity, mode and layer mask. Pixels where the changed area is 0 are the source's own, bit for
-    bit. The layer of `made` has its mask already applied.
+    bit. The layer of `result` has its mask already applied.
     """
-    source, sent = insertion.source, insertion.sent
-    edited, mask, box = _opened(image, source, made)
-    result = _new_layer(image, source, (0, 0, *source.size))
-    pixels = result.get_buffer()
-    kept = source.layer.is_valid()  # deleted for good, it has no pixels any more and looks like nothing
-    (source.native if kept else sent).copy(source.area, NONE, pixels, source.area)
-    for rows, values, changed in _changes(sent, edited, mask, box):
+    source, snapshot = insertion.source, insertion.snapshot
+    edited, mask, box = _open_files(image, result)
+    layer = _new_layer(image, source, (0, 0, *source.size))
+    pixels = layer.get_buffer()
+    exists = source.layer.is_valid()  # deleted for good, it has no pixels, mode or mask any more
+    (source.native if exists else snapshot).copy(source.area, NONE, pixels, source.area)
+    for rows, values, changed in _changes(snapshot, edited, mask, box):
         for x, y, width in _runs(changed, rows.width):
             start = FINE_BYTES * (y * rows.width + x)
             run = Gegl.Rectangle.new(rows.x + x, rows.y + y, width, 1)
             pixels.set(run, FINE_SRGB, values[start : start + FINE_BYTES * width])
-    _complete(result, pixels)
-    if kept:
-        _take_over(source.layer, result)
-    if insertion.own_mask and result.get_mask():
-        _widen(result.get_mask(), mask, box)
-    origin = insertion.origin_of(made, box)
-    edit_parasite.attach(result, pixels, made, insertion.own_mask, origin)
-    return result
+    _complete(layer, pixels)
+    if exists:
+        _take_over(source.layer, layer)
+    if insertion.own_mask and layer.get_mask():
+        _widen(layer.get_mask(), mask, box)
+    edit_parasite.attach(layer, pixels, result, insertion.own_mask, insertion.origin_of(result, box))
+    return layer
 
 
-def _opened(image: Gimp.Image, source: SourceLayer, made: Result) -> tuple[png.File, png.File, Box]:
-    """The backend's layer and mask, and their box of the source."""
+def _open_files(image: Gimp.Image, result: Result) -> tuple[png.File, png.File, Box]:
+    """Return the backend's layer and mask, and their box of the source."""
     require_open(image)
     try:
-        edited, mask = png.File.of(made.layer), png.File.of(made.mask)
+        edited, mask = png.File.of(result.layer), png.File.of(result.mask)
     except (OSError, ValueError) as error:
         raise Fault(f"The backend's result cannot be read ({error}); update both by running install.py.") from error
     size = edited.width, edited.height
     if (mask.width, mask.height) != size or (edited.channels, mask.channels) != (4, 1):
         raise Fault("The backend's layer and mask do not fit; update both by running install.py.")
-    return edited, mask, (*made.offset, *size)
+    return edited, mask, (*result.offset, *size)
 
 
 def _new_layer(image: Gimp.Image, source: SourceLayer, box: Box) -> Gimp.Layer:
-    """A layer for this box of the source, not yet in the image: nothing is undoable before."""
+    """Make a layer for this box of the source, not yet in the image: nothing is undoable before."""
     x, y, width, height = box
     name = f"{DRAGGED.sub('', source.name)} (dragged)"  # not twice
     kind = TYPES[image.get_base_type()]
@@ -140,67 +140,22 @@ def _new_layer(image: Gimp.Image, source: SourceLayer, box: Box) -> Gimp.Layer:
 
 
 def _changes(
-    sent: Gegl.Buffer, edited: png.File, mask: png.File, box: Box
+    snapshot: Gegl.Buffer, edited: png.File, mask: png.File, box: Box
 ) -> Iterator[tuple[Gegl.Rectangle, bytes, bytes]]:
-    """Where rows of the box have changed: the rows, their new values as FINE_SRGB, and the mask's values."""
+    """Yield where rows of the box have changed: the rows, their new values as FINE_SRGB, and the mask's values."""
     x, y, width, _ = box
-    sums = _Sums(STRIP * width * 4)
+    adder = ChangeAdder(STRIP * width * 4)
     for after, changed in zip(edited.strips(STRIP), mask.strips(STRIP), strict=True):
         rows = Gegl.Rectangle.new(x, y, width, len(changed) // width)
-        before = bytes(sent.get(rows, 1.0, SRGB, NONE))
+        before = bytes(snapshot.get(rows, 1.0, SRGB, NONE))
         if after != before:
-            values = bytes(sent.get(rows, 1.0, FINE_SRGB, NONE))
-            yield rows, sums.of(values, after, before), changed
+            values = bytes(snapshot.get(rows, 1.0, FINE_SRGB, NONE))
+            yield rows, adder.add(values, after, before), changed
         y += rows.height
 
 
-class _Sums:
-    """Adds up many numbers at once: GIMP's Python has no library for that, but GEGL.
-
-    The numbers are given to GEGL as if each three of them were a colour of linear light, in rows that have nothing to
-    do with the picture's: of what they are it would add the light, not the numbers, and leave alpha out.
-    """
-
-    def __init__(self, most: int) -> None:
-        """`most`: how many numbers are added up at a time. To make and end the buffers takes longer than to add."""
-        height = -(-most // (3 * SUM_WIDTH))
-        self._values, self._after, self._before, self._total = (
-            Gegl.Buffer.new(form, 0, 0, SUM_WIDTH, height) for form in ("RGB u16", "RGB u8", "RGB u8", "RGB u16")
-        )
-        self._graph = Gegl.Node()
-        values, after, before = (
-            self._node("gegl:buffer-source", buffer=buffer) for buffer in (self._values, self._after, self._before)
-        )
-        change, self._sum = self._node("gegl:subtract"), self._node("gegl:add")
-        for source, target, pad in (
-            (after, change, "input"),
-            (before, change, "aux"),
-            (values, self._sum, "input"),
-            (change, self._sum, "aux"),
-        ):
-            source.connect_to("output", target, pad)
-
-    def _node(self, operation: str, **properties: object) -> Gegl.Node:
-        node = self._graph.create_child(operation)
-        for name, value in properties.items():
-            node.set_property(name, value)
-        return node
-
-    def of(self, values: bytes, after: bytes, before: bytes) -> bytes:
-        """`values` (16 bits each) plus the difference of `after` and `before` (8 bits each), within the 16 bits."""
-        count = len(before)
-        rows = -(-count // (3 * SUM_WIDTH))
-        area = Gegl.Rectangle.new(0, 0, SUM_WIDTH, rows)
-        missing = bytes(3 * SUM_WIDTH * rows - count)  # of the last row
-        self._values.set(area, "RGB u16", values + 2 * missing)
-        self._after.set(area, "RGB u8", after + missing)
-        self._before.set(area, "RGB u8", before + missing)
-        self._sum.blit_buffer(self._total, area, 0, NONE)
-        return bytes(self._total.get(area, 1.0, "RGB u16", NONE))[: 2 * count]
-
-
 def _runs(mask: bytes, width: int) -> Iterator[tuple[int, int, int]]:
-    """(x, y, width) of every stretch of a row where the mask is not 0."""
+    """Yield (x, y, width) of every stretch of a row where the mask is not 0."""
     for y in range(len(mask) // width):
         for run in re.finditer(rb"[^\0]+", mask[y * width : (y + 1) * width]):
             yield run.start(), y, run.end() - run.start()
@@ -212,26 +167,26 @@ def _complete(drawable: Gimp.Drawable, written: Gegl.Buffer) -> None:
     drawable.update(0, 0, drawable.get_width(), drawable.get_height())
 
 
-def _take_over(source: Gimp.Layer, result: Gimp.Layer) -> None:
-    """Make the result look like its source: opacity, mode and layer mask."""
-    result.set_opacity(source.get_opacity())
+def _take_over(source: Gimp.Layer, layer: Gimp.Layer) -> None:
+    """Make a layer look like its source: opacity, mode and layer mask."""
+    layer.set_opacity(source.get_opacity())
     if source.get_mode() != Gimp.LayerMode.PASS_THROUGH:  # which only groups can have
-        result.set_mode(source.get_mode())
-        result.set_blend_space(source.get_blend_space())
-        result.set_composite_space(source.get_composite_space())
-        result.set_composite_mode(source.get_composite_mode())
+        layer.set_mode(source.get_mode())
+        layer.set_blend_space(source.get_blend_space())
+        layer.set_composite_space(source.get_composite_space())
+        layer.set_composite_mode(source.get_composite_mode())
     mask = source.get_mask()
     if mask is None:
         return
-    twin = result.create_mask(Gimp.AddMaskType.WHITE)
-    result.add_mask(twin)
-    (source_x, source_y), (x, y) = source.get_offsets()[1:], result.get_offsets()[1:]
+    twin = layer.create_mask(Gimp.AddMaskType.WHITE)
+    layer.add_mask(twin)
+    (source_x, source_y), (x, y) = source.get_offsets()[1:], layer.get_offsets()[1:]
     whole = Gegl.Rectangle.new(0, 0, mask.get_width(), mask.get_height())
     place = Gegl.Rectangle.new(source_x - x, source_y - y, whole.width, whole.height)
     values = twin.get_buffer()
     mask.get_buffer().copy(whole, NONE, values, place)
     _complete(twin, values)
-    result.set_apply_mask(source.get_apply_mask())
+    layer.set_apply_mask(source.get_apply_mask())
 
 
 def _widen(layer_mask: Gimp.LayerMask, mask: png.File, box: Box) -> None:
@@ -246,21 +201,21 @@ def _widen(layer_mask: Gimp.LayerMask, mask: png.File, box: Box) -> None:
     _complete(layer_mask, values)
 
 
-def _insert(image: Gimp.Image, insertion: Insertion, result: Gimp.Layer, seen: bool) -> None:
+def _insert(image: Gimp.Image, insertion: Insertion, layer: Gimp.Layer, show_path: bool) -> None:
     """Insert the complete layer, and hide the source where it would be seen beside it."""
-    require_open(image)  # making the result may have taken seconds
+    require_open(image)  # making the layer may have taken seconds
     source, selected = insertion.source.layer, image.get_selected_layers()
     there = is_in(image, source)
     parent, position = (source.get_parent(), image.get_item_position(source)) if there else (None, 0)
-    if result.get_mask():
-        result.set_edit_mask(False)  # as GIMP has it, whoever selects the layer would paint on its mask
+    if layer.get_mask():
+        layer.set_edit_mask(False)  # as GIMP has it, whoever selects the layer would paint on its mask
     image.undo_group_start()
     try:
-        image.insert_layer(result, parent, position)
+        image.insert_layer(layer, parent, position)
         if there and not insertion.as_patch:
             source.set_visible(False)
-        image.set_selected_layers(selected or [result])
-        if seen:
+        image.set_selected_layers(selected or [layer])
+        if show_path:
             _keep_overlay(image)
     finally:
         image.undo_group_end()
@@ -268,7 +223,7 @@ def _insert(image: Gimp.Image, insertion: Insertion, result: Gimp.Layer, seen: b
 
 
 def _keep_overlay(image: Gimp.Image) -> None:
-    """GIMP 3.2's Paths tool drops its drawing when a layer is inserted; a visible path can be picked up."""
+    """Show the path: GIMP 3.2's Paths tool drops its drawing when a layer is inserted, but picks a visible path up."""
     if (Gimp.MAJOR_VERSION, Gimp.MINOR_VERSION) >= (3, 2):
         for path in image.get_selected_paths():
             path.set_visible(True)

@@ -1,4 +1,4 @@
-"""The dialog of New Sample Image: small pictures to choose from. Imported only when it is shown."""
+"""The dialog of New Sample Image: thumbnails to choose from. Imported only when it is shown."""
 
 from __future__ import annotations
 
@@ -22,21 +22,32 @@ SIDE = 112  # pixels of a thumbnail
 SETTLING = 400  # milliseconds without another change before all are drawn anew
 
 
-class Asking(NamedTuple):
-    """What the dialog asks the backend. The first two may take their time (it starts) and run in other threads."""
+class Questions(NamedTuple):
+    """What the dialog asks the backend.
+
+    Args:
+        models: names of the models; may take its time (the backend starts), called in another thread.
+        thumbnails: RGB images for these options, until the function it is given returns True; in another thread, too.
+        options: the options of the protocol that the dialog shows now, for some seeds.
+        largest_seed: that there is.
+    """
 
     models: Callable[[], Sequence[str]]
-    thumbnails: Callable[[dict[str, object], Callable[[], bool]], Iterator[png.Pixels]]  # until it is cancelled
-    options: Callable[[Gimp.ProcedureConfig, Sequence[int]], dict[str, object]]  # of the protocol, for some seeds
+    thumbnails: Callable[[dict[str, object], Callable[[], bool]], Iterator[png.Pixels]]
+    options: Callable[[Gimp.ProcedureConfig, Sequence[int]], dict[str, object]]
     largest_seed: int
 
 
-def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, backend: Asking) -> bool:
-    """Show the dialog and store the artist's choices in `config`; False when it was cancelled."""
+def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, questions: Questions) -> bool:
+    """Show the dialog and store the artist's choices in `config`.
+
+    Returns:
+        False when the dialog was cancelled.
+    """
     dialog = new_dialog(procedure, config, title, "Cr_eate")
-    thumbnails = _Thumbnails(config, backend, lambda: dialog.response(Gtk.ResponseType.OK))
+    thumbnails = _Thumbnails(config, questions, lambda: dialog.response(Gtk.ResponseType.OK))
     dialog.get_content_area().pack_start(thumbnails.box, True, True, 0)
-    add_model_row(dialog, config, backend.models)
+    add_model_row(dialog, config, questions.models)
     dialog.fill(["seed", "truncation", "class"])
     thumbnails.draw()
     accepted = dialog.run()
@@ -46,14 +57,30 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, bac
 
 
 class _Thumbnails:
-    """The pictures of some seeds in a row, of which the one that is chosen is the seed of `config`."""
+    """The images of some seeds in a row, of which the one that is chosen is the seed of `config`."""
 
-    def __init__(self, config: Gimp.ProcedureConfig, backend: Asking, activate: Callable[[], None]) -> None:
-        self._config, self._backend = config, backend
+    def __init__(self, config: Gimp.ProcedureConfig, questions: Questions, activate: Callable[[], None]) -> None:
+        self._config, self._questions = config, questions
         self._first = config.get_property("seed")
         self._asked = 0  # what was asked before the last time is stale
         self._waiting = 0  # the timer for the next time
         self._choosing = False
+        self._build()
+        self._grid.connect("map", lambda grid: grid.get_child_at_index(0).grab_focus())
+        self._grid.connect("child-activated", lambda grid, child: activate())
+        self._grid.connect("selected-children-changed", lambda grid: self._choose())
+        self._handlers = [
+            config.connect(f"notify::{name}", lambda *_, changed=changed: changed())
+            for name, changed in (
+                ("seed", self._seed_changed),
+                ("model", self._changed),
+                ("truncation", self._changed),
+                ("class", self._changed),
+            )
+        ]
+
+    def _build(self) -> None:
+        """Make the widgets: the grid, and below it a text and the button for more."""
         self._grid = Gtk.FlowBox(selection_mode=Gtk.SelectionMode.BROWSE, homogeneous=True)
         self._grid.set_min_children_per_line(COLUMNS)
         self._grid.set_max_children_per_line(COLUMNS)
@@ -69,26 +96,14 @@ class _Thumbnails:
         self.box.pack_start(self._grid, True, True, 0)
         self.box.pack_start(row, False, False, 0)
         self.box.show_all()
-        self._grid.connect("map", lambda grid: grid.get_child_at_index(0).grab_focus())
         more.connect("clicked", lambda button: self._show_more())
-        self._grid.connect("child-activated", lambda grid, child: activate())
-        self._grid.connect("selected-children-changed", lambda grid: self._choose())
-        self._handlers = [
-            config.connect(f"notify::{name}", lambda *_, changed=changed: changed())
-            for name, changed in (
-                ("seed", self._seed_changed),
-                ("model", self._changed),
-                ("truncation", self._changed),
-                ("class", self._changed),
-            )
-        ]
 
     def draw(self) -> None:
         """Ask for all of them anew; they appear as they come."""
         self._asked += 1
         number = self._asked
-        seeds = range(self._first, min(self._first + COUNT, self._backend.largest_seed + 1))
-        options = self._backend.options(self._config, seeds)
+        seeds = range(self._first, min(self._first + COUNT, self._questions.largest_seed + 1))
+        options = self._questions.options(self._config, seeds)
         self._tell("Drawing...")
         for image in self._images:
             image.clear()
@@ -105,19 +120,19 @@ class _Thumbnails:
     def _fetch(self, number: int, options: dict[str, object]) -> None:
         text = "Choose one; its number is the seed."
         try:
-            for index, picture in enumerate(self._backend.thumbnails(options, lambda: number != self._asked)):
-                GLib.idle_add(self._put, number, index, picture)
+            for index, thumbnail in enumerate(self._questions.thumbnails(options, lambda: number != self._asked)):
+                GLib.idle_add(self._put, number, index, thumbnail)
         except Cancelled:
             return
         except Problem as problem:
             text = str(problem)
         GLib.idle_add(self._tell_if, number, text)
 
-    def _put(self, number: int, index: int, picture: png.Pixels) -> bool:
+    def _put(self, number: int, index: int, thumbnail: png.Pixels) -> bool:
         if number == self._asked:
-            scale = SIDE / max(picture.width, picture.height)
-            size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-            small = to_pixbuf(picture).scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
+            scale = SIDE / max(thumbnail.width, thumbnail.height)
+            size = max(1, round(thumbnail.width * scale)), max(1, round(thumbnail.height * scale))
+            small = to_pixbuf(thumbnail).scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
             self._images[index].set_from_pixbuf(small)
         return GLib.SOURCE_REMOVE
 
@@ -138,12 +153,12 @@ class _Thumbnails:
         chosen = self._grid.get_selected_children()
         if chosen and not self._choosing:
             self._choosing = True
-            seed = min(self._first + chosen[0].get_index(), self._backend.largest_seed)
+            seed = min(self._first + chosen[0].get_index(), self._questions.largest_seed)
             self._config.set_property("seed", seed)
             self._choosing = False
 
     def _show_more(self) -> None:
-        self._first = min(self._first + COUNT, self._backend.largest_seed)
+        self._first = min(self._first + COUNT, self._questions.largest_seed)
         self._config.set_property("seed", self._first)
         self._changed()
 

@@ -1,4 +1,4 @@
-"""The command "New Sample Image": a picture of the model's own, which can be dragged at once, without an inversion."""
+"""The command "New Sample Image": an image of the model's own, which can be dragged at once, without an inversion."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = logging.getLogger("draggan.sample")
 
 
 def describe(procedure: Gimp.Procedure) -> None:
-    """Tell GIMP of the command: its menu entry and arguments. It works without any image."""
+    """Tell GIMP of the command: its menu entry and its arguments. It works without any image."""
     procedure.set_menu_label("_New Sample Image...")
     procedure.set_icon_name("document-new")
     procedure.set_documentation(SHORT, LONG, PROCEDURE)
@@ -46,7 +46,7 @@ def describe(procedure: Gimp.Procedure) -> None:
 
 
 def options_from(config: Gimp.ProcedureConfig, seeds: Sequence[int]) -> dict[str, object]:
-    """The options of the protocol, for the pictures of these seeds."""
+    """Turn the arguments into the options of the protocol, for the images of these seeds."""
     options: dict[str, object] = {
         "model": config.get_property("model") or "critters",
         "seeds": list(seeds),
@@ -60,21 +60,28 @@ def options_from(config: Gimp.ProcedureConfig, seeds: Sequence[int]) -> dict[str
 def sample(
     procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: Backend, downloads: Path
 ) -> Gimp.Image:
-    """From the choice of a picture to the new image. Raises Problem or Cancelled."""
-    source_layer.start()
+    """Go from the choice of a thumbnail to the new image.
+
+    Args:
+        downloads: a folder for files; the caller deletes it.
+
+    Raises:
+        Problem, Cancelled: there is no new image.
+    """
+    source_layer.init_buffers()
     interactive = config.get_property("run-mode") == Gimp.RunMode.INTERACTIVE
     if interactive:
-        if not display.opened(PROCEDURE):
+        if not display.init_windows(PROCEDURE):
             raise Problem("There is no screen to show a dialog on; run the command non-interactively.")
         ask(procedure, config, backend)
     seed = config.get_property("seed")
     options = options_from(config, [seed])
 
-    def work(show: Callable[[Update], None], cancelled: Flag, enough: Flag) -> Result:
+    def work(show: Callable[[Update], None], cancelled: Flag, finish_early: Flag) -> Result:
         return job.sample(backend, options, show, cancelled)
 
-    made = watch(work) if interactive else work(lambda update: None, lambda: False, lambda: False)
-    image = new_image(made, options, seed)
+    result = watch(work) if interactive else work(lambda update: None, lambda: False, lambda: False)
+    image = new_image(result, options, seed)
     if interactive:
         Gimp.Display.new(image)
     log.info("done: %s", options)
@@ -92,7 +99,7 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: Backen
         return job.thumbnails(backend, options, cancelled)
 
     chosen = sample_dialog.ask(
-        procedure, config, TITLE, sample_dialog.Asking(fetch_models, thumbnails, options_from, LARGEST_SEED)
+        procedure, config, TITLE, sample_dialog.Questions(fetch_models, thumbnails, options_from, LARGEST_SEED)
     )
     if not chosen:
         raise Cancelled
@@ -107,26 +114,30 @@ def watch(work: Callable[..., Result]) -> Result:
     return window.run(work, Update("start", 0, 0, "Starting..."))
 
 
-def new_image(made: Result, options: dict[str, object], seed: int) -> Gimp.Image:
-    """An image with the picture as its only layer, which carries its edit. Raises Fault when it cannot be read."""
+def new_image(result: Result, options: dict[str, object], seed: int) -> Gimp.Image:
+    """Make an image of one layer, which carries its edit.
+
+    Raises:
+        Fault: the backend's file cannot be read.
+    """
     try:
-        picture = png.File.of(made.layer)
+        file = png.File.of(result.layer)
     except (OSError, ValueError) as error:
-        raise Fault(f"The backend's picture cannot be read ({error}); update both by running install.py.") from error
-    image = Gimp.Image.new(picture.width, picture.height, Gimp.ImageBaseType.RGB)
+        raise Fault(f"The backend's image cannot be read ({error}); update both by running install.py.") from error
+    image = Gimp.Image.new(file.width, file.height, Gimp.ImageBaseType.RGB)
     image.undo_disable()
     name = f"{Path(str(options['model'])).stem}, seed {seed}"
     layer = Gimp.Layer.new(
-        image, name, picture.width, picture.height, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL
+        image, name, file.width, file.height, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL
     )
     pixels, top = layer.get_buffer(), 0
-    for strip in picture.strips(source_layer.STRIP):
-        rows = Gegl.Rectangle.new(0, top, picture.width, len(strip) // (4 * picture.width))
+    for strip in file.strips(source_layer.STRIP):
+        rows = Gegl.Rectangle.new(0, top, file.width, len(strip) // (4 * file.width))
         pixels.set(rows, source_layer.SRGB, strip)
         top += rows.height
     pixels.flush()
-    layer.update(0, 0, picture.width, picture.height)
-    edit_parasite.attach(layer, pixels, made, own_mask=False)
+    layer.update(0, 0, file.width, file.height)
+    edit_parasite.attach(layer, pixels, result, own_mask=False)
     image.insert_layer(layer, None, 0)
     image.undo_enable()
     return image

@@ -30,7 +30,7 @@ DELETED = "The layer was deleted or its image closed; select a layer and run the
 CLOSED = "The image was closed during the drag: the result is lost; run the filter again."
 
 
-def start() -> None:
+def init_buffers() -> None:
     """Make buffers usable; call once before anything else in here."""
     Gegl.init(None)
 
@@ -39,12 +39,13 @@ def start() -> None:
 class SourceLayer:
     """A layer and what is seen of it, without its own mask, opacity and mode.
 
-    layer   the layer in the artist's image, or a group
-    name    of the layer; like tattoo, kept for when the layer is gone
-    tattoo  by which GIMP finds the layer in its image, also in a saved one
-    native  its pixels in the image's own precision and profile, filters applied
-    offset  (x, y) of the top left corner of these pixels in the image
-    size    (width, height); a filter can make them larger than the layer
+    Args:
+        layer: the layer in the artist's image, or a group.
+        name: of the layer; like tattoo, kept for when the layer is deleted.
+        tattoo: by which GIMP finds the layer in its image, also in a saved one.
+        native: its pixels in the image's own precision and profile, filters applied.
+        offset: (x, y) of the top left corner of these pixels in the image.
+        size: (width, height); a filter can make them larger than the layer.
     """
 
     layer: Gimp.Layer
@@ -62,7 +63,7 @@ class SourceLayer:
             return cls(*known, layer.get_buffer(), offset_of(layer), size_of(layer))
         copy = image.duplicate()
         try:
-            twin = _same_place(image.get_layers(), copy.get_layers(), layer)
+            twin = _copy_of(layer, image.get_layers(), copy.get_layers())
             if twin.is_group():
                 twin = twin.merge()
             else:
@@ -72,7 +73,11 @@ class SourceLayer:
             copy.delete()
 
     def snapshot(self) -> Gegl.Buffer:
-        """The pixels as they are now, FINE_SRGB: what the backend's change is added to. Raises Problem."""
+        """Copy the pixels as they are now, FINE_SRGB: what the backend's change is added to.
+
+        Raises:
+            Problem: the layer was deleted.
+        """
         if not self.layer.is_valid():
             raise Problem(DELETED)
         fine = Gegl.Buffer.new(FINE_SRGB, 0, 0, *self.size)
@@ -87,7 +92,8 @@ class SourceLayer:
     def can_be_covered(self, own_mask: bool) -> bool:
         """Whether an opaque layer above this one, where it is opaque, hides all that is seen of it.
 
-        own_mask: whether its mask is of our making, and only leaves out what is the same below.
+        Args:
+            own_mask: whether its mask is of our making, and only leaves out what is the same below.
         """
         layer = self.layer
         masked = layer.get_mask() is not None and layer.get_apply_mask() and not own_mask
@@ -104,9 +110,13 @@ class SourceLayer:
             )
 
     def read_selection(self, image: Gimp.Image) -> png.Pixels | None:
-        """The selection over these pixels (white = may move), or None when nothing is selected.
+        """Read the selection over these pixels.
 
-        Raises Problem when there is a selection that does not touch them.
+        Returns:
+            One channel, white = may move; None when nothing is selected.
+
+        Raises:
+            Problem: there is a selection, but it does not touch them.
         """
         if Gimp.Selection.is_empty(image):
             return None
@@ -117,7 +127,7 @@ class SourceLayer:
         return png.Pixels(*self.size, 1, data)
 
     def thumbnail(self, longest: int) -> png.Pixels:
-        """RGB, made smaller so that its longer side has at most `longest` pixels."""
+        """Return the pixels, RGB, made smaller so that the longer side has at most `longest`."""
         width, height = self.size
         scale = min(1.0, longest / max(width, height))
         small = max(1, int(width * scale)), max(1, int(height * scale))
@@ -126,7 +136,14 @@ class SourceLayer:
 
 
 def require_layer(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
-    """The one layer to work on. Raises Problem for what cannot be dragged on."""
+    """Return the one layer to work on.
+
+    Args:
+        drawables: what is selected.
+
+    Raises:
+        Problem: it cannot be dragged on; the text says what to do.
+    """
     if len(drawables) != 1:
         raise Problem(
             "Select exactly one layer to drag on; "
@@ -167,26 +184,29 @@ def require_open(image: Gimp.Image) -> None:
         raise Problem(CLOSED)
 
 
-def _holds(layers: Sequence[Gimp.Layer], wanted: Gimp.Layer) -> bool:
+def _holds(layers: Sequence[Gimp.Layer], layer: Gimp.Layer) -> bool:
     return any(
-        layer.get_id() == wanted.get_id() or (layer.is_group() and _holds(layer.get_children(), wanted))
-        for layer in layers
+        one.get_id() == layer.get_id() or (one.is_group() and _holds(one.get_children(), layer)) for one in layers
     )
 
 
 def offset_of(layer: Gimp.Layer) -> tuple[int, int]:
-    """(x, y) of the layer's top left corner in the image."""
+    """Return (x, y) of the layer's top left corner in the image."""
     _, x, y = layer.get_offsets()
     return x, y
 
 
 def size_of(layer: Gimp.Layer) -> tuple[int, int]:
-    """(width, height) in pixels."""
+    """Return (width, height) in pixels."""
     return layer.get_width(), layer.get_height()
 
 
-def write_picture(pixels: Gegl.Buffer, file: Path, area: Gegl.Rectangle | None = None) -> bool:
-    """Write a snapshot, or an area of it, as PNG, RGBA of 8 bits; returns whether all of it is opaque."""
+def write_png(pixels: Gegl.Buffer, file: Path, area: Gegl.Rectangle | None = None) -> bool:
+    """Write a snapshot, or an area of it, as PNG, RGBA of 8 bits.
+
+    Returns:
+        Whether all of it is opaque.
+    """
     extent, opaque = area or pixels.get_extent(), True
 
     def rows() -> Iterator[bytes]:
@@ -201,20 +221,24 @@ def write_picture(pixels: Gegl.Buffer, file: Path, area: Gegl.Rectangle | None =
 
 
 def strips(buffer: Gegl.Buffer, area: Gegl.Rectangle, pixel_format: str | None) -> Iterator[bytes]:
-    """The pixels of `area` in a format or their own, some rows at a time from the top: all would take gigabytes."""
+    """Yield the pixels of an area, some rows at a time from the top: all would take gigabytes.
+
+    Args:
+        pixel_format: of Babl; None for their own.
+    """
     for top in range(0, area.height, STRIP):
         rows = Gegl.Rectangle.new(area.x, area.y + top, area.width, min(STRIP, area.height - top))
         yield bytes(buffer.get(rows, 1.0, pixel_format, NONE))
 
 
-def _same_place(originals: Sequence[Gimp.Layer], copies: Sequence[Gimp.Layer], wanted: Gimp.Layer) -> Gimp.Layer:
-    """The layer of the copy that stands where `wanted` stands in the original; raises LookupError."""
+def _copy_of(layer: Gimp.Layer, originals: Sequence[Gimp.Layer], copies: Sequence[Gimp.Layer]) -> Gimp.Layer:
+    """Return the layer of a copied image that stands where `layer` stands in the original; raises LookupError."""
     for original, copy in zip(originals, copies, strict=True):
-        if original.get_id() == wanted.get_id():
+        if original.get_id() == layer.get_id():
             return copy
         if original.is_group():
             try:
-                return _same_place(original.get_children(), copy.get_children(), wanted)
+                return _copy_of(layer, original.get_children(), copy.get_children())
             except LookupError:
                 continue
-    raise LookupError(wanted.get_name())
+    raise LookupError(layer.get_name())

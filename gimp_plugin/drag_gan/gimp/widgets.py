@@ -16,17 +16,17 @@ from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk
 from core import png
 
 
-def to_pixbuf(picture: png.Pixels) -> GdkPixbuf.Pixbuf:
-    """An RGB picture as GTK shows it."""
-    data, row = GLib.Bytes.new(picture.data), picture.width * 3
+def to_pixbuf(image: png.Pixels) -> GdkPixbuf.Pixbuf:
+    """Convert an RGB image to what GTK shows."""
+    data, row = GLib.Bytes.new(image.data), image.width * 3
     rgb = GdkPixbuf.Colorspace.RGB
-    return GdkPixbuf.Pixbuf.new_from_bytes(data, rgb, False, 8, picture.width, picture.height, row)
+    return GdkPixbuf.Pixbuf.new_from_bytes(data, rgb, False, 8, image.width, image.height, row)
 
 
 def new_dialog(
     procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, ok_label: str
 ) -> GimpUi.ProcedureDialog:
-    """An empty dialog without Help: that leads to pages of GIMP's manual, which has none on this plug-in."""
+    """Make an empty dialog without Help: that leads to pages of GIMP's manual, which has none on this plug-in."""
     dialog = GimpUi.ProcedureDialog.new(procedure, config, title)
     dialog.set_ok_label(ok_label)
     button = dialog.get_widget_for_response(Gtk.ResponseType.HELP)
@@ -52,8 +52,8 @@ def add_model_row(
     entry = models.get_child()
     entry.set_width_chars(24)
     models.set_tooltip_text(config.find_property("model").blurb)
-    both_ways = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
-    config.bind_property("model", entry, "text", both_ways)
+    both_directions = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
+    config.bind_property("model", entry, "text", both_directions)
     models.append_text(entry.get_text())
     label = Gtk.Label.new_with_mnemonic("_Model")
     label.set_mnemonic_widget(entry)

@@ -6,19 +6,23 @@ import contextlib
 import dataclasses
 import errno
 import itertools
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from backend.editing.edit_state import EditState
+from backend.editing.steps import InversionProgress
 from backend.errors import UserError
 from backend.files import written_whole
 from backend.models import models
 from backend.server.jobs import JobRunner
+from backend.server.progress import inversion_update
 from backend.server.requests import Request
 
 DRAG = [{"handle": [40, 32], "target": [52, 32]}]
@@ -131,6 +135,20 @@ def test_the_message_counts_what_was_to_move_not_the_pins(runner: JobRunner, pic
     assert first.message == "0 of 1 points have arrived, 12 pixels to go."
 
 
+@pytest.mark.parametrize(("psnr", "fit"), [(30.0, "well"), (26.0, "well"), (22.0, "fairly"), (17.6, "only roughly")])
+def test_the_message_says_in_words_how_well_the_model_fits(psnr: float, fit: str) -> None:
+    step = InversionProgress(3, 10, lambda: psnr, lambda: np.zeros((4, 4, 3), np.uint8))
+    message = inversion_update(step, (0, 0, 4, 4), preview=False).message
+    assert message == f"Finding the picture in the model. It fits the layer {fit} so far."
+
+
+@pytest.mark.usefixtures("every_step")
+def test_no_message_has_words_of_the_trade(runner: JobRunner, picture: Path) -> None:
+    messages = " ".join(update.message for update, _ in runner.drag(request(picture)))
+    assert messages
+    assert not re.search(r"\b(dB|latent|tracker|psnr|W)\b|W\+", messages, re.IGNORECASE)
+
+
 @contextlib.contextmanager
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """There is room for an edit, but not for a layer."""
@@ -157,7 +175,9 @@ def test_a_full_disk_costs_the_writing_and_not_the_drag(
     again = list(runner.drag(request(picture, session="the next run")))
     assert [update.phase for update, _ in again] == ["load", "compose", "done"]
     assert all(Path(str(file)).is_file() for file in again[-1][1])
-    assert [point["pin"] for point in again[-1][0].result.report["points"]] == [False]
+    result = again[-1][0].result
+    assert result is not None
+    assert [point["pin"] for point in result.report["points"]] == [False]
 
 
 OTHERS: list[dict[str, Any]] = [
