@@ -83,13 +83,10 @@ def open_model(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
         name_or_path: one of available(), or the path of a .safetensors or .pkl file.
 
     Raises:
-        UserError: there is no such model, or its file is not one; the text says what to do.
+        UserError, ModelError: there is no such model, or its file is not one; the text says what to do.
     """
     path = find(name_or_path)
-    try:
-        model = stylegan2.load(path, device=str(device))
-    except stylegan2.ModelError as error:
-        raise UserError(str(error)) from error
+    model = stylegan2.load(path, device=str(device))
     name = str(name_or_path) if not _is_path(name_or_path) else path.stem
     entry = catalogue.by_sha256(model.sha256) or catalogue.by_name(name)
     return LoadedModel(name, model, preset_for(model, entry))

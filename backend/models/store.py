@@ -23,7 +23,9 @@ def add(file: Path, name: str) -> Path:
     It is read and checked as a whole first and appears whole or not at all. What is known of a published file (its
     licence, source and preset) goes with it.
 
-    Raises UserError when the name is none or in use, or when the file is no model.
+    Raises:
+        UserError: the name is none or in use.
+        ModelError: the file is no model, or cannot be written.
     """
     _check_new(name)
     path = file.expanduser()
@@ -37,8 +39,6 @@ def add(file: Path, name: str) -> Path:
         paths.make_private(paths.data_folder())
         target.parent.mkdir(exist_ok=True)
         stylegan2.save(model, target)
-    except stylegan2.ModelError as error:
-        raise UserError(str(error)) from error
     except OSError as error:
         raise UserError(f"The models folder {target.parent} cannot be made ({error.strerror}); mend that.") from error
     return target

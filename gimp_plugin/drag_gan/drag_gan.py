@@ -26,8 +26,8 @@ gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp, GLib, GObject
 
 from backend.client import Backend
+from backend.errors import Cancelled, UserError
 from core.installation import PluginInstallation
-from core.problems import Cancelled, Fault, Problem
 from core.temporary_folder import temporary_folder
 from gimp import along_paths, drag_arguments, sample_image, source_layer
 
@@ -98,11 +98,9 @@ def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Va
         return values
     except Cancelled:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
-    except Problem as problem:
-        if isinstance(problem, Fault):
-            problem.log = problem.log or LOG_FILE
-        log.warning("%s", problem)
-        return failed(procedure, str(problem))
+    except UserError as error:
+        log.warning("%s", error)
+        return failed(procedure, str(error))
     except BaseException as error:
         log.exception("unexpected")
         return failed(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from backend.errors import UserError
 from core.drags import Drag, Stroke, describe, drags_from_strokes, has_choice, pair_up, stroke_of
-from core.problems import Problem
 
 LAYER = (100, 80)
 
@@ -17,7 +17,7 @@ def one_drag(*anchors: tuple[float, float], offset: tuple[int, int] = (0, 0)) ->
 
 
 def refusal(*strokes: Stroke, offset: tuple[int, int] = (0, 0)) -> str:
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(UserError) as raised:
         drags_from_strokes(strokes, offset, LAYER)
     return str(raised.value)
 
@@ -201,7 +201,7 @@ def test_the_anchors_of_two_paths_are_matched_in_their_order():
 
 
 def test_two_paths_of_different_numbers_of_anchors_are_refused():
-    with pytest.raises(Problem, match="Handles has 1 anchor and the path Targets none"):
+    with pytest.raises(UserError, match="Handles has 1 anchor and the path Targets none"):
         pair_up([Stroke(((1, 1),))], [])
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from conftest import Place
 
+from backend.errors import UserError
 from core import installation
 from core.installation import PluginInstallation
-from core.problems import Problem
 
 WRITTEN = {
     "python": "/somewhere/bin/python",
@@ -33,7 +33,7 @@ def test_what_install_py_wrote_is_all_it_knows(tmp_path: Path):
 def test_a_missing_or_damaged_installation_says_to_run_install_py_again(tmp_path: Path, content: str | None):
     if content is not None:
         (tmp_path / "backend.json").write_text(content)
-    with pytest.raises(Problem, match=r"run install\.py again"):
+    with pytest.raises(UserError, match=r"run install\.py again"):
         PluginInstallation.read(tmp_path)
 
 
@@ -58,7 +58,7 @@ def test_in_a_sandbox_the_sentence_names_the_command_that_starts_the_backend(
     installed = PluginInstallation(
         "/a place/python", ("-m", "backend", "serve"), str(place.folder), place.ready_file, place.log_file, "test"
     )
-    with pytest.raises(Problem, match=r"start it yourself with '/a place/python' -m backend serve, then run"):
+    with pytest.raises(UserError, match=r"start it yourself with '/a place/python' -m backend serve, then run"):
         installed.start()
 
 
@@ -76,5 +76,5 @@ def test_a_gimp_started_from_the_terminal_of_a_snap_is_no_snap(
 
 def test_a_python_that_is_gone_says_to_run_install_py_again(place: Place):
     gone = PluginInstallation("/no/python", (), str(place.folder), place.ready_file, place.log_file, "test")
-    with pytest.raises(Problem, match=r"could not be started .*run install\.py again"):
+    with pytest.raises(UserError, match=r"could not be started .*run install\.py again"):
         gone.start()

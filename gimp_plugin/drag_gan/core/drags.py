@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from core.problems import Problem
+from backend.errors import UserError
 
 Point = tuple[float, float]
 Anchors = Literal["way-points", "separate"]  # what the anchors between the first and the last one mean
@@ -83,11 +83,11 @@ def pair_up(handles: Sequence[Stroke], targets: Sequence[Stroke]) -> list[Stroke
     """Make strokes from each anchor of one path to the anchor of the same number of the other.
 
     Raises:
-        Problem: they have different numbers of anchors.
+        UserError: they have different numbers of anchors.
     """
     starts, ends = ([point for stroke in path for point in stroke.anchors] for path in (handles, targets))
     if len(starts) != len(ends):
-        raise Problem(
+        raise UserError(
             f"The path Handles has {_count(len(starts), 'anchor') or 'no anchor'} and the path Targets "
             f"{_count(len(ends), 'anchor') or 'none'}; give every handle one target, in the same order."
         )
@@ -111,22 +111,22 @@ def drags_from_strokes(
         anchors: whether a stroke of 2n anchors is one drag with way-points or n separate drags.
 
     Raises:
-        Problem: no stroke, a closed one, a point outside the layer, a length of zero, nothing but pins, two handles
+        UserError: no stroke, a closed one, a point outside the layer, a length of zero, nothing but pins, two handles
             on one spot, too many drags.
     """
     strokes = [stroke for stroke in strokes if stroke.anchors]
     if not strokes:
-        raise Problem(f"There is no path to drag along; draw one first: {HOW_TO}.")
+        raise UserError(f"There is no path to drag along; draw one first: {HOW_TO}.")
     if anchors == "separate":
         strokes = [part for stroke in strokes for part in _separate(stroke)]
     if len(strokes) > MOST_DRAGS:
-        raise Problem(
+        raise UserError(
             f"The paths ask for {len(strokes)} drags at once, and {MOST_DRAGS} are possible; select fewer paths, or "
             "drag in several turns."
         )
     drags = [_drag(stroke, offset, size) for stroke in strokes]
     if all(drag.is_pin for drag in drags):
-        raise Problem(f"The path has single anchors only, which hold points in place; draw a drag as well: {HOW_TO}.")
+        raise UserError(f"The path has single anchors only, which hold points in place; draw a drag as well: {HOW_TO}.")
     _refuse_one_spot(drags, strokes)
     return drags
 
@@ -144,7 +144,7 @@ def _separate(stroke: Stroke) -> list[Stroke]:
 
 def _drag(stroke: Stroke, offset: tuple[int, int], size: tuple[int, int]) -> Drag:
     if stroke.closed:
-        raise Problem(
+        raise UserError(
             "The path is closed and so has no target; draw an open path from the point to where it should go."
         )
     for point in stroke.anchors:
@@ -152,7 +152,9 @@ def _drag(stroke: Stroke, offset: tuple[int, int], size: tuple[int, int]) -> Dra
     points = [(x - offset[0], y - offset[1]) for x, y in _flatten(stroke, FLATNESS * max(size))]
     if len(points) > 1 and len(set(points)) == 1:
         x, y = stroke.anchors[0]
-        raise Problem(f"The path at {x:.0f}, {y:.0f} has no length; move its last anchor to where the point should go.")
+        raise UserError(
+            f"The path at {x:.0f}, {y:.0f} has no length; move its last anchor to where the point should go."
+        )
     via = tuple(point for point in points[1:-1] if _is_inside(point, size))  # a curve may bulge over the edge
     return Drag(points[0], points[-1], via)
 
@@ -164,7 +166,7 @@ def _flatten(stroke: Stroke, flatness: float) -> list[Point]:
         flatness: pixels, at most so far from the curve; more where there would be too many points.
     """
     if len(stroke.anchors) > MOST_WAY_POINTS + 2:
-        raise Problem(
+        raise UserError(
             f"A path has {len(stroke.anchors)} anchors, and {MOST_WAY_POINTS + 2} are possible; remove some of them."
         )
     points = [stroke.anchors[0]]
@@ -206,7 +208,7 @@ def _is_inside(point: Point, size: tuple[int, int]) -> bool:
 
 def _refuse_outside(point: Point, offset: tuple[int, int], size: tuple[int, int]) -> None:
     if not _is_inside((point[0] - offset[0], point[1] - offset[1]), size):
-        raise Problem(
+        raise UserError(
             f"The path's anchor at {point[0]:.0f}, {point[1]:.0f} lies outside the layer; "
             "move it onto the layer, or select the layer that the path is meant for."
         )
@@ -216,7 +218,7 @@ def _refuse_one_spot(drags: Sequence[Drag], strokes: Sequence[Stroke]) -> None:
     for number, drag in enumerate(drags):
         if any(math.dist(drag.handle, other.handle) < SAME_SPOT for other in drags[:number]):
             x, y = strokes[number].anchors[0]
-            raise Problem(
+            raise UserError(
                 f"Two paths start at {x:.0f}, {y:.0f}; remove one of them, since a point can go one way only."
             )
 

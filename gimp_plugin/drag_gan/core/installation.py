@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from backend.client import Installation
-from core.problems import Fault
+from backend.errors import UserError
+from core import logs
 
 FLATPAK_MARK = Path("/.flatpak-info")  # there in every Flatpak sandbox
 NOT_INSTALLED = "The plug-in is not completely installed ({reason}); run install.py again."
@@ -44,9 +45,9 @@ class PluginInstallation(Installation):
                 version=str(content["version"]),
             )
         except FileNotFoundError:
-            raise Fault(NOT_INSTALLED.format(reason=f"{file} is missing")) from None
+            raise UserError(NOT_INSTALLED.format(reason=f"{file} is missing"), logs.file()) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Fault(NOT_INSTALLED.format(reason=f"{file} cannot be read")) from error
+            raise UserError(NOT_INSTALLED.format(reason=f"{file} cannot be read"), logs.file()) from error
 
     def environment(self) -> Mapping[str, str]:
         """Without what GIMP and its bundles set for their own programs."""
@@ -55,7 +56,7 @@ class PluginInstallation(Installation):
     def start(self) -> subprocess.Popen[bytes]:
         """Start the backend where this GIMP may start programs. Raises UserError."""
         if in_sandbox():
-            raise Fault(
+            raise UserError(
                 "GIMP from Flatpak or Snap cannot start the backend; start it yourself with "
                 f"{shlex.join([self.python, *self.arguments])}, then run the filter again."
             )

@@ -65,6 +65,13 @@ def open_log(plugin: Path) -> Path:
     return file
 
 
+def file() -> Path | None:
+    """Return the file that this process logs to; None before there is one."""
+    handlers = logging.getLogger("draggan").handlers
+    files = [handler.baseFilename for handler in handlers if isinstance(handler, logging.FileHandler)]
+    return Path(files[-1]) if files else None
+
+
 def name_job(name: str) -> None:
     """Put a name into every line from now on, by which the backend's log calls this job, too."""
     _job.name_of_job = name

@@ -38,7 +38,7 @@ class Sketch:
         return has_choice(self.strokes)
 
     def drags(self, anchors: Anchors) -> list[Drag]:
-        """Return the drags. Raises Problem."""
+        """Return the drags. Raises UserError."""
         return drags_from_strokes(self.strokes, self.offset, self.size, anchors)
 
     def tinted(self) -> png.Pixels:

@@ -15,9 +15,9 @@ gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp
 
 from backend.client import Backend, Flag, Result, Update
+from backend.errors import Cancelled, UserError
 from core import job, sketch
 from core.drags import Drag, drags_from_strokes
-from core.problems import Cancelled, Problem
 from gimp import display, result_layer, source_layer
 from gimp.canvas import Canvas
 from gimp.drag_arguments import PROCEDURE, options_from
@@ -39,12 +39,12 @@ class Request(NamedTuple):
         """Copy the pixels, and write them and the layer's edit into a folder.
 
         Raises:
-            Problem: what was chosen does not fit to the image.
+            UserError: what was chosen does not fit to the image.
         """
         source, parasite = canvas.source, canvas.parasite
         drags = drags_from_strokes(canvas.strokes, source.offset, source.size, config.get_property("anchors"))
         if config.get_property("region") == "selection" and canvas.selection is None:
-            raise Problem(
+            raise UserError(
                 "Nothing is selected to work around; select the subject, or choose the whole layer as the region."
             )
         snapshot, file = source.snapshot(), folder / "layer.png"
@@ -75,7 +75,7 @@ def drag(
         downloads: a folder for files; the caller deletes it.
 
     Raises:
-        Problem, Cancelled: there is no result, and the image is as it was.
+        UserError, Cancelled: there is no result, and the image is as it was.
     """
     canvas = Canvas.read(image, layer)
     # it starts, or at least gradio_client loads, while there is something else to do
@@ -83,7 +83,7 @@ def drag(
     with_windows = run_mode != Gimp.RunMode.NONINTERACTIVE and display.init_windows(PROCEDURE)
     if run_mode == Gimp.RunMode.INTERACTIVE:
         if not with_windows:
-            raise Problem("There is no screen to show a dialog on; run the filter non-interactively.")
+            raise UserError("There is no screen to show a dialog on; run the filter non-interactively.")
         ask(procedure, config, canvas, backend)
         canvas = Canvas.read(image, layer)  # everything can have changed while the dialog was open
     request = Request.write(image, canvas, config, downloads)
@@ -112,7 +112,7 @@ def with_model(task: job.Task, model: str, backend: Backend, cancelled: Flag) ->
     """Return the task with a model in it that a layer names, if it names one and the backend offers it.
 
     Raises:
-        Problem, Cancelled: there is no backend to ask.
+        UserError, Cancelled: there is no backend to ask.
     """
     if not model or model not in backend.connect(cancelled).models:
         return task

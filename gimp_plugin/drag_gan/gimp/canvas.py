@@ -37,7 +37,7 @@ class Canvas:
         """Look at the layer and its image, which stay as they are.
 
         Raises:
-            Problem: the layer was deleted, the paths cannot be dragged along, the selection lies outside the layer.
+            UserError: the layer was deleted, the paths cannot be dragged along, the selection lies outside the layer.
         """
         require_in(image, layer)
         source = SourceLayer.of(image, layer)

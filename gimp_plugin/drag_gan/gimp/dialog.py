@@ -11,9 +11,9 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gimp, GLib, Gtk
 
+from backend.errors import UserError
 from core.drags import describe
 from core.latest_question import LatestQuestion
-from core.problems import Problem
 from core.sketch import Box, Sketch
 from gimp.edit_parasite import EditParasite
 from gimp.widgets import add_model_row, new_dialog, to_pixbuf
@@ -109,7 +109,7 @@ class _Preview:
         try:
             drags = self._sketch.drags(self._config.get_property("anchors"))
             self.found = describe(drags, self._sketch.mask is not None)
-        except Problem as problem:
+        except UserError as problem:
             drags, self.found = [], str(problem)
         self.image.set_from_pixbuf(to_pixbuf(self._sketch.drawn(self._background, drags, self._region)))
         self.tell(self.found)

@@ -24,7 +24,7 @@ def read_strokes(image: Gimp.Image) -> list[Stroke]:
         The strokes, in pixels of the image.
 
     Raises:
-        Problem: the two have different numbers of anchors.
+        UserError: the two have different numbers of anchors.
     """
     named = {path.get_name().strip().lower(): path for path in reversed(image.get_paths())}
     pair = [named[name] for name in (HANDLES, TARGETS) if name in named]

@@ -18,8 +18,8 @@ gi.require_version("GdkPixbuf", "2.0")
 from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk
 
 from backend.client import Points, Result, Update
+from backend.errors import Cancelled
 from core import markers, png
-from core.problems import Cancelled
 from gimp.widgets import to_pixbuf
 
 LONGEST_SIDE = 420

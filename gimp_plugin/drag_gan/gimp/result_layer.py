@@ -17,8 +17,8 @@ gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp
 
 from backend.client import Box, Result
-from core import png
-from core.problems import Fault
+from backend.errors import UserError
+from core import logs, png
 from gimp import edit_parasite
 from gimp.change_adder import ChangeAdder
 from gimp.source_layer import FINE_SRGB, MASK, NONE, SRGB, STRIP, SourceLayer, is_in, require_open
@@ -63,8 +63,8 @@ def insert(image: Gimp.Image, insertion: Insertion, result: Result, show_path: b
         The new layer; it carries its edit.
 
     Raises:
-        Problem: the image was closed meanwhile.
-        Fault: the backend's files cannot be read.
+        UserError: the image was closed meanwhile.
+        UserError: the backend's files cannot be read.
     """
     layer = (_patch if insertion.as_patch else _whole)(image, insertion, result)
     _insert(image, insertion, layer, show_path)
@@ -122,10 +122,12 @@ def _open_files(image: Gimp.Image, result: Result) -> tuple[png.File, png.File, 
     try:
         edited, mask = png.File.of(result.layer), png.File.of(result.mask)
     except (OSError, ValueError) as error:
-        raise Fault(f"The backend's result cannot be read ({error}); update both by running install.py.") from error
+        raise UserError(
+            f"The backend's result cannot be read ({error}); update both by running install.py.", logs.file()
+        ) from error
     size = edited.width, edited.height
     if (mask.width, mask.height) != size or (edited.channels, mask.channels) != (4, 1):
-        raise Fault("The backend's layer and mask do not fit; update both by running install.py.")
+        raise UserError("The backend's layer and mask do not fit; update both by running install.py.", logs.file())
     return edited, mask, (*result.offset, *size)
 
 

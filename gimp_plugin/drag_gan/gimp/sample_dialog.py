@@ -13,8 +13,8 @@ gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
 from gi.repository import GdkPixbuf, Gimp, GLib, Gtk
 
+from backend.errors import Cancelled, UserError
 from core import png
-from core.problems import Cancelled, Problem
 from gimp.widgets import add_model_row, new_dialog, to_pixbuf
 
 COLUMNS, COUNT = 4, 12
@@ -124,7 +124,7 @@ class _Thumbnails:
                 GLib.idle_add(self._put, number, index, thumbnail)
         except Cancelled:
             return
-        except Problem as problem:
+        except UserError as problem:
             text = str(problem)
         GLib.idle_add(self._tell_if, number, text)
 

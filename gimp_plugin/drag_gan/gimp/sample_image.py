@@ -13,8 +13,8 @@ gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp, GObject
 
 from backend.client import Backend, Flag, Result, Update
-from core import job, png
-from core.problems import Cancelled, Fault, Problem
+from backend.errors import Cancelled, UserError
+from core import job, logs, png
 from gimp import display, edit_parasite, source_layer
 
 PROCEDURE = "draggan-new-sample-image"
@@ -66,13 +66,13 @@ def sample(
         downloads: a folder for files; the caller deletes it.
 
     Raises:
-        Problem, Cancelled: there is no new image.
+        UserError, Cancelled: there is no new image.
     """
     source_layer.init_buffers()
     interactive = config.get_property("run-mode") == Gimp.RunMode.INTERACTIVE
     if interactive:
         if not display.init_windows(PROCEDURE):
-            raise Problem("There is no screen to show a dialog on; run the command non-interactively.")
+            raise UserError("There is no screen to show a dialog on; run the command non-interactively.")
         ask(procedure, config, backend)
     seed = config.get_property("seed")
     options = options_from(config, [seed])
@@ -118,12 +118,14 @@ def new_image(result: Result, options: dict[str, object], seed: int) -> Gimp.Ima
     """Make an image of one layer, which carries its edit.
 
     Raises:
-        Fault: the backend's file cannot be read.
+        UserError: the backend's file cannot be read.
     """
     try:
         file = png.File.of(result.layer)
     except (OSError, ValueError) as error:
-        raise Fault(f"The backend's image cannot be read ({error}); update both by running install.py.") from error
+        raise UserError(
+            f"The backend's image cannot be read ({error}); update both by running install.py.", logs.file()
+        ) from error
     image = Gimp.Image.new(file.width, file.height, Gimp.ImageBaseType.RGB)
     image.undo_disable()
     name = f"{Path(str(options['model'])).stem}, seed {seed}"

@@ -16,8 +16,8 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp
 
+from backend.errors import UserError
 from core import png
-from core.problems import Problem
 
 SRGB = "R'G'B'A u8"  # what the backend works in, whatever the image's precision and profile are
 FINE_SRGB = "R'G'B'A u16"
@@ -76,10 +76,10 @@ class SourceLayer:
         """Copy the pixels as they are now, FINE_SRGB: what the backend's change is added to.
 
         Raises:
-            Problem: the layer was deleted.
+            UserError: the layer was deleted.
         """
         if not self.layer.is_valid():
-            raise Problem(DELETED)
+            raise UserError(DELETED)
         fine = Gegl.Buffer.new(FINE_SRGB, 0, 0, *self.size)
         self.native.copy(self.area, NONE, fine, self.area)
         return fine
@@ -102,9 +102,9 @@ class SourceLayer:
         return layer.get_visible() and layer.get_opacity() == 100 and normal and not masked
 
     def require_hideable(self) -> None:
-        """Raise Problem when the layer could not be hidden to make place for its result: GIMP would silently not."""
+        """Raise UserError when the layer could not be hidden to make place for its result: GIMP would silently not."""
         if self.layer.get_visible() and self.layer.get_lock_visibility():
-            raise Problem(
+            raise UserError(
                 "The result has to stand in the layer's place, but the layer's visibility is locked; "
                 "unlock it in the Layers dialog."
             )
@@ -116,14 +116,16 @@ class SourceLayer:
             One channel, white = may move; None when nothing is selected.
 
         Raises:
-            Problem: there is a selection, but it does not touch them.
+            UserError: there is a selection, but it does not touch them.
         """
         if Gimp.Selection.is_empty(image):
             return None
         area = Gegl.Rectangle.new(*self.offset, *self.size)
         data = bytes(image.get_selection().get_buffer().get(area, 1.0, MASK, NONE))
         if data.count(0) == len(data):
-            raise Problem("The selection lies outside the layer, so nothing may move; select a part of it, or nothing.")
+            raise UserError(
+                "The selection lies outside the layer, so nothing may move; select a part of it, or nothing."
+            )
         return png.Pixels(*self.size, 1, data)
 
     def thumbnail(self, longest: int) -> png.Pixels:
@@ -142,25 +144,25 @@ def require_layer(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Gimp
         drawables: what is selected.
 
     Raises:
-        Problem: it cannot be dragged on; the text says what to do.
+        UserError: it cannot be dragged on; the text says what to do.
     """
     if len(drawables) != 1:
-        raise Problem(
+        raise UserError(
             "Select exactly one layer to drag on; "
             + ("none is" if not drawables else f"{len(drawables)} are")
             + " selected."
         )
     layer = drawables[0]
     if not isinstance(layer, Gimp.Layer):
-        raise Problem("Select the layer itself in the Layers dialog, not its mask or a channel.")
+        raise UserError("Select the layer itself in the Layers dialog, not its mask or a channel.")
     if image.get_floating_sel() is not None:
-        raise Problem("There is a floating selection; anchor it or make it a layer (Layer menu) first.")
+        raise UserError("There is a floating selection; anchor it or make it a layer (Layer menu) first.")
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
-        raise Problem(
+        raise UserError(
             "An indexed image has too few colours to drag in; convert it with Image > Mode > RGB or Grayscale first."
         )
     if layer.is_group() and not layer.get_children():
-        raise Problem("The layer group is empty; put a layer into it, or select another layer.")
+        raise UserError("The layer group is empty; put a layer into it, or select another layer.")
     return layer
 
 
@@ -173,15 +175,15 @@ def is_in(image: Gimp.Image, layer: Gimp.Layer) -> bool:
 
 
 def require_in(image: Gimp.Image, layer: Gimp.Layer) -> None:
-    """Raise Problem when the image was closed or the layer is not in it any more."""
+    """Raise UserError when the image was closed or the layer is not in it any more."""
     if not is_in(image, layer):
-        raise Problem(DELETED)
+        raise UserError(DELETED)
 
 
 def require_open(image: Gimp.Image) -> None:
-    """Raise Problem when the image was closed during the drag."""
+    """Raise UserError when the image was closed during the drag."""
     if not image.is_valid():
-        raise Problem(CLOSED)
+        raise UserError(CLOSED)
 
 
 def _holds(layers: Sequence[Gimp.Layer], layer: Gimp.Layer) -> bool:
