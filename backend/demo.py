@@ -58,7 +58,7 @@ except BaseException as error:
 
 
 class Outcome(NamedTuple):
-    """What one example came to: edited picture, saved edit, the engine's report, and the job's seconds."""
+    """The result of one example: edited picture, edit state, the engine's report, and the job's seconds."""
 
     after: Image.Image
     edit: Path
@@ -67,7 +67,7 @@ class Outcome(NamedTuple):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the pictures, the edit and report.json into a folder; returns the exit code."""
+    """Write the pictures, the edit and report.json into a folder; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m backend.demo", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the pictures go")
     parser.add_argument("--gimp", metavar="PROGRAM", help="GIMP's console program, to drag the first one with")
@@ -92,7 +92,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def show(folder: Path, gimp: str | None, profile: Path | None) -> None:
-    """Do everything and tell of it."""
+    """Drag all examples, in GIMP too where there is one, and print what is done.
+
+    Args:
+        folder: where the pictures, the edit and report.json go.
+        gimp: GIMP's console program.
+        profile: GIMP's folder with the plug-in in it.
+
+    Raises:
+        UserError, OSError: a drag failed, or a file cannot be written.
+    """
     instance.stop()  # one of an interrupted demo may be of older code
     before = [Image.fromarray(example.picture()) for example in EXAMPLES]
     marked = [arrows_on(picture, e.drags, e.pins, e.mask()) for picture, e in zip(before, EXAMPLES, strict=True)]
@@ -123,7 +132,7 @@ def show(folder: Path, gimp: str | None, profile: Path | None) -> None:
 
 
 def drag(connection: Connection, example: Example, picture: Image.Image, work: Path) -> Outcome:
-    """Send one job as the plug-in does, and wait for its end."""
+    """Send one job as the plug-in does, and wait for its end. Raises UserError."""
     print(
         f'\n"{example.name}": a picture of {picture.width}x{picture.height}, {len(example.drags)} drag(s)',
         flush=True,
@@ -166,7 +175,7 @@ PHASES = {
 
 
 def tell(example: Example, outcome: Outcome) -> dict[str, Any]:
-    """Print whether the points arrived, by the tracker and without it; returns the report with both."""
+    """Print whether the points arrived, by point tracking and without it; return the report with both."""
     report = outcome.report
     moved = [entry for entry in report["points"] if not entry["pin"]]
     near = max(report["distances_end"]["model_pixels"])
@@ -190,7 +199,14 @@ def tell(example: Example, outcome: Outcome) -> dict[str, Any]:
 
 
 def drag_in_gimp(example: Example, folder: Path, gimp: str, profile: Path) -> dict[str, Any]:
-    """Do an example's drag with the plug-in in GIMP, without a window, into after.png; tells which and how long."""
+    """Do an example's drag with the plug-in in GIMP, without a window, into after.png.
+
+    Returns:
+        "program" and "seconds", for the report.
+
+    Raises:
+        UserError: the drag failed.
+    """
     print(f'\n"{example.name}" in GIMP itself ({gimp}), which also starts the backend', flush=True)
     target = folder.absolute() / "after.png"
     target.unlink(missing_ok=True)
@@ -211,7 +227,7 @@ def drag_in_gimp(example: Example, folder: Path, gimp: str, profile: Path) -> di
 
 
 def script_for_gimp(before: Path, after: Path, example: Example) -> str:
-    """What GIMP's Python is to do: open one picture, draw the paths, run the filter, write the other picture."""
+    """Return what GIMP's Python is to do: open one picture, draw the paths, run the filter, write the other one."""
     ends = [*example.drags, *[(point,) for point in example.pins]]
     script = GIMP_SCRIPT
     for word, value in {"BEFORE": str(before), "AFTER": str(after), "DRAGS": ends}.items():

@@ -165,22 +165,9 @@ def open_connection(ready: Ready, downloads: Path, log_file: Path, silence_secon
         NotRunningError: nothing answers there, or another program does.
         UserError: it hangs, or is of another version.
     """
-    prepare_environment()
-    import httpx
-    from gradio_client import Client
-
     try:
-        client = Client(
-            ready.url,
-            headers={TOKEN_HEADER: ready.token},
-            httpx_kwargs={"timeout": silence_seconds, "trust_env": False},
-            download_files=False,
-            analytics_enabled=False,
-            verbose=False,
-        )
-        # httpx alone would wait for ever: the server's signs of life count as an answer (measured)
-        health = client.submit(api_name="/health").result(silence_seconds)
-    except (httpx.TimeoutException, futures.TimeoutError) as error:
+        client, health = _greet(ready, silence_seconds)
+    except TimeoutError as error:
         raise UserError(
             f"The backend has not answered for {silence_seconds:.0f} seconds; end its process, {ready.pid}, "
             "and run the filter again.",
@@ -196,6 +183,27 @@ def open_connection(ready: Ready, downloads: Path, log_file: Path, silence_secon
         client.close()
         raise UserError(OTHER_VERSION)
     return Connection(ready.pid, client, health, downloads, log_file)
+
+
+def _greet(ready: Ready, silence_seconds: float) -> tuple[Any, Any]:
+    """Make a client and ask the backend how it is. Raises TimeoutError when it says nothing for too long."""
+    prepare_environment()
+    import httpx
+    from gradio_client import Client
+
+    try:
+        client = Client(
+            ready.url,
+            headers={TOKEN_HEADER: ready.token},
+            httpx_kwargs={"timeout": silence_seconds, "trust_env": False},
+            download_files=False,
+            analytics_enabled=False,
+            verbose=False,
+        )
+        # httpx alone would wait for ever: the server's signs of life count as an answer (measured)
+        return client, client.submit(api_name="/health").result(silence_seconds)
+    except (httpx.TimeoutException, futures.TimeoutError) as error:
+        raise TimeoutError from error
 
 
 def ask(ready: Ready, endpoint: str) -> dict[str, Any]:

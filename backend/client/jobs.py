@@ -65,7 +65,7 @@ def follow(
     connection: Connection, job: Any, cancelled: Flag, finish_early: Flag = lambda: False
 ) -> Iterator[Update]:
     """Yield the updates of a job, a gradio_client Job, until the last. Raises as `drag` does."""
-    seen, asked, told, started = 0, False, None, time.monotonic()
+    seen, asked, last_ahead, started = 0, False, None, time.monotonic()
     while True:
         over = job.done()  # asked before the outputs, or the last of them could be missed
         outputs = job.outputs()
@@ -75,8 +75,8 @@ def follow(
         if over:
             break
         ahead = None if seen or time.monotonic() - started < WAIT_SECONDS else _jobs_ahead(job)
-        if ahead is not None and ahead != told:
-            told = ahead
+        if ahead is not None and ahead != last_ahead:
+            last_ahead = ahead
             yield Update("wait", 0, 0, _waiting(ahead))
         if cancelled():
             _cancel(job)

@@ -44,8 +44,8 @@ class Environment(NamedTuple):
 def check_python(version: tuple[int, ...]) -> None:
     """Refuse a Python that is too old for the packages."""
     if version < OLDEST_PYTHON:
-        wanted, found = (".".join(map(str, pair)) for pair in (OLDEST_PYTHON, version))
-        raise UserError(f"Python {wanted} or newer is needed, and this is {found}; run install.py with a newer one.")
+        oldest, found = (".".join(map(str, pair)) for pair in (OLDEST_PYTHON, version))
+        raise UserError(f"Python {oldest} or newer is needed, and this is {found}; run install.py with a newer one.")
 
 
 def say(text: str) -> None:

@@ -49,11 +49,22 @@ def models(data: Path) -> list[Path]:
 
 
 def remove(profiles: Iterable[Path], data: Path, logs: Path, added: Iterable[Path] = ()) -> list[Path]:
-    """Delete what install.py, the backend and the plug-in have made; returns what was there and is gone.
+    """Delete what install.py, the backend and the plug-in have written.
 
-    profiles: GIMP's folders, one for each version. added: models that are to go, too. Folders of ours go when nothing
-    of somebody else's is in them. Raises OSError, with the name of the file, for what cannot be deleted; what is left
-    then is deleted by the next call.
+    Folders of ours go when nothing of somebody else's is in them. What is left by a failure is deleted by the next
+    call.
+
+    Args:
+        profiles: GIMP's folders, one for each version.
+        data: the data folder.
+        logs: the folder of the logs.
+        added: models that are to go, too.
+
+    Returns:
+        What was deleted.
+
+    Raises:
+        OSError: a file cannot be deleted; it has its name.
     """
     gone = [path for profile in profiles for path in _delete(profile, PLUGIN)]
     gone += _delete(data, DATA) + _delete(logs, LOGS)

@@ -18,10 +18,17 @@ DEVICE_NAME = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def add(file: Path, name: str) -> Path:
-    """Import the model in `file`, of any kind that can be read, as `name`; returns the store's file.
+    """Import a model into the store.
 
     It is read and checked as a whole first and appears whole or not at all. What is known of a published file (its
     licence, source and preset) goes with it.
+
+    Args:
+        file: of any kind that can be read.
+        name: what it is called from now on.
+
+    Returns:
+        The store's file.
 
     Raises:
         UserError: the name is none or in use.
@@ -45,9 +52,16 @@ def add(file: Path, name: str) -> Path:
 
 
 def remove(name: str) -> Path:
-    """Delete the model `name` from the store; returns the file that is gone.
+    """Delete a model from the store.
 
-    Raises UserError for the embedded model and for what is not in the store.
+    Args:
+        name: what it is called.
+
+    Returns:
+        The file that was deleted.
+
+    Raises:
+        UserError: it is the embedded model, is not in the store, or cannot be deleted.
     """
     if name == models.EMBEDDED:
         raise UserError(f'The model "{name}" is a part of this program and stays.')
@@ -74,7 +88,7 @@ def _check_new(name: str) -> None:
 
 
 def _as_published(model: stylegan2.Model) -> stylegan2.Metadata:
-    """The metadata with what the catalogue knows, for our own file has another checksum than the published one."""
+    """Return the metadata with what the catalogue knows: our own file has another checksum than the published one."""
     entry = catalogue.by_sha256(model.sha256)
     if entry is None:
         return model.metadata

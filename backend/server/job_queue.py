@@ -23,7 +23,10 @@ T = TypeVar("T")
 class JobControl:
     """How the client of a running or waiting job ends it.
 
-    cancelled: end at once, without a result.  finish_early: end the drag at its next step, with its result.
+    Attributes:
+        session: of the client.
+        cancelled: end at once, without a result.
+        finish_early: end the drag at its next step, with its result.
     """
 
     session: str
@@ -69,7 +72,7 @@ class JobQueue:
 
     @contextmanager
     def _running(self, session: str) -> Iterator[JobControl]:
-        """Wait until no other job runs, and keep the others waiting; yields the job's control."""
+        """Wait until no other job runs, keep the others waiting, and yield the job's control."""
         control = JobControl(session)
         self._controls.append(control)
         try:
@@ -90,7 +93,7 @@ class JobQueue:
 
     @contextmanager
     def paused(self) -> Iterator[bool]:
-        """Hold off the next job for a moment; yields False, and holds nothing, when one runs."""
+        """Hold off the next job for a moment; yield False, and hold nothing, when one runs."""
         held = self._lock.acquire(blocking=False)
         try:
             yield held

@@ -223,7 +223,7 @@ def _model_of(edit: EditState | None) -> str:
 
 
 def _usable(job: Job, editor: Editor) -> EditState | None:
-    """The job's edit if this drag can go on from it: with its model, where it was made, for all that is to be moved."""
+    """Return the job's edit if this drag can go on from it: same model and place, and all drags inside its region."""
     edit = job.edit
     if edit is None or job.options.region != LAYER:
         return None

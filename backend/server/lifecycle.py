@@ -31,9 +31,13 @@ LAST_WAIT = 20.0  # seconds a job in a long step may hold up the end of the proc
 
 
 def serve(idle_minutes: float = IDLE_MINUTES) -> None:
-    """Be the backend until told to stop, or idle for `idle_minutes` (0: never by itself).
+    """Be the backend until a client or the system ends it, or nobody uses it any more.
 
-    Raises UserError when another backend of this user is running, or the log cannot be written.
+    Args:
+        idle_minutes: without a client after which it ends; 0: never.
+
+    Raises:
+        UserError: another backend of this user is running, or the log cannot be written.
     """
     with sole_instance() as alone:
         if not alone:
@@ -55,7 +59,7 @@ def serve(idle_minutes: float = IDLE_MINUTES) -> None:
 
 
 def _empty_work_folder() -> Path:
-    """The work folder, without the pictures that a killed backend could not delete.
+    """Return the work folder, without the pictures that a killed backend could not delete.
 
     What cannot be deleted stays: on Windows a virus scanner, say, may have a file open.
     """
@@ -90,7 +94,7 @@ def _serve(files: Path, idle_seconds: float) -> None:
 
 
 class _Watcher(threading.Thread):
-    """Writes the ready file when the server answers; afterwards looks for idleness, once a second."""
+    """Writes the ready file when the server answers, then checks for idleness once a second."""
 
     def __init__(self, server: Server, idle_seconds: float) -> None:
         super().__init__(name="watcher", daemon=True)
@@ -98,12 +102,12 @@ class _Watcher(threading.Thread):
         self._over = threading.Event()
 
     def end(self) -> None:
-        """No ready file is written any more once this returns."""
+        """End the thread; no ready file is written any more once this returns."""
         self._over.set()
         self.join()
 
     def run(self) -> None:
-        """Until end() is called."""
+        """Run until end() is called."""
         try:
             while not (self.server.started or self._over.wait(0.02)):
                 pass
@@ -118,7 +122,7 @@ class _Watcher(threading.Thread):
             self.server.stop()
 
     def look(self) -> None:
-        """Free, sweep or end, whatever it is time for."""
+        """Free memory, delete files or end the server when it is time for that."""
         runner = self.server.runner
         alone, resting = self.server.access.seconds_alone, runner.queue.seconds_idle
         if resting > FREE_AFTER:
@@ -146,7 +150,7 @@ def _end_on_signals(stop: Any) -> Iterator[None]:
 
 
 def _have_output() -> None:
-    """Programs started without a console on Windows have no stdout and stderr; libraries expect some."""
+    """Give the process stdout and stderr: Windows starts programs without a console without them."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until the end

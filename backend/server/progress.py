@@ -18,7 +18,11 @@ Step = TypeVar("Step", InversionProgress, DragStep)
 
 
 class Throttle:
-    """Lets through as many steps as a viewer can use, and ends the job when it is cancelled."""
+    """Lets through as many steps as a viewer can use, and ends the job when it is cancelled.
+
+    Args:
+        cancelled: whether the job is.
+    """
 
     def __init__(self, cancelled: Callable[[], bool]) -> None:
         self._cancelled = cancelled
@@ -45,7 +49,7 @@ class Throttle:
 
 
 def inversion_update(step: InversionProgress, box: tuple[int, int, int, int], preview: bool) -> Update:
-    """An update of the inversion, with a preview or without; `box` is the region (x, y, width, height)."""
+    """Return an update of the inversion, with a preview or without; `box` is the region (x, y, width, height)."""
     return Update(
         phase="invert",
         step=step.step,
@@ -62,7 +66,7 @@ def _fit(psnr: float) -> str:
 
 
 def drag_update(step: DragStep, drags: list[Drag], box: tuple[int, int, int, int], preview: bool) -> Update:
-    """An update of the drag, with a preview or without; `box` is the region (x, y, width, height)."""
+    """Return an update of the drag, with a preview or without; `box` is the region (x, y, width, height)."""
     moved = [index for index, drag in enumerate(drags) if not drag.is_pin]
     left = max(step.distances[index] for index in moved)
     return Update(

@@ -27,6 +27,7 @@ from tests.backend.server.harness import (
 
 ENDLESS = {"inversion_steps": WITHOUT_END, "steps": WITHOUT_END}
 ENDLESS_DRAG = {**SHORT, "steps": WITHOUT_END, "step_size": 1e-6, "stop_radius": 1e-3}
+TOLD_SECONDS = 30.0  # a limit: it takes half a second where nothing else runs
 AT_ONCE = 3.0  # seconds: a step of the embedded model takes a small part of one, but the machine may be busy
 
 
@@ -61,18 +62,22 @@ def test_whoever_waits_behind_any_kind_of_job_is_told_so(
         first = backend.client().submit({"seeds": list(range(64))}, api_name="/thumbnails")
     until_phase(first, {"drag": "invert", "thumbnails": "sample"}[running])
     connection, said, told = backend.connection(tmp_path), [], threading.Event()
+    deadline = time.monotonic() + TOLD_SECONDS
 
     def show(update: Update) -> None:
         said.append((update.phase, update.message))
         told.set()
 
+    def enough() -> bool:
+        return told.is_set() or time.monotonic() > deadline
+
     try:
         request = DragRequest(picture, None, [{"handle": (40, 32), "target": (52, 32)}], SHORT)
         with pytest.raises(Cancelled):
             _ = (
-                jobs.drag(connection, request, show, told.is_set)
+                jobs.drag(connection, request, show, enough)
                 if waiting == "drag"
-                else jobs.sample(connection, {"seeds": [1]}, show, told.is_set)
+                else jobs.sample(connection, {"seeds": [1]}, show, enough)
             )
         assert not first.done()
     finally:
