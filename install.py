@@ -15,10 +15,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from backend.setup import removal
-from backend.setup.environment import (
+from backend.errors import UserError
+from backend.files import write_text_whole
+from backend.installer import placement, removal
+from backend.installer.environment import (
     Environment,
-    InstallError,
     check_python,
     create,
     fingerprints,
@@ -29,11 +30,8 @@ from backend.setup.environment import (
     run_quietly,
     say,
     torch_index,
-    write_by_rename,
 )
-from backend.setup.removal import data_folder
-from gimp_plugin import placement
-from gimp_plugin.placement import PlacementError
+from backend.installer.removal import data_folder
 
 ROOT = Path(__file__).resolve().parent
 PROGRAM_PARTS = ("backend", "stylegan2", "LICENSE")
@@ -68,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "test":
             return test(rest)
         return demo() if options.command == "demo" else install()
-    except (InstallError, PlacementError) as error:
+    except UserError as error:
         complain(str(error))
     except OSError as error:
         complain(f"{error.filename or 'A file'} cannot be used ({error.strerror}); mend that and run this again.")
@@ -100,7 +98,7 @@ def install() -> int:
     for profile in found:
         say(f"The plug-in is in {placement.install_plugin(profile / 'plug-ins', program.vendor, settings)}.")
     looked = {"profile_roots": [str(root) for root in placement.profile_roots()], "console": console}
-    write_by_rename(data / "installation.json", json.dumps(looked, indent=1))  # for `python -m backend doctor`
+    write_text_whole(data / "installation.json", json.dumps(looked, indent=1))  # for `python -m backend doctor`
     check_registration(console)
     for line in next_steps(found, program):
         say(line)
@@ -116,7 +114,7 @@ def gimp_profiles(console: str | None) -> list[Path]:
         found += [] if own in found else [own]
     if not found:
         looked = ", ".join(map(str, roots))
-        raise InstallError(f"No GIMP 3 was found (looked in {looked}); start GIMP 3 once and run this again.")
+        raise UserError(f"No GIMP 3 was found (looked in {looked}); start GIMP 3 once and run this again.")
     return found
 
 
@@ -126,7 +124,7 @@ def check_registration(console: str | None) -> None:
         return
     say("Starting GIMP once without a window to see that it finds the plug-in...")
     if not placement.is_registered(console):
-        raise InstallError(
+        raise UserError(
             f'{console} does not list the plug-in; README.md says under "When something does not work" what to look at.'
         )
 
@@ -153,7 +151,7 @@ def uninstall() -> int:
     if python.exists():
         stop = [str(python), "-m", "backend", "stop"]
         if subprocess.call(stop, env=program_environment(), stdout=subprocess.DEVNULL) == 2:
-            raise InstallError("The backend still runs, as is said above; end it and run this again.")
+            raise UserError("The backend still runs, as is said above; end it and run this again.")
     added = removal.models(data)
     with_models = bool(added) and asked_to_delete(added)
     profiles = placement.profiles(placement.profile_roots())
@@ -214,7 +212,7 @@ def gimp_for_tests() -> dict[str, str]:
     if subprocess.call([sys.executable, str(GIMP_BUILDER), "build"]) == 0:
         return {"DRAGGAN_REQUIRE_GIMP": "1"}
     if os.environ.get("CI"):
-        raise InstallError("The tests with a real GIMP cannot run here, and in CI they must; mend what is said above.")
+        raise UserError("The tests with a real GIMP cannot run here, and in CI they must; mend what is said above.")
     say(
         "*" * 100
         + "\nWITHOUT A GIMP 3 THE TESTS IN tests/gimp DO NOT RUN; what is missing is said above.\n"
@@ -247,7 +245,7 @@ def set_up(environment: Environment) -> None:
     pip(environment, *files, *(["--extra-index-url", index] if index else []))
     fetch_vendor(environment)
     link_program(environment)
-    write_by_rename(stamp, "\n".join(sorted(wanted)))
+    write_text_whole(stamp, "\n".join(sorted(wanted)))
 
 
 def fetch_vendor(environment: Environment) -> None:
@@ -285,7 +283,7 @@ def backend_settings(program: Environment, environ: Mapping[str, str] | None = N
     )
     answer = run_quietly([str(program.python), "-c", question], environ)
     if answer is None:
-        raise InstallError(f"The backend does not start; delete {program.folder} and run this again.")
+        raise UserError(f"The backend does not start; delete {program.folder} and run this again.")
     return {
         "python": str(program.python),
         "arguments": ["-u", "-m", "backend", "serve"],

@@ -22,24 +22,15 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run one command.
 
-    Returns the exit code: 0 done, 1 nothing runs (`status`, `stop`) or not all is well (`doctor`), 2 an error,
-    130 stopped by Ctrl+C.
+    Args:
+        arguments: of the command line; those of this process without them.
+
+    Returns:
+        The exit code: 0 done, 1 nothing runs (`status`, `stop`) or not all is well (`doctor`), 2 an error, 130 stopped
+        by Ctrl+C.
     """
     try:
-        # Imported here so that Ctrl+C during the seconds this takes ends as quietly as later.
-        from backend import commands
-        from backend.doctor import commands as doctor_commands
-        from backend.models import commands as model_commands
-        from backend.server import commands as server_commands
-
-        parser = _Parser(prog="python -m backend", description=(__doc__ or "").splitlines()[0])
-        subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-        commands.add_commands(subparsers)
-        model_commands.add_commands(subparsers)
-        doctor_commands.add_commands(subparsers)
-        server_commands.add_commands(subparsers)
-        options = parser.parse_args(arguments)
-        return int(options.run(options))
+        return _run(arguments)
     except UserError as error:
         print(error, file=sys.stderr)
         return FAILED
@@ -49,6 +40,28 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped; nothing was written.", file=sys.stderr)
         return STOPPED
+
+
+def _run(arguments: list[str] | None) -> int:
+    # Imported here so that Ctrl+C during the seconds this takes ends as quietly as later.
+    from backend import commands
+    from backend.doctor import commands as doctor_commands
+    from backend.models import commands as model_commands
+    from backend.server import commands as server_commands
+    from stylegan2.errors import ModelError
+
+    parser = _Parser(prog="python -m backend", description=(__doc__ or "").splitlines()[0])
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_commands(subparsers)
+    model_commands.add_commands(subparsers)
+    doctor_commands.add_commands(subparsers)
+    server_commands.add_commands(subparsers)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except ModelError as error:
+        print(error, file=sys.stderr)
+        return FAILED
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from backend.editing.points import Drag, check_drags, parse_drag, parse_pin
 from backend.editing.region import Region, choose_region
 from backend.editing.settings import with_changes
 from backend.editing.steps import DragStep, InversionProgress
-from backend.files import written_whole
+from backend.files import write_text_whole
 from backend.models import device, models
 from backend.pictures import FILES, check_output, read_image, read_mask, write
 
@@ -26,12 +26,12 @@ Step = TypeVar("Step", InversionProgress, DragStep)
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Add drag, sample and invert; each sets `run`: a function of the arguments that returns the exit code."""
+    """Add drag, sample and invert. Each sets `run`, which takes the arguments and returns the exit code."""
     drag = subparsers.add_parser("drag", help="move points of a picture to where they should be")
     drag.add_argument("image", type=Path, metavar="IMAGE")
     drag.add_argument(
         "--drag", action="append", default=[], metavar="X,Y:X,Y", dest="drags",
-        help="handle and target in pixels of the picture, with way-points between them if wanted; may be repeated",
+        help="handle and target in pixels of the picture, way-points can stand between them; may be repeated",
     )  # fmt: skip
     drag.add_argument("--pin", action="append", default=[], metavar="X,Y", dest="pins", help="a point that stays")
     drag.add_argument("--mask", type=Path, metavar="PNG", help="what may move is white")
@@ -79,8 +79,7 @@ def _drag(arguments: argparse.Namespace) -> int:
     if arguments.save_edit:
         result.state.save(arguments.save_edit)
     if arguments.report:
-        with written_whole(arguments.report) as temporary:
-            temporary.write_text(json.dumps(result.report, indent=1), encoding="utf-8")
+        write_text_whole(arguments.report, json.dumps(result.report, indent=1))
     print(f"{_outcome(last, drags)} The result is {arguments.output}.")
     return 0
 
@@ -114,7 +113,7 @@ def _open(editor: Editor, image: np.ndarray, region: Region) -> InversionProgres
 
 
 def _follow(steps: Iterable[Step], title: str, tell: Any) -> Step:
-    """Run through `steps` behind a progress bar; returns the last one."""
+    """Run through `steps` behind a progress bar and return the last one."""
     last: Step | None = None
     with tqdm(desc=title, unit="step", dynamic_ncols=True) as bar:
         for last in steps:

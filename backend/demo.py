@@ -7,6 +7,7 @@ GIMP itself where `--gimp` names its console program.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -14,17 +15,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from gradio_client import Client, handle_file
 from PIL import Image
 
-from backend import __version__, paths
+from backend import __version__
+from backend.client import Backend, Connection, DragRequest, Update, jobs
 from backend.demo_pictures import arrows_on, strip
 from backend.errors import UserError
-from backend.server import PROTOCOL, lifecycle, visit
+from backend.server import instance
 from stylegan2.critters.making.examples import EXAMPLES, Example
 
 GIMP_SECONDS = 300.0
@@ -56,7 +58,7 @@ except BaseException as error:
 
 
 class Outcome(NamedTuple):
-    """What one example came to: edited picture, saved edit, the engine's report, and the job's seconds."""
+    """The result of one example: edited picture, edit state, the engine's report, and the job's seconds."""
 
     after: Image.Image
     edit: Path
@@ -65,7 +67,7 @@ class Outcome(NamedTuple):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the pictures, the edit and report.json into a folder; returns the exit code."""
+    """Write the pictures, the edit and report.json into a folder; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m backend.demo", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the pictures go")
     parser.add_argument("--gimp", metavar="PROGRAM", help="GIMP's console program, to drag the first one with")
@@ -84,13 +86,23 @@ def main(arguments: list[str] | None = None) -> int:
         print("Stopped.", file=sys.stderr)
         return 130
     finally:
-        visit.stop()
+        with contextlib.suppress(UserError, OSError):
+            instance.stop()
     return 0
 
 
 def show(folder: Path, gimp: str | None, profile: Path | None) -> None:
-    """Do everything and tell of it."""
-    visit.stop()  # one of an interrupted demo may be of older code
+    """Drag all examples, in GIMP too where there is one, and print what is done.
+
+    Args:
+        folder: where the pictures, the edit and report.json go.
+        gimp: GIMP's console program.
+        profile: GIMP's folder with the plug-in in it.
+
+    Raises:
+        UserError, OSError: a drag failed, or a file cannot be written.
+    """
+    instance.stop()  # one of an interrupted demo may be of older code
     before = [Image.fromarray(example.picture()) for example in EXAMPLES]
     marked = [arrows_on(picture, e.drags, e.pins, e.mask()) for picture, e in zip(before, EXAMPLES, strict=True)]
     before[0].save(folder / "before.png")
@@ -100,19 +112,18 @@ def show(folder: Path, gimp: str | None, profile: Path | None) -> None:
         print("\nOnce more through the service, for the edit and the numbers; it still knows the first picture.")
     outcomes: list[Outcome] = []
     reports: list[dict[str, Any]] = []
-    ready = lifecycle.running()
-    if not ready:
-        print("Starting the backend...", flush=True)
-        ready = visit.started()
-    with tempfile.TemporaryDirectory() as work, visit.connected(ready, Path(work)) as client:
+    with tempfile.TemporaryDirectory() as work:
+        backend = Backend(instance.installation(), Path(work))
+        connection = backend.connect(tell=print)
         for example, picture in zip(EXAMPLES, before, strict=True):
-            outcome = drag(client, example, picture, Path(work))
+            outcome = drag(connection, example, picture, Path(work))
             outcomes.append(outcome)
             reports.append(tell(example, outcome))
             if example is EXAMPLES[0]:
                 shutil.copyfile(outcome.edit, folder / "edit.safetensors")
                 if not by_gimp:
                     outcome.after.save(folder / "after.png")
+        backend.close()
     strip(marked, [outcome.after for outcome in outcomes]).save(folder / "strip.png")
     report = {**reports[0], "version": __version__, "gimp": by_gimp, "other_examples": reports[1:]}
     (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
@@ -120,49 +131,38 @@ def show(folder: Path, gimp: str | None, profile: Path | None) -> None:
     print("with all three. edit.safetensors is the saved edit, report.json has the numbers.")
 
 
-def drag(client: Client, example: Example, picture: Image.Image, work: Path) -> Outcome:
-    """Send one job as the plug-in does, and wait for its end."""
+def drag(connection: Connection, example: Example, picture: Image.Image, work: Path) -> Outcome:
+    """Send one job as the plug-in does, and wait for its end. Raises UserError."""
     print(
         f'\n"{example.name}": a picture of {picture.width}x{picture.height}, {len(example.drags)} drag(s)',
         flush=True,
     )
-    source, mask = work / "before.png", example.mask()
-    picture.save(source)
-    if mask is not None:
-        Image.fromarray(mask).save(work / "mask.png")
+    layer, mask, pixels = work / "before.png", None, example.mask()
+    picture.save(layer)
+    if pixels is not None:
+        mask = work / "mask.png"
+        Image.fromarray(pixels).save(mask)
     pins = [(point, point) for point in example.pins]
     drags = [{"handle": handle, "target": target} for handle, target in [*example.drags, *pins]]
     started = time.monotonic()
-    job = client.submit(
-        handle_file(source), handle_file(work / "mask.png") if mask is not None else None, drags,
-        {"result": "whole"}, None, PROTOCOL, None, api_name="/drag",
-    )  # fmt: skip
-    update, layer, _, edit = follow(job, started)
-    result = update["result"]
+    result = jobs.drag(connection, DragRequest(layer, mask, drags, {"result": "whole"}), phase_printer(started))
     after = picture.convert("RGB")
-    with Image.open(layer) as changed:
-        after.paste(changed.convert("RGB"), tuple(result["offset"]))
-    return Outcome(after, Path(edit), result["report"], time.monotonic() - started)
+    with Image.open(result.layer) as changed:
+        after.paste(changed.convert("RGB"), result.offset)
+    return Outcome(after, result.edit, dict(result.report), time.monotonic() - started)
 
 
-def follow(job: Any, started: float) -> tuple[Any, ...]:
-    """Tell of a job's phases until it ends; returns its last output. Raises UserError when it fails."""
-    phase, seen = "", 0
-    while True:
-        over = job.done()  # asked before the outputs, so that none is missed
-        outputs = job.outputs()
-        for output in outputs[seen:]:
-            if output[0]["phase"] != phase:
-                phase = output[0]["phase"]
-                print(f"  {time.monotonic() - started:5.1f} s  {PHASES[phase]}", flush=True)
-        seen = len(outputs)
-        if over:
-            break
-        time.sleep(0.05)
-    error = job.exception()
-    if error is not None or phase != "done":
-        raise UserError(f"The drag failed ({error or 'the backend stopped'}); its log is {paths.log_file()}.")
-    return outputs[-1]
+def phase_printer(started: float) -> Callable[[Update], None]:
+    """Return what prints each new phase of a job, with the seconds since `started`."""
+    last = ""
+
+    def show(update: Update) -> None:
+        nonlocal last
+        if update.phase != last:
+            last = update.phase
+            print(f"  {time.monotonic() - started:5.1f} s  {PHASES.get(last, update.message)}", flush=True)
+
+    return show
 
 
 PHASES = {
@@ -175,7 +175,7 @@ PHASES = {
 
 
 def tell(example: Example, outcome: Outcome) -> dict[str, Any]:
-    """Print whether the points arrived, by the tracker and without it; returns the report with both."""
+    """Print whether the points arrived, by point tracking and without it; return the report with both."""
     report = outcome.report
     moved = [entry for entry in report["points"] if not entry["pin"]]
     near = max(report["distances_end"]["model_pixels"])
@@ -199,7 +199,14 @@ def tell(example: Example, outcome: Outcome) -> dict[str, Any]:
 
 
 def drag_in_gimp(example: Example, folder: Path, gimp: str, profile: Path) -> dict[str, Any]:
-    """Do an example's drag with the plug-in in GIMP, without a window, into after.png; tells which and how long."""
+    """Do an example's drag with the plug-in in GIMP, without a window, into after.png.
+
+    Returns:
+        "program" and "seconds", for the report.
+
+    Raises:
+        UserError: the drag failed.
+    """
     print(f'\n"{example.name}" in GIMP itself ({gimp}), which also starts the backend', flush=True)
     target = folder.absolute() / "after.png"
     target.unlink(missing_ok=True)
@@ -220,7 +227,7 @@ def drag_in_gimp(example: Example, folder: Path, gimp: str, profile: Path) -> di
 
 
 def script_for_gimp(before: Path, after: Path, example: Example) -> str:
-    """What GIMP's Python is to do: open one picture, draw the paths, run the filter, write the other picture."""
+    """Return what GIMP's Python is to do: open one picture, draw the paths, run the filter, write the other one."""
     ends = [*example.drags, *[(point,) for point in example.pins]]
     script = GIMP_SCRIPT
     for word, value in {"BEFORE": str(before), "AFTER": str(after), "DRAGS": ends}.items():

@@ -35,7 +35,7 @@ def arrows_on(
 
 
 def strip(asked: Sequence[Image.Image], after: Sequence[Image.Image], width: int = 350) -> Image.Image:
-    """Two rows of small pictures: what was asked above, what came of it below."""
+    """Return two rows of small pictures: what was asked above, the results below."""
     height = round(width * asked[0].height / asked[0].width)
     result = Image.new("RGB", (width * len(asked) + 6 * (len(asked) - 1), height * 2 + 6), "white")
     for row, pictures in enumerate((asked, after)):

@@ -7,11 +7,29 @@ The folders are the ones the operating system gives each user for programs' data
 from __future__ import annotations
 
 import os
+import stat
+import sys
 from pathlib import Path
 
 import platformdirs
 
 APPLICATION = "draggan-gimp"
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner can enter, whatever the umask; one that is there is closed to others.
+
+    A folder of another user, or one that all users share (with the sticky bit, as /tmp), stays as it is.
+
+    Raises:
+        OSError: the system refuses it.
+    """
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+    if sys.platform != "win32":
+        state = folder.stat()
+        if state.st_uid == os.getuid() and not state.st_mode & stat.S_ISVTX:
+            folder.chmod(0o700)
 
 
 def data_folder() -> Path:

@@ -23,9 +23,17 @@ EIGHT_BIT = {"RGB", "RGBA", "L", "LA", "P"}
 
 
 def read_image(path: str | Path | None, formats: Sequence[str] = PNG) -> np.ndarray:
-    """The picture as uint8 [H, W, 4] (RGBA), turned as its EXIF data says; opaque where it has no alpha.
+    """Read an image, turned as its EXIF data says, opaque where it has no alpha.
 
-    formats: Pillow's names of the file formats that may be opened. Raises UserError.
+    Args:
+        path: the file; None is refused with a sentence of its own.
+        formats: Pillow's names of the file formats that may be opened.
+
+    Returns:
+        uint8 [H, W, 4], RGBA.
+
+    Raises:
+        UserError: it is missing, too large, or no image of these formats.
     """
     if path is None:
         raise UserError("The request brings no image; send the layer as a PNG file.")
@@ -33,9 +41,18 @@ def read_image(path: str | Path | None, formats: Sequence[str] = PNG) -> np.ndar
 
 
 def read_mask(path: str | Path | None, size: tuple[int, int], formats: Sequence[str] = PNG) -> np.ndarray | None:
-    """The mask as uint8 [H, W], white = may move, or None where there is none.
+    """Read a mask.
 
-    size: (H, W) of the image, which the mask must have. Raises UserError.
+    Args:
+        path: the file, or None.
+        size: (H, W) of the image, which the mask must have.
+        formats: Pillow's names of the file formats that may be opened.
+
+    Returns:
+        uint8 [H, W], white = may move, or None without a file.
+
+    Raises:
+        UserError: it is missing, too large, no image of these formats, or of another size.
     """
     if path is None:
         return None
@@ -49,7 +66,15 @@ def read_mask(path: str | Path | None, size: tuple[int, int], formats: Sequence[
 
 
 def check_output(path: Path, ending: str = ".png") -> None:
-    """Raise UserError when a file `path` could not be written: asked before the work, not after it."""
+    """Check that a file can be written: before the work, not after it.
+
+    Args:
+        path: the file.
+        ending: which its name must have.
+
+    Raises:
+        UserError: it cannot.
+    """
     if path.suffix.lower() != ending:
         raise UserError(
             f"The result is written as {ending[1:].upper()}; give a name that ends in {ending}, not {path}."
@@ -66,9 +91,17 @@ def check_output(path: Path, ending: str = ".png") -> None:
 
 
 def write(path: Path, pixels: np.ndarray) -> str:
-    """Write `pixels`, uint8 [h, w], [h, w, 3] or [h, w, 4], as PNG, whole or not at all; returns the path as text.
+    """Write a PNG file, whole or not at all.
 
-    Raises UserError.
+    Args:
+        path: the file.
+        pixels: uint8 [h, w], [h, w, 3] or [h, w, 4].
+
+    Returns:
+        The path as text.
+
+    Raises:
+        UserError: it cannot be written.
     """
     with written_whole(path) as temporary:
         Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format="PNG", compress_level=1)
@@ -76,9 +109,11 @@ def write(path: Path, pixels: np.ndarray) -> str:
 
 
 def write_plain(path: Path, pixels: np.ndarray) -> str:
-    """As `write`, but quick and uncompressed, for files that stay on this machine: a large layer costs seconds else.
+    """Write a PNG file as `write` does, but uncompressed, for files that stay on this machine: it saves seconds.
 
-    pixels: uint8 [h, w] or [h, w, 4].
+    Args:
+        path: the file.
+        pixels: uint8 [h, w] or [h, w, 4].
     """
     with written_whole(path) as temporary, open(temporary, "wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
@@ -89,7 +124,7 @@ def write_plain(path: Path, pixels: np.ndarray) -> str:
 
 
 def _chunks(pixels: np.ndarray) -> Iterator[tuple[bytes, bytes]]:
-    """Name and content of the chunks of a PNG file; some rows at a time: all would need as much memory again."""
+    """Yield name and content of a PNG file's chunks, some rows at a time: all would need as much memory again."""
     height, width = pixels.shape[:2]
     kind = PNG_GREY if pixels.ndim == 2 else PNG_RGBA
     yield b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from backend.installer import placement
+
 ROOT = Path(__file__).resolve().parents[1]
 TOP_LEVEL = {
     *("gimp_plugin", "backend", "stylegan2", "tests", "install.py", "README.md"),
     *("CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml", "LICENSE", ".ci", ".gitignore", "docs"),
 }
-PURE_PLUGIN_MODULES = ("drags.py", "installation.py", "service.py")
 MACHINE_PATHS = ("/" + "work/", "/" + "srv/", "/" + "opt/", "/" + "farm", "../" + "shared")
 
 
@@ -63,31 +64,54 @@ def test_the_models_know_nothing_of_the_service_or_gimp():
     assert offenders("backend/models", ("backend.server", "gradio", "gradio_client", "gi", "gimp_plugin")) == []
 
 
+def test_the_client_needs_nothing_but_gradio_client():
+    """The plug-in carries it, into a Python 3.10 without torch, numpy or pydantic."""
+    own = ("backend.client", "backend.errors", "gradio_client", "httpx")  # httpx is what gradio_client is made of
+    files = [ROOT / "backend" / name for name in placement.CLIENT if name.endswith(".py")]
+    names = {name for file in (*files, *(ROOT / "backend/client").glob("**/*.py")) for name in imported(file)}
+    foreign = {name for name in names if name.partition(".")[0] not in sys.stdlib_module_names}
+    assert [name for name in foreign if name != "backend" and not name.startswith(own)] == []
+    assert names & {"gradio_client", "httpx"}
+
+
 def test_the_backend_never_reaches_into_the_plug_in():
     assert offenders("backend", ("gi", "gimp_plugin")) == []
 
 
-def test_the_plug_in_uses_nothing_of_the_backend_but_the_wire():
-    assert offenders("gimp_plugin", ("backend", "stylegan2", "torch", "numpy", "PIL", "gradio")) == []
+def test_the_plug_in_uses_nothing_of_the_backend_but_its_client():
+    assert offenders("gimp_plugin", ("stylegan2", "torch", "numpy", "PIL", "gradio")) == []
+    carried = ("backend.client", "backend.errors")
+    found = [line for line in offenders("gimp_plugin", ("backend",)) if not line.split()[-1].startswith(carried)]
+    assert found == []
 
 
 def test_installing_needs_nothing_but_python():
     """Whoever runs install.py has none of our packages yet."""
-    own = ("backend.setup", "gimp_plugin.placement")
-    files = [ROOT / "install.py", ROOT / "gimp_plugin/placement.py", ROOT / "backend/__init__.py"]
+    own = ("backend.installer", "backend.errors", "backend.files")
+    shared = ("__init__.py", "errors.py", "files.py")
     modules = {
         name
-        for file in (*files, *(ROOT / "backend" / "setup").glob("*.py"))
+        for file in (
+            ROOT / "install.py",
+            *(ROOT / "backend" / name for name in shared),
+            *(ROOT / "backend/installer").glob("**/*.py"),
+        )
         for name in imported(file)
         if name.partition(".")[0] not in sys.stdlib_module_names
     }
-    assert [name for name in modules - {"gimp_plugin"} if not name.startswith(own)] == []
+    assert [name for name in modules if not name.startswith(own)] == []
+    assert "backend.installer.placement" in modules
 
 
-@pytest.mark.parametrize("module", PURE_PLUGIN_MODULES)
-def test_the_plug_ins_logic_without_pixels_runs_without_gimp(module: str):
-    assert (ROOT / "gimp_plugin" / "drag_gan" / module).is_file()
-    assert offenders("gimp_plugin/drag_gan", ("gi",), module) == []
+def test_what_of_the_plug_in_needs_no_gimp_uses_nothing_that_does():
+    assert len(list((ROOT / "gimp_plugin/drag_gan/core").glob("*.py"))) > 5
+    assert offenders("gimp_plugin/drag_gan/core", ("gi", "gimp", "drag_gan")) == []
+
+
+def test_all_of_the_plug_in_but_its_entry_stands_on_one_side_of_the_wall():
+    folder = ROOT / "gimp_plugin/drag_gan"
+    entries = {file.relative_to(folder).parts[0] for file in tracked_files() if folder in file.parents}
+    assert entries == {"drag_gan.py", "core", "gimp"}
 
 
 def test_an_upward_import_would_be_found(tmp_path: Path):

@@ -22,8 +22,8 @@ import pytest
 
 import install
 from backend import paths
-from backend.setup import environment, removal
-from gimp_plugin import placement
+from backend.errors import UserError
+from backend.installer import environment, placement, removal
 
 HOME_NAME = "Jörg Müller"
 choose_torch_index = install.torch_index  # the real one, where a test has replaced it
@@ -126,7 +126,10 @@ class TestPlugin:
         folder = placement.install_plugin(home / "3.0" / "plug-ins", vendor, self.SETTINGS)
         assert folder == home / "3.0" / "plug-ins" / "drag_gan"
         assert os.name == "nt" or (folder / "drag_gan.py").stat().st_mode & 0o777 == 0o755
-        assert (folder / "vendor" / "gradio_client" / "__init__.py").is_file()
+        for part in ("core/drags.py", "gimp/along_paths.py", "vendor/gradio_client/__init__.py"):
+            assert (folder / part).is_file()
+        assert (folder / "vendor/backend/client/launcher.py").is_file()
+        assert sorted(path.name for path in (folder / "vendor/backend").iterdir()) == sorted(placement.CLIENT)
         assert json.loads((folder / "backend.json").read_text(encoding="utf-8")) == self.SETTINGS
 
     def test_it_replaces_an_older_one_without_leaving_its_files(self, home: Path, vendor: Path):
@@ -164,7 +167,7 @@ class TestPlugin:
             return rename(self, target)
 
         monkeypatch.setattr(Path, "rename", refuse)
-        with pytest.raises(placement.PlacementError, match="close GIMP and run this again"):
+        with pytest.raises(UserError, match="close GIMP and run this again"):
             placement.swap(home / "drag_gan.new", home / "drag_gan")
         assert (home / "drag_gan").is_dir()
 
@@ -258,7 +261,7 @@ class TestEnvironment:
     ):
         monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: None)
         monkeypatch.setattr(environment.shutil, "which", lambda name: None)
-        with pytest.raises(install.InstallError, match="sudo apt install python3-venv"):
+        with pytest.raises(UserError, match="sudo apt install python3-venv"):
             install.create(home / "environment")
 
     @pytest.mark.parametrize("missing", ["venv", "ensurepip"])
@@ -315,13 +318,13 @@ class TestEnvironment:
 
     def test_what_pip_refuses_ends_in_one_sentence(self, small: install.Environment):
         small.requirements[0].write_text("no-such-package==1.0\n")
-        with pytest.raises(install.InstallError, match="pip could not install the packages"):
+        with pytest.raises(UserError, match="pip could not install the packages"):
             install.set_up(small)
 
 
 class TestCommands:
     def test_a_python_too_old_is_told_so(self):
-        with pytest.raises(install.InstallError, match=r"Python 3\.10 or newer is needed, and this is 3\.9"):
+        with pytest.raises(UserError, match=r"Python 3\.10 or newer is needed, and this is 3\.9"):
             install.check_python((3, 9))
 
     def test_without_a_gimp_the_artist_learns_where_it_was_looked_for(

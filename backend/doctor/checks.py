@@ -22,7 +22,7 @@ REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at; `text` says how it is, and when it is not ok, what to do."""
+    """The result of one check; `text` says how it is, and where it is not ok, what to do."""
 
     what: str
     ok: bool
@@ -33,7 +33,7 @@ class Finding(NamedTuple):
 
 
 def environment() -> Finding:
-    """Whether the packages are those that belong to this program."""
+    """Check that the packages are those that belong to this program."""
     text = f"Python {platform.python_version()}, torch {torch.__version__}, in {sys.prefix}"
     for name, versions in pinned(REQUIREMENTS.read_text(encoding="utf-8")).items():
         try:
@@ -41,13 +41,13 @@ def environment() -> Finding:
         except importlib.metadata.PackageNotFoundError:
             return Finding("environment", False, f"{text}, lacks the package {name}; {INSTALL}")
         if there.partition("+")[0] not in versions:
-            wanted = " or ".join(sorted(versions))
-            return Finding("environment", False, f"{text}, has {name} {there} instead of {wanted}; {INSTALL}")
+            expected = " or ".join(sorted(versions))
+            return Finding("environment", False, f"{text}, has {name} {there} instead of {expected}; {INSTALL}")
     return Finding("environment", True, text)
 
 
 def pinned(requirements: str) -> dict[str, set[str]]:
-    """The versions that the lines of a requirements file allow; where they differ by Python, all of them."""
+    """Return the versions that a requirements file allows by package; where they differ by Python, all of them."""
     versions: dict[str, set[str]] = {}
     for name, version in re.findall(r"^([\w.-]+)==([\w.]+)", requirements, re.MULTILINE):
         versions.setdefault(name, set()).add(version)
@@ -55,7 +55,7 @@ def pinned(requirements: str) -> dict[str, set[str]]:
 
 
 def accelerator() -> Finding:
-    """Which device computes, its memory, and whether it does."""
+    """Check that the device computes, and say which it is and how much memory it has."""
     on = device.best()
     try:
         found = float(torch.ones(8, device=on).sum())
@@ -75,7 +75,7 @@ def _memory(on: torch.device) -> str:
 
 
 def model_store() -> Finding:
-    """Whether every model that is offered can be read, as far as its header tells."""
+    """Check that every model that is offered can be read, as far as its header tells."""
     folder = paths.models_folder()
     try:
         if folder.exists():
@@ -90,7 +90,7 @@ def model_store() -> Finding:
 
 
 def gimp() -> Iterator[Finding]:
-    """The GIMP 3 versions there are, and for each of them whether it has the plug-in of this version."""
+    """Look for the versions of GIMP 3, and check for each that it has the plug-in of this version."""
     try:
         record = json.loads(paths.installation_file().read_text(encoding="utf-8"))
         roots, console = [Path(root) for root in record["profile_roots"]], record["console"]
@@ -112,7 +112,7 @@ def gimp() -> Iterator[Finding]:
 
 
 def plugin(folder: Path) -> Finding:
-    """Whether a folder holds the plug-in of this version, and GIMP will take it."""
+    """Check that a folder holds the plug-in of this version, and that GIMP will take it."""
     entry = folder / "drag_gan.py"
     if not entry.is_file():
         return Finding("plug-in", False, f"it is not in {folder}; {INSTALL}")

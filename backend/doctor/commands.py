@@ -13,7 +13,7 @@ WELL, ILL = 0, 1
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Add doctor; it sets `run`: a function of the arguments that returns the exit code, 0 when all is well."""
+    """Add doctor. It sets `run`, which takes the arguments and returns the exit code, 0 when all is well."""
     subparsers.add_parser("doctor", help="look whether all is well, and say what to do").set_defaults(run=_doctor)
 
 

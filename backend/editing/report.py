@@ -83,7 +83,7 @@ def _why_not(drag: Drag, end: LoopStep, settings: DragSettings) -> str:
     if drag.is_pin:
         return "the pinned point moved along with the rest"
     if end.stuck:
-        return "the drag stopped coming nearer; the mask, the pins or the model hold it back"
+        return "the drag stopped coming nearer; the selection, the pins or the model hold it back"
     if end.step >= settings.max_steps:
         return f"the {settings.max_steps} steps were used up; allow more steps"
     return "the drag was stopped"

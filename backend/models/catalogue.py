@@ -13,16 +13,16 @@ Entry = dict[str, Any]
 
 @functools.cache
 def entries() -> tuple[Entry, ...]:
-    """All entries of catalogue.json, in its order; they must not be changed."""
+    """Return all entries of catalogue.json, in its order; they must not be changed."""
     text = Path(__file__).with_name("catalogue.json").read_text(encoding="utf-8")
     return tuple(json.loads(text)["models"])
 
 
 def by_name(name: str) -> Entry | None:
-    """The entry called `name`, or None."""
+    """Return the entry called `name`, or None."""
     return next((entry for entry in entries() if entry["name"] == name), None)
 
 
 def by_sha256(digest: str) -> Entry | None:
-    """The entry of the file with this SHA-256 (64 lower-case hexadecimal digits), or None."""
+    """Return the entry of the file with this SHA-256 (64 lower-case hexadecimal digits), or None."""
     return next((entry for entry in entries() if entry["sha256"] == digest), None)

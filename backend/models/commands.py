@@ -10,7 +10,7 @@ from backend.models import models, store
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Add models; each of its commands sets `run`: a function of the arguments that returns the exit code."""
+    """Add models. Each of its commands sets `run`, which takes the arguments and returns the exit code."""
     parser = subparsers.add_parser("models", help="say which models there are, add one, remove one")
     commands = parser.add_subparsers(required=True, metavar="list|add|remove")
     commands.add_parser("list", help="name, size, licence, source and file of each model").set_defaults(run=_list)
@@ -42,5 +42,5 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 
 def _printable(text: str) -> str:
-    """Without control characters: what a file says about itself must not steer the terminal."""
+    """Return a text without control characters: what a file says about itself must not steer the terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -6,7 +6,7 @@ import torch
 
 
 def best() -> torch.device:
-    """The graphics card where PyTorch can use one (CUDA, then Apple's MPS), else the CPU."""
+    """Return the graphics card where PyTorch can use one (CUDA, then Apple's MPS), else the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():

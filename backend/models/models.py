@@ -25,12 +25,12 @@ READABLE_FORMATS = ("nvidia-torch",)  # of the catalogue's
 
 
 def available() -> list[str]:
-    """Names that open_model() takes at this moment: the embedded model, then the models folder's, sorted."""
+    """Return the names that open_model() takes at this moment: the embedded model, then the models folder's, sorted."""
     return [EMBEDDED, *sorted(stored())]
 
 
 def stored() -> dict[str, Path]:
-    """The models folder's files by name; a published file goes by its name in the catalogue."""
+    """Return the models folder's files by name; a published file goes by its name in the catalogue."""
     folder = paths.models_folder()
     found = {path.stem: path for path in sorted(folder.glob("*.safetensors")) if path.stem != EMBEDDED}
     for entry in catalogue.entries():
@@ -52,12 +52,12 @@ class Offered:
 
 
 def offered() -> list[Offered]:
-    """Each of available(), described without loading it."""
+    """Describe each of available() without loading it."""
     return [_described(name, path) for name, path in {EMBEDDED: WEIGHTS, **dict(sorted(stored().items()))}.items()]
 
 
 def sizes() -> dict[str, tuple[int, int]]:
-    """(height, width) of each of available(), read without loading the model; what cannot be read is left out."""
+    """Return (height, width) of each of available() without loading it; what cannot be read is left out."""
     return {model.name: model.size for model in offered() if model.size is not None}
 
 
@@ -83,20 +83,24 @@ def open_model(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
         name_or_path: one of available(), or the path of a .safetensors or .pkl file.
 
     Raises:
-        UserError: there is no such model, or its file is not one; the text says what to do.
+        UserError, ModelError: there is no such model, or its file is not one; the text says what to do.
     """
     path = find(name_or_path)
-    try:
-        model = stylegan2.load(path, device=str(device))
-    except stylegan2.ModelError as error:
-        raise UserError(str(error)) from error
+    model = stylegan2.load(path, device=str(device))
     name = str(name_or_path) if not _is_path(name_or_path) else path.stem
     entry = catalogue.by_sha256(model.sha256) or catalogue.by_name(name)
     return LoadedModel(name, model, preset_for(model, entry))
 
 
 def find(name_or_path: str | Path) -> Path:
-    """The file of a model; raises UserError where there is none."""
+    """Return the file of a model.
+
+    Args:
+        name_or_path: as open_model() takes it.
+
+    Raises:
+        UserError: there is no such model.
+    """
     if _is_path(name_or_path):
         path = Path(name_or_path).expanduser()
         if not path.is_file():

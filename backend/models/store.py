@@ -18,12 +18,21 @@ DEVICE_NAME = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def add(file: Path, name: str) -> Path:
-    """Import the model in `file`, of any kind that can be read, as `name`; returns the store's file.
+    """Import a model into the store.
 
     It is read and checked as a whole first and appears whole or not at all. What is known of a published file (its
     licence, source and preset) goes with it.
 
-    Raises UserError when the name is none or in use, or when the file is no model.
+    Args:
+        file: of any kind that can be read.
+        name: what it is called from now on.
+
+    Returns:
+        The store's file.
+
+    Raises:
+        UserError: the name is none or in use.
+        ModelError: the file is no model, or cannot be written.
     """
     _check_new(name)
     path = file.expanduser()
@@ -34,19 +43,25 @@ def add(file: Path, name: str) -> Path:
         model = stylegan2.load(path)
         model.metadata = dataclasses.replace(_as_published(model), name=name)
         preset_for(model)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        paths.make_private(paths.data_folder())
+        target.parent.mkdir(exist_ok=True)
         stylegan2.save(model, target)
-    except stylegan2.ModelError as error:
-        raise UserError(str(error)) from error
     except OSError as error:
         raise UserError(f"The models folder {target.parent} cannot be made ({error.strerror}); mend that.") from error
     return target
 
 
 def remove(name: str) -> Path:
-    """Delete the model `name` from the store; returns the file that is gone.
+    """Delete a model from the store.
 
-    Raises UserError for the embedded model and for what is not in the store.
+    Args:
+        name: what it is called.
+
+    Returns:
+        The file that was deleted.
+
+    Raises:
+        UserError: it is the embedded model, is not in the store, or cannot be deleted.
     """
     if name == models.EMBEDDED:
         raise UserError(f'The model "{name}" is a part of this program and stays.')
@@ -73,7 +88,7 @@ def _check_new(name: str) -> None:
 
 
 def _as_published(model: stylegan2.Model) -> stylegan2.Metadata:
-    """The metadata with what the catalogue knows, for our own file has another checksum than the published one."""
+    """Return the metadata with what the catalogue knows: our own file has another checksum than the published one."""
     entry = catalogue.by_sha256(model.sha256)
     if entry is None:
         return model.metadata

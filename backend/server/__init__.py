@@ -6,21 +6,10 @@ someone beyond this machine, and drops settings meant for other Gradio programs 
 
 import os
 
+from backend.client.protocol import OFFLINE
+
 for _name in [name for name in os.environ if name.startswith("GRADIO_")]:
     del os.environ[_name]
 
-os.environ.update(
-    {
-        "GRADIO_ANALYTICS_ENABLED": "False",
-        "GRADIO_RUN_HISTORY": "False",
-        "HF_HUB_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
-        "DO_NOT_TRACK": "1",
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
-    }
-)
-
-PROTOCOL = 2
-"""Version of the protocol between plug-in and backend; both refuse another one."""
+os.environ.update(OFFLINE)
+os.environ.update({"GRADIO_RUN_HISTORY": "False", "DO_NOT_TRACK": "1"})

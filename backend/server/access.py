@@ -1,6 +1,6 @@
 """Who may speak to the server: only requests with the token, addressed to this machine by name.
 
-Any program of any user of this machine can reach a loopback port, and so can a web page by way of a name that
+Any program of any user of this machine can reach a loopback port, and so can a web page by a name that
 resolves to 127.0.0.1 (DNS rebinding). The token stops the first, the check of the Host header the second.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-TOKEN_HEADER = "X-DragGAN-Token"
+from backend.client.protocol import TOKEN_HEADER
 
 UNAUTHORIZED, FORBIDDEN = 401, 403
 
@@ -20,7 +20,12 @@ UNAUTHORIZED, FORBIDDEN = 401, 403
 class Access:
     """ASGI middleware around everything the server answers, websockets included; no route is exempt.
 
-    It also knows how many requests are open and when the last one ended, which tells whether anyone is there.
+    It also knows how many requests are open and when the last one ended, by which idleness is noticed.
+
+    Args:
+        app: the application behind it.
+        token: what every request must bring.
+        port: of the server, for the check of the Host header.
     """
 
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
@@ -32,7 +37,7 @@ class Access:
 
     @property
     def seconds_alone(self) -> float:
-        """How long no admitted request has been open; 0 while one is."""
+        """Seconds for which no admitted request has been open; 0 while one is."""
         return 0.0 if self._open else time.monotonic() - self._last
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from gradio.components import Component
 from gradio.routes import App
 from starlette.responses import FileResponse
 from starlette.routing import Mount
@@ -21,28 +23,35 @@ from starlette.routing import Mount
 from backend.errors import UserError
 from backend.server import log
 from backend.server.access import Access
-from backend.server.jobs import Files, JobRunner, Request
-from backend.server.protocol import Update
+from backend.server.jobs import JobRunner, Updates
+from backend.server.requests import Request
+from stylegan2.errors import ModelError
 
 LARGEST_UPLOAD = "512mb"
-PIECE = 1 << 20  # bytes of a result file sent at a time: with starlette's 64 KB a large layer takes twice as long
+CHUNK = 1 << 20  # bytes of a result file sent at a time
+NOT_UPLOADED = "The request names a file that was not uploaded; send the file itself."
+JOBS = "jobs"  # Gradio's name of the one queue of all that computes
 
 Answer = tuple[dict[str, Any], str | None, str | None, str | None]
 
 
 def build(runner: JobRunner, token: str, port: int, stop: Callable[[], None]) -> tuple[Access, asyncio.Event]:
-    """The whole ASGI application, and the event that ends the clients' endless streams (heartbeats).
+    """Build the whole ASGI application.
 
     Args:
+        runner: does the jobs.
         token: what every request must bring in the header X-DragGAN-Token.
         port: the loopback port it is served on, for the check of the Host header.
         stop: called when a client asks the server to end.
+
+    Returns:
+        The application, and the event that ends the clients' endless streams (heartbeats).
     """
-    FileResponse.chunk_size = PIECE
+    FileResponse.chunk_size = CHUNK  # with starlette's 64 KB a large layer takes twice as long; Gradio sets no other
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gr.mount_gradio_app(
         page,
-        _blocks(runner, stop),
+        _blocks(_Endpoints(runner, stop)),
         path="/",
         server_name="127.0.0.1",
         server_port=port,
@@ -60,98 +69,142 @@ def build(runner: JobRunner, token: str, port: int, stop: Callable[[], None]) ->
     return Access(page, token, port), gradio_app.stop_event
 
 
-def _blocks(runner: JobRunner, stop: Callable[[], None]) -> gr.Blocks:
-    def health() -> dict[str, Any]:
-        return _answer("looking after the backend", runner.health)
+class _Endpoints:
+    """What the endpoints do. Gradio reads their arguments' types: a gr.Request is the client's."""
 
-    def region(layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
-        return _answer("choosing the region", lambda: runner.region(layer_size, selected, options))
+    def __init__(self, runner: JobRunner, stop: Callable[[], None]) -> None:
+        self._runner, self._stop = runner, stop
 
-    def end() -> dict[str, Any]:
-        stop()
+    def health(self) -> dict[str, Any]:
+        with _one_sentence("looking after the backend"):
+            return self._runner.health()
+
+    def region(self, layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
+        with _one_sentence("choosing the region"):
+            return self._runner.region(layer_size, selected, options)
+
+    def stop(self) -> dict[str, Any]:
+        self._stop()
+        return {}
+
+    def keep(self, request: gr.Request) -> dict[str, Any]:
+        self._runner.queue.finish_early(_session(request))
         return {}
 
     def drag(
-        image: str | None, mask: str | None, drags: Any, options: Any, edit: str | None, protocol: Any,
+        self, image: str | None, mask: str | None, drags: Any, options: Any, edit: str | None, protocol: Any,
         original: str | None, request: gr.Request,
     ) -> Iterator[Answer]:  # fmt: skip
         job = Request(
             image=_path(image), mask=_path(mask), edit=_path(edit), original=_path(original), drags=drags,
-            options=options, protocol=protocol, session=request.session_hash or "",
+            options=options, protocol=protocol, session=_session(request),
         )  # fmt: skip
-        yield from _stream("dragging", runner.drag(job))
+        yield from _stream("dragging", self._runner.drag(job))
 
-    def thumbnails(options: Any, request: gr.Request) -> Iterator[Answer]:
-        yield from _stream("drawing thumbnails", runner.thumbnails(options, request.session_hash or ""))
+    def thumbnails(self, options: Any, request: gr.Request) -> Iterator[Answer]:
+        yield from _stream("drawing thumbnails", self._runner.thumbnails(options, _session(request)))
 
-    def sample(options: Any, request: gr.Request) -> Iterator[Answer]:
-        yield from _stream("drawing a sample", runner.sample(options, request.session_hash or ""))
+    def sample(self, options: Any, request: gr.Request) -> Iterator[Answer]:
+        yield from _stream("drawing a sample", self._runner.sample(options, _session(request)))
 
-    def keep(request: gr.Request) -> dict[str, Any]:
-        runner.queue.finish_early(request.session_hash or "")
-        return {}
+    def forget(self, session: str) -> None:
+        self._runner.forget(session)
 
+
+def _blocks(endpoints: _Endpoints) -> gr.Blocks:
     async def gone(request: gr.Request) -> None:
-        session = request.session_hash or ""
         # Gradio alone leaves a waiting job in the queue when its client goes before it listens for updates.
-        await blocks._queue.clean_events(session_hash=session)
-        runner.forget(session)
+        await blocks._queue.clean_events(session_hash=_session(request))
+        endpoints.forget(_session(request))
 
     with gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP") as blocks:
         gr.Markdown("This is the service behind DragGAN for GIMP; use it from GIMP: Filters > DragGAN.")
         image, mask, edit, original = (gr.File(visible=False) for _ in range(4))
-        drags, options, protocol, answer = (gr.JSON(visible=False) for _ in range(4))
-        results = [gr.File(visible=False) for _ in range(3)]
-        button = gr.Button(visible=False)
-        # Off the queue: they must answer while a job runs, and to a client that speaks plain HTTP.
-        places = [gr.JSON(visible=False) for _ in range(2)]
-        for function, inputs, name in (
-            (health, [], "health"),
-            (region, [*places, options], "region"),
-            (keep, [], "keep"),
-            (end, [], "stop"),
-        ):
-            button.click(function, inputs, answer, api_name=name, queue=False, api_visibility="undocumented")
-        for function, inputs, outputs, name in (
-            (drag, [image, mask, drags, options, edit, protocol, original], [answer, *results], "drag"),
-            (thumbnails, [options], [answer, *results], "thumbnails"),
-            (sample, [options], [answer, *results], "sample"),
-        ):
-            button.click(
-                function,
-                inputs,
-                outputs,
-                api_name=name,
-                api_visibility="undocumented",
-                concurrency_limit=1,
-                show_progress="hidden",
-            )
+        layer_size, selected, drags, options, protocol = (gr.JSON(visible=False) for _ in range(5))
+        answer, *files = (gr.JSON(visible=False), *(gr.File(visible=False) for _ in range(3)))
+        for component in (image, mask, edit, original, layer_size, selected, drags, options, protocol):
+            _take_uploads_only(component, blocks.upload_file_set)
+        _add_questions(endpoints, {"region": [layer_size, selected, options]}, answer)
+        request = [image, mask, drags, options, edit, protocol, original]
+        _add_jobs(endpoints, {"drag": request, "thumbnails": [options], "sample": [options]}, [answer, *files])
         blocks.unload(gone)
     blocks.queue(max_size=None, api_open=False)
     return blocks
 
 
-def _stream(doing: str, updates: Iterator[tuple[Update, Files]]) -> Iterator[Answer]:
-    """The job's updates; whatever goes wrong becomes one sentence for the user."""
+def _add_questions(endpoints: _Endpoints, inputs: dict[str, list[Component]], answer: Component) -> None:
+    """Add what is answered at once, off the queue: while a job runs, and to a client that speaks plain HTTP."""
+    button = gr.Button(visible=False)
+    for name in ("health", "region", "keep", "stop"):
+        function = getattr(endpoints, name)
+        button.click(
+            function, inputs.get(name, []), answer, api_name=name, queue=False, api_visibility="undocumented"
+        )
+
+
+def _add_jobs(endpoints: _Endpoints, inputs: dict[str, list[Component]], outputs: list[Component]) -> None:
+    """Add what computes, all of it in one queue, so that whoever waits is told how many jobs come before."""
+    button = gr.Button(visible=False)
+    for name, components in inputs.items():
+        button.click(
+            getattr(endpoints, name),
+            components,
+            outputs,
+            api_name=name,
+            api_visibility="undocumented",
+            concurrency_id=JOBS,
+            concurrency_limit=1,
+            show_progress="hidden",
+        )
+
+
+def _take_uploads_only(component: Component, uploaded: set[str]) -> None:
+    """Refuse what a request names in the place of an upload, before anything of it is read.
+
+    Gradio, mounted in another application, would otherwise copy any file that its process can read into its cache, and
+    fetch what is named by a URL.
+
+    Args:
+        component: an input.
+        uploaded: Gradio's own record of the files that were uploaded.
+    """
+
+    async def check(path: str | None) -> str | None:
+        if path is not None and str(path) not in uploaded:
+            raise gr.Error(NOT_UPLOADED, print_exception=False)
+        return path
+
+    component.async_move_resource_to_block_cache = check  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _stream(doing: str, updates: Updates) -> Iterator[Answer]:
+    """Send a job's updates; whatever goes wrong becomes one sentence for the user."""
     number = secrets.token_hex(4)  # by which its lines are found in the log
-    try:
+    with _one_sentence(doing, number):
         for update, files in log.of_job(number, updates):
             yield (update.model_dump(mode="json"), *files)
-    except UserError as error:
-        with log.belonging_to(number):
+
+
+@contextmanager
+def _one_sentence(doing: str, job: str = log.NO_JOB) -> Iterator[None]:
+    """Turn whatever goes wrong inside into one sentence for the user.
+
+    Args:
+        doing: what is done, for the sentence about an error that nobody expected.
+        job: its number in the log.
+    """
+    try:
+        yield
+    except (UserError, ModelError) as error:
+        with log.belonging_to(job):
             log.logger.info("Refused: %s", error)
         raise gr.Error(str(error), print_exception=False) from None
     except Exception:
-        raise gr.Error(log.unexpected(doing, number), print_exception=False) from None
+        raise gr.Error(log.unexpected(doing, job), print_exception=False) from None
 
 
-def _answer(doing: str, function: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    try:
-        return function()
-    except UserError as error:
-        raise gr.Error(str(error), print_exception=False) from None
-    except Exception:
-        raise gr.Error(log.unexpected(doing), print_exception=False) from None
+def _session(request: gr.Request) -> str:
+    return request.session_hash or ""
 
 
 def _path(value: str | None) -> Path | None:

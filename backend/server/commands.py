@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import sys
-import time
 from typing import Any
 
-from backend import paths
+from backend.client.connection import ask
 from backend.errors import UserError
-from backend.server import lifecycle, log
-from backend.server.client import ask
+from backend.server import instance, lifecycle, log
 
 DONE, NOT_RUNNING, FAILED = 0, 1, 2
-PATIENCE = 15.0  # seconds a backend gets to end after it was asked to
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -48,60 +43,32 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _status(_: argparse.Namespace) -> int:
-    ready = lifecycle.running()
-    if ready is None:
-        print("The backend is not running.")
-        return NOT_RUNNING
-    if not ready:
-        print("The backend is starting or ending.")
-        return DONE
     try:
+        ready = instance.running()
+        if ready is None:
+            print("The backend is not running.")
+            return NOT_RUNNING
+        if ready == "starting":
+            print("The backend is starting or ending.")
+            return DONE
         health = ask(ready, "health")
     except UserError as error:
         return _fail(str(error))
     work = "busy with a drag" if health["busy"] else "idle"
     print(
-        f"The backend is running at {ready['url']} (process {ready['pid']}, version {health['version']}, "
+        f"The backend is running at {ready.url} (process {ready.pid}, version {health['version']}, "
         f"on {health['device']}), {work}."
     )
     return DONE
 
 
 def _stop(_: argparse.Namespace) -> int:
-    ready = _when_started()
-    if ready is None:
-        print("The backend is not running.")
-        return NOT_RUNNING
     try:
-        if not ready:
-            raise UserError(f"The backend neither starts nor ends; see {paths.log_file()}.")
-        try:
-            ask(ready, "stop")
-        except UserError:
-            os.kill(ready["pid"], signal.SIGTERM)  # it hangs; the held lock says that the process is still it
-        if not _ended():
-            raise UserError(f"The backend (process {ready['pid']}) does not end; end that process yourself.")
+        stopped = instance.stop()
     except (UserError, OSError) as error:
         return _fail(str(error))
-    print("The backend has been stopped.")
-    return DONE
-
-
-def _when_started() -> dict[str, Any] | None:
-    """What lifecycle.running() says once the backend is neither starting nor ending, or {} if it stays so."""
-    ready = lifecycle.running()
-    deadline = time.monotonic() + PATIENCE
-    while ready == {} and time.monotonic() < deadline:
-        time.sleep(0.2)
-        ready = lifecycle.running()
-    return ready
-
-
-def _ended() -> bool:
-    with lifecycle.sole_instance(PATIENCE) as alone:
-        if alone:
-            paths.ready_file().unlink(missing_ok=True)
-        return alone
+    print("The backend has been stopped." if stopped else "The backend is not running.")
+    return DONE if stopped else NOT_RUNNING
 
 
 def _fail(sentence: str) -> int:

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import torch
 
-from backend.errors import UserError
+from backend.errors import Cancelled, UserError
 from backend.server.log import logger
-from backend.server.progress import Cancelled
+from backend.server.threads import Threads
 
 POLL_SECONDS = 0.05  # between looks whether a waiting job has been cancelled
 T = TypeVar("T")
@@ -23,7 +23,10 @@ T = TypeVar("T")
 class JobControl:
     """How the client of a running or waiting job ends it.
 
-    cancelled: end at once, without a result.  finish_early: end the drag at its next step, with its result.
+    Attributes:
+        session: of the client.
+        cancelled: end at once, without a result.
+        finish_early: end the drag at its next step, with its result.
     """
 
     session: str
@@ -35,18 +38,29 @@ class JobQueue:
     """Runs one job at a time. Safe to use from several threads."""
 
     def __init__(self) -> None:
+        # Gradio starts one job at a time, but lets go of a cancelled one before the end of its step.
         self._lock = threading.Lock()  # held by the running job
+        self._threads = Threads()
         self._controls: list[JobControl] = []  # of the running job and those that wait
         self._ended = time.monotonic()
 
     def run(self, session: str, work: Callable[[JobControl], Iterator[T]]) -> Iterator[T]:
         """Yield what `work` yields once no other job runs; end early when the job is cancelled.
 
-        Raises UserError when the card has too little memory for it.
+        Args:
+            session: of the client.
+            work: does the job.
+
+        Raises:
+            UserError: the graphics card has too little memory for it.
         """
         try:
             with self._running(session) as control:
-                yield from work(control)
+                threads = self._threads.choose()
+                torch.set_num_threads(threads)
+                for output in work(control):
+                    yield output
+                    torch.set_num_threads(threads)  # OpenMP has the number per thread, Gradio any thread for each step
         except Cancelled:
             logger.info("Job of session %s was cancelled", session)
         except torch.OutOfMemoryError as error:
@@ -58,7 +72,7 @@ class JobQueue:
 
     @contextmanager
     def _running(self, session: str) -> Iterator[JobControl]:
-        """Wait until no other job runs, and keep the others waiting; yields the job's control."""
+        """Wait until no other job runs, keep the others waiting, and yield the job's control."""
         control = JobControl(session)
         self._controls.append(control)
         try:
@@ -71,6 +85,7 @@ class JobQueue:
                 yield control
             finally:
                 self._ended = time.monotonic()
+                self._threads.note()
                 logger.info("Job of session %s ends after %.2f s", session, self._ended - started)
                 self._lock.release()
         finally:
@@ -78,7 +93,7 @@ class JobQueue:
 
     @contextmanager
     def paused(self) -> Iterator[bool]:
-        """Hold off the next job for a moment; yields False, and holds nothing, when one runs."""
+        """Hold off the next job for a moment; yield False, and hold nothing, when one runs."""
         held = self._lock.acquire(blocking=False)
         try:
             yield held

@@ -5,100 +5,96 @@ Inversions are remembered on disk, so that dragging the same picture again start
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 
-from backend import __version__, pictures
+from backend import __version__
+from backend.client.protocol import PROTOCOL
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
 from backend.editing.layers import changed_part, composite_over
-from backend.editing.points import Drag, check_drags
 from backend.editing.region import LAYER, Region, box_around, choose_region
 from backend.editing.settings import with_changes
-from backend.editing.steps import EditResult
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 from backend.models import device, models
-from backend.server import PROTOCOL, protocol
+from backend.server import protocol
 from backend.server.job_queue import JobControl, JobQueue
 from backend.server.log import logger
 from backend.server.progress import Throttle, drag_update, inversion_update
-from backend.server.protocol import Options, Preview, SampleOptions, Update
+from backend.server.protocol import Preview, SampleOptions, Update
+from backend.server.requests import Job, Request
+from backend.server.result_files import NO_FILES, Files, ResultFiles
 
-Files = tuple[str | None, str | None, str | None]
-NO_FILES: Files = (None, None, None)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a client sent, not looked at yet, and the session it came in."""
-
-    image: Path | None
-    mask: Path | None
-    edit: Path | None
-    original: Path | None
-    drags: Any
-    options: Any
-    protocol: Any
-    session: str
+Updates = Iterator[tuple[Update, Files]]
 
 
-@dataclass(frozen=True)
-class Job:
-    """A request that was understood. image: uint8 [H, W, 4]; mask: uint8 [H, W], 255 = may move, or None.
+class _Unwritten(NamedTuple):
+    """A finished drag whose files could not be written: the editor still has it."""
 
-    edit: what made the image, to go on from if it can be.  original: uint8 [h, w, 4], the pixels it began with.
-    """
-
-    image: np.ndarray
-    mask: np.ndarray | None
-    edit: EditState | None
-    original: np.ndarray | None
-    drags: list[Drag]
-    options: Options
-
-    @classmethod
-    def read(cls, request: Request) -> Job:
-        """Check and decode; raises UserError."""
-        protocol.check_protocol(request.protocol)
-        drags, options = protocol.read_drags(request.drags), protocol.read_options(request.options)
-        check_drags(drags)
-        image = pictures.read_image(request.image)
-        mask = pictures.read_mask(request.mask, image.shape[:2])
-        return cls(image, mask, _read_edit(request.edit), _read_original(request.original), drags, options)
+    request: str  # its digest
+    editor: Editor
+    region: Region
+    last: Update
 
 
 class JobRunner:
-    """Does the jobs. Everything it writes lies under `files`, which is the server's own temporary folder."""
+    """Does the jobs, one at a time.
+
+    Args:
+        files: the server's own work folder, under which everything lies that this writes.
+        on: the device to compute on; the best there is without it.
+        cache: the folder in which inversions are remembered; without it, in memory only.
+    """
 
     def __init__(self, files: Path, on: torch.device | None = None, cache: Path | None = None) -> None:
-        """cache: the folder in which inversions are remembered; without it, in memory only."""
-        self.files, self.device = files, on or device.best()
+        self.files, self.device = ResultFiles(files), on or device.best()
         self.queue = JobQueue()
         self._editor: tuple[tuple[Any, ...], Editor] | None = None
+        self._unwritten: _Unwritten | None = None
         self._cache = TensorCache(cache)  # stays when the model goes
 
-    def drag(self, request: Request) -> Iterator[tuple[Update, Files]]:
-        """Do the job; the last update has the phase "done" and comes with layer, mask and edit files.
+    def drag(self, request: Request) -> Updates:
+        """Do a drag.
 
-        Ends without it, within one step, when the session is forgotten. Raises UserError for what the client
-        can put right.
+        Yields:
+            (update, files); the last update has the phase "done" and comes with layer, mask and edit. It ends without
+            that, within one step, when the session is forgotten.
+
+        Raises:
+            UserError: what the client can put right.
         """
         job = Job.read(request)
-        yield from self.queue.run(request.session, lambda control: self._work(job, control))
+        yield from self.queue.run(request.session, lambda control: self._drag(request, job, control))
 
-    def _work(self, job: Job, control: JobControl) -> Iterator[tuple[Update, Files]]:
-        throttle = Throttle(control.cancelled.is_set)
-        yield Update(phase="load", message=f"Opening the model {job.options.model}."), NO_FILES
-        editor = self._open_editor(job.options.model)
+    def _drag(self, request: Request, job: Job, control: JobControl) -> Updates:
+        throttle, unwritten = Throttle(control.cancelled.is_set), self._unwritten
+        name = job.options.model or _model_of(job.edit)
+        yield Update(phase="load", message=f"Opening the model {name}."), NO_FILES
+        editor = self._open_editor(name)
         throttle.check()
+        if unwritten and unwritten.editor is editor and unwritten.request == request.digest():
+            region, last = unwritten.region, unwritten.last
+        else:
+            region, last = yield from self._steps(job, editor, throttle, control)
+        throttle.check()
+        yield last.model_copy(update={"phase": "compose", "message": "Putting the layer together."}), NO_FILES
+        throttle.check()
+        try:
+            done, files = self._result(editor, region, job.options.result == "whole", control.session)
+        except UserError:
+            self._unwritten = _Unwritten(request.digest(), editor, region, last)
+            raise
+        yield last.model_copy(update={"phase": "done", "message": "Done.", "result": done}), files
+
+    def _steps(
+        self, job: Job, editor: Editor, throttle: Throttle, control: JobControl
+    ) -> Generator[tuple[Update, Files], None, tuple[Region, Update]]:
+        """Open the image or go on from its edit, then drag; return the region and the last update."""
         job = replace(job, edit=_usable(job, editor))
         preset, options = editor.loaded.preset, job.options
         settings = with_changes(preset.drag, options.drag_changes())
@@ -106,7 +102,6 @@ class JobRunner:
         region = _region(job, editor)
         editor.check(region, job.drags, job.mask, settings, job.image.shape[:2])
         box = (region.x, region.y, region.width, region.height)
-
         if job.edit is not None:
             editor.open_state(job.edit, job.image, job.original)
         else:
@@ -118,26 +113,26 @@ class JobRunner:
             yield last, NO_FILES
             if control.finish_early.is_set():
                 break
-        throttle.check()
-        yield last.model_copy(update={"phase": "compose", "message": "Putting the layer together."}), NO_FILES
-        throttle.check()
+        return region, last
+
+    def _result(self, editor: Editor, region: Region, whole: bool, session: str) -> tuple[protocol.Result, Files]:
+        """Put the layer together and write its files. Raises UserError when there is no room for them."""
         result = editor.result()
         rows, columns = part = changed_part(result.source, result.layer)
         layer, mask, offset = result.layer[part], result.mask[part], (region.x + columns.start, region.y + rows.start)
         next_region = replace(region, x=0, y=0)  # of the layer that will hold a patch
-        if options.result == "whole":
+        if whole:
             layer, next_region = composite_over(result.source[part], layer, mask, (0, 0)), region
         result = replace(result, layer=layer, mask=mask, offset=offset)
         done = protocol.Result(offset=offset, report=result.report, from_original=result.state.on_result)
-        files = self._write(result, next_region, control.session)
-        yield last.model_copy(update={"phase": "done", "message": "Done.", "result": done}), files
+        return done, self.files.write(result, next_region, session)
 
-    def thumbnails(self, options: Any, session: str) -> Iterator[tuple[Update, Files]]:
-        """Small pictures of the model's own, one update for each seed; ends as drag() does. Raises UserError."""
+    def thumbnails(self, options: Any, session: str) -> Updates:
+        """Make small pictures of the model's own, one update for each seed; ends as drag() does. Raises UserError."""
         asked = protocol.read_sample_options(options)
         yield from self.queue.run(session, lambda control: self._thumbnails(asked, control))
 
-    def _thumbnails(self, asked: SampleOptions, control: JobControl) -> Iterator[tuple[Update, Files]]:
+    def _thumbnails(self, asked: SampleOptions, control: JobControl) -> Updates:
         yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
         editor, throttle = self._open_editor(asked.model), Throttle(control.cancelled.is_set)
         for step, seed in enumerate(asked.seeds, start=1):
@@ -145,24 +140,25 @@ class JobRunner:
             preview = Preview.of(editor.sample(seed, asked.truncation_psi, asked.label))
             yield Update(phase="sample", step=step, steps=len(asked.seeds), preview=preview), NO_FILES
 
-    def sample(self, options: Any, session: str) -> Iterator[tuple[Update, Files]]:
-        """The model's picture of the first seed; the last update has the phase "done" and its files, as drag()'s.
+    def sample(self, options: Any, session: str) -> Updates:
+        """Make the model's picture of the first seed; the last update has the phase "done" and its files, as drag()'s.
 
         Its edit goes on from this picture without an inversion. Raises UserError.
         """
         asked = protocol.read_sample_options(options)
         yield from self.queue.run(session, lambda control: self._sample(asked, control))
 
-    def _sample(self, asked: SampleOptions, control: JobControl) -> Iterator[tuple[Update, Files]]:
+    def _sample(self, asked: SampleOptions, control: JobControl) -> Updates:
         yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
         editor = self._open_editor(asked.model)
         editor.sample(asked.seeds[0], asked.truncation_psi, asked.label)
         result = editor.result()
-        files = self._write(result, result.state.region, control.session)
+        files = self.files.write(result, result.state.region, control.session)
         done = protocol.Result(offset=result.offset, report=result.report)
         yield Update(phase="done", message="Done.", result=done), files
 
     def _open_editor(self, name: str) -> Editor:
+        self._unwritten = None
         path = models.find(name)
         status = path.stat()
         key = (path.resolve(), status.st_mtime_ns, status.st_size)
@@ -170,31 +166,13 @@ class JobRunner:
             self._editor = (key, Editor(models.open_model(name, self.device), self.device, self._cache))
         return self._editor[1]
 
-    def _write(self, result: EditResult, next_region: Region, session: str) -> Files:
-        """Result files of the session's latest job; those of its earlier ones go.
-
-        next_region: where the model's image will lie on the layer that the artist gets, for its next edit.
-        """
-        folder = self._results(session)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        place = Path(tempfile.mkdtemp(dir=folder))
-        edit = place / "edit.safetensors"
-        result.state.continued(next_region).save(edit)
-        layer, mask = place / "layer.png", place / "mask.png"
-        return pictures.write_plain(layer, result.layer), pictures.write_plain(mask, result.mask), str(edit)
-
-    def _results(self, session: str) -> Path:
-        # A session's name comes from the client: only its letters and digits go into a path.
-        return self.files / "results" / ("s" + "".join(filter(str.isalnum, session))[:64])
-
     def forget(self, session: str) -> None:
-        """The client of `session` is gone: its job ends at its next step, its result files are deleted."""
+        """End the job of a client that is gone at its next step, and delete its result files."""
         self.queue.cancel(session)
-        shutil.rmtree(self._results(session), ignore_errors=True)
+        self.files.delete(session)
 
     def health(self) -> dict[str, Any]:
-        """What a client wants to know before it sends a job."""
+        """Return what a client wants to know before it sends a job."""
         return {
             "protocol": PROTOCOL,
             "version": __version__,
@@ -204,12 +182,21 @@ class JobRunner:
         }
 
     def region(self, layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
-        """The box of the layer that a drag with these options would show to the model; None when it is not known yet.
+        """Return the box of the layer that a drag with these options would show to the model.
 
-        layer_size: [width, height]; selected: the box around what is selected, or None. Raises UserError.
+        Args:
+            layer_size: [width, height].
+            selected: the box [x, y, width, height] around what is selected, or None.
+            options: as a drag's.
+
+        Returns:
+            {"region": [x, y, width, height]}; None in it when that is not known yet.
+
+        Raises:
+            UserError: the request makes no sense.
         """
         place, chosen = protocol.read_place(layer_size, selected), protocol.read_options(options)
-        model_size = models.sizes().get(chosen.model)
+        model_size = models.sizes().get(chosen.model or models.EMBEDDED)
         if model_size is None:  # a file that was not opened yet
             return {"region": None}
         width, height = place.layer_size
@@ -226,35 +213,17 @@ class JobRunner:
                 torch.cuda.empty_cache()
             logger.info("The model's memory has been given back")
 
-    def sweep(self) -> None:
-        """Delete every file of earlier jobs; only when nobody is connected."""
-        for entry in self.files.iterdir():
-            if entry.is_dir():
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                entry.unlink(missing_ok=True)
 
+def _model_of(edit: EditState | None) -> str:
+    """The model that an edit names, where it is one of those offered, else the embedded one.
 
-def _read_edit(file: Path | None) -> EditState | None:
-    """The edit that a layer carries. One that cannot be read costs an inversion: the artist could not mend it."""
-    try:
-        return EditState.load(file) if file else None
-    except UserError as error:
-        logger.info("The layer's edit is left aside: %s", error)
-        return None
-
-
-def _read_original(file: Path | None) -> np.ndarray | None:
-    """The pixels that the edit began with. Without them, it goes on from the image's own."""
-    try:
-        return pictures.read_image(file) if file else None
-    except UserError as error:
-        logger.info("The layer that the edit began with is left aside: %s", error)
-        return None
+    A layer from elsewhere can name anything, the path of a file, too.
+    """
+    return edit.model_name if edit is not None and edit.model_name in models.available() else models.EMBEDDED
 
 
 def _usable(job: Job, editor: Editor) -> EditState | None:
-    """The job's edit if this drag can go on from it: with its model, where it was made, for all that is to be moved."""
+    """Return the job's edit if this drag can go on from it: same model and place, and all drags inside its region."""
     edit = job.edit
     if edit is None or job.options.region != LAYER:
         return None

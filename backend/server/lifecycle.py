@@ -1,29 +1,23 @@
-"""The life of the one backend a user has: start, readiness, idleness, end.
-
-Whoever holds the lock is the backend. The ready file tells where it listens: it is written, readable by its
-owner only, once requests are answered, and removed at the end; one without a held lock is a dead process's.
-"""
+"""The lifecycle of the one backend a user has: start, readiness, idleness, end."""
 
 from __future__ import annotations
 
 import contextlib
 import faulthandler
-import json
 import os
 import shutil
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import filelock
-
 from backend import paths
+from backend.client.connection import Ready
 from backend.errors import UserError
 from backend.server import log
+from backend.server.instance import running, sole_instance, write_ready_file
 from backend.server.log import logger
 
 if TYPE_CHECKING:
@@ -33,46 +27,17 @@ IDLE_MINUTES = 30.0
 FREE_AFTER = 5 * 60.0  # seconds without a job after which the model's memory is given back
 SWEEP_AFTER = 60.0  # seconds without anyone connected after which the jobs' files are deleted
 WATCH_EVERY = 1.0  # seconds
-LOCK_PATIENCE = 2.0  # seconds; a status question holds the lock for a moment
 LAST_WAIT = 20.0  # seconds a job in a long step may hold up the end of the process
 
 
-@contextlib.contextmanager
-def sole_instance(patience: float = LOCK_PATIENCE) -> Iterator[bool]:
-    """Hold the lock of the one backend; yields False when another process holds it."""
-    paths.data_folder().mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(paths.lock_file(), timeout=patience)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
-
-
-def running() -> dict[str, Any] | None:
-    """The ready file of the running backend, or None; a dead one's file is removed.
-
-    The result is {} for a backend that has the lock but no ready file: it is starting or ending.
-    """
-    with sole_instance(patience=0) as alone:
-        if alone:
-            paths.ready_file().unlink(missing_ok=True)
-            return None
-    try:
-        ready = json.loads(paths.ready_file().read_text(encoding="utf-8"))
-        return {"url": str(ready["url"]), "pid": int(ready["pid"]), "token": str(ready["token"])}
-    except (OSError, ValueError, LookupError, TypeError):
-        return {}
-
-
 def serve(idle_minutes: float = IDLE_MINUTES) -> None:
-    """Be the backend until told to stop, or idle for `idle_minutes` (0: never by itself).
+    """Be the backend until a client or the system ends it, or nobody uses it any more.
 
-    Raises UserError when another backend of this user is running, or the log cannot be written.
+    Args:
+        idle_minutes: without a client after which it ends; 0: never.
+
+    Raises:
+        UserError: another backend of this user is running, or the log cannot be written.
     """
     with sole_instance() as alone:
         if not alone:
@@ -94,20 +59,19 @@ def serve(idle_minutes: float = IDLE_MINUTES) -> None:
 
 
 def _empty_work_folder() -> Path:
-    """The work folder, without the pictures that a killed backend could not delete.
+    """Return the work folder, without the pictures that a killed backend could not delete.
 
     What cannot be deleted stays: on Windows a virus scanner, say, may have a file open.
     """
     files = paths.work_folder()
     shutil.rmtree(files, ignore_errors=True)
-    files.mkdir(mode=0o700, exist_ok=True)
-    files.chmod(0o700)
+    paths.make_private(files)
     return files
 
 
 def _already_running() -> str:
-    ready = running() or {}
-    where = f" (process {ready['pid']}, {ready['url']})" if ready else ""
+    ready = running()
+    where = f" (process {ready.pid}, {ready.url})" if isinstance(ready, Ready) else ""
     return f"A backend is already running{where}; use it, or end it with: python -m backend stop"
 
 
@@ -130,7 +94,7 @@ def _serve(files: Path, idle_seconds: float) -> None:
 
 
 class _Watcher(threading.Thread):
-    """Writes the ready file when the server answers; afterwards looks for idleness, once a second."""
+    """Writes the ready file when the server answers, then checks for idleness once a second."""
 
     def __init__(self, server: Server, idle_seconds: float) -> None:
         super().__init__(name="watcher", daemon=True)
@@ -138,12 +102,12 @@ class _Watcher(threading.Thread):
         self._over = threading.Event()
 
     def end(self) -> None:
-        """No ready file is written any more once this returns."""
+        """End the thread; no ready file is written any more once this returns."""
         self._over.set()
         self.join()
 
     def run(self) -> None:
-        """Until end() is called."""
+        """Run until end() is called."""
         try:
             while not (self.server.started or self._over.wait(0.02)):
                 pass
@@ -158,33 +122,16 @@ class _Watcher(threading.Thread):
             self.server.stop()
 
     def look(self) -> None:
-        """Free, sweep or end, whatever it is time for."""
+        """Free memory, delete files or end the server when it is time for that."""
         runner = self.server.runner
         alone, resting = self.server.access.seconds_alone, runner.queue.seconds_idle
         if resting > FREE_AFTER:
             runner.free()
         if min(alone, resting) > SWEEP_AFTER:
-            runner.sweep()
+            runner.files.sweep()
         if self.idle_seconds and min(alone, resting) > self.idle_seconds:
             logger.info("Nobody asked for anything in %.0f minutes; ending", self.idle_seconds / 60)
             self.server.stop()
-
-
-def write_ready_file(content: dict[str, Any]) -> None:
-    """Write the ready file in one go, for its owner's eyes only."""
-    path = paths.ready_file()
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(content, file)
-    for attempt in range(50):
-        try:
-            os.replace(temporary, path)
-            return
-        except PermissionError:  # Windows, while someone reads the old one
-            if attempt == 49:
-                raise
-            time.sleep(0.05)
 
 
 @contextlib.contextmanager
@@ -203,7 +150,7 @@ def _end_on_signals(stop: Any) -> Iterator[None]:
 
 
 def _have_output() -> None:
-    """Programs started without a console on Windows have no stdout and stderr; libraries expect some."""
+    """Give the process stdout and stderr: Windows starts programs without a console without them."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until the end

@@ -1,7 +1,7 @@
 """The backend's log: where what the user should not have to read is written down for whoever helps.
 
 Only the one running backend writes it: two processes that both rotate a file would lose each other's lines. Each line
-tells the job that it belongs to, "-" for none.
+names the job that it belongs to, "-" for none.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ _job: contextvars.ContextVar[str] = contextvars.ContextVar("job", default=NO_JOB
 
 
 def start() -> Path:
-    """Write everything that is logged in this process to the log file; returns its path.
+    """Write everything that is logged in this process to the log file, and return its path.
 
-    Raises OSError when the folder cannot be made or written.
+    Raises:
+        OSError: the folder cannot be created or written.
     """
     path = paths.log_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    paths.make_private(path.parent)
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=LARGEST, backupCount=KEPT, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(process)d job %(job)s %(name)s: %(message)s"))
     handler.addFilter(_with_job)
@@ -44,9 +45,13 @@ def start() -> Path:
 
 
 def of_job(job: str, steps: Iterator[Step]) -> Iterator[Step]:
-    """The same steps; what is logged while one is made, and at the end, is told to belong to `job`.
+    """Yield the same steps, and mark what is logged during each, and at the end, as belonging to a job.
 
-    Set anew for each step, because Gradio makes every step in a context of its own.
+    Set anew for each step, because Gradio runs every step in a context of its own.
+
+    Args:
+        job: its number in the log.
+        steps: a generator is closed at the end.
     """
     try:
         while True:
@@ -63,7 +68,7 @@ def of_job(job: str, steps: Iterator[Step]) -> Iterator[Step]:
 
 
 def unexpected(doing: str, job: str = NO_JOB) -> str:
-    """Log the exception being handled; returns the one sentence for the user."""
+    """Log the exception being handled, and return the one sentence for the user."""
     with belonging_to(job):
         logger.exception("While %s", doing)
     where = f"{paths.log_file()}, under job {job}" if job != NO_JOB else str(paths.log_file())
@@ -72,7 +77,7 @@ def unexpected(doing: str, job: str = NO_JOB) -> str:
 
 @contextmanager
 def belonging_to(job: str) -> Iterator[None]:
-    """What is logged inside is told to belong to `job`."""
+    """Mark what is logged inside as belonging to a job."""
     before = _job.set(job)
     try:
         yield

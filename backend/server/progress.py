@@ -8,19 +8,21 @@ from typing import TypeVar
 
 from backend.editing.points import Drag
 from backend.editing.steps import DragStep, InversionProgress
+from backend.errors import Cancelled
 from backend.server.protocol import Preview, Update
 
 UPDATE_EVERY, PREVIEW_EVERY = 0.1, 0.3  # seconds
+GOOD_FIT, FAIR_FIT = 26.0, 20.0  # dB; a photograph of what a model has never seen ends below 18
 
 Step = TypeVar("Step", InversionProgress, DragStep)
 
 
-class Cancelled(Exception):  # noqa: N818 - nothing went wrong
-    """The job has been cancelled: its client is gone, or the server is to end."""
-
-
 class Throttle:
-    """Lets through as many steps as a viewer can use, and ends the job when it is cancelled."""
+    """Lets through as many steps as a viewer can use, and ends the job when it is cancelled.
+
+    Args:
+        cancelled: whether the job is.
+    """
 
     def __init__(self, cancelled: Callable[[], bool]) -> None:
         self._cancelled = cancelled
@@ -47,19 +49,24 @@ class Throttle:
 
 
 def inversion_update(step: InversionProgress, box: tuple[int, int, int, int], preview: bool) -> Update:
-    """An update of the inversion, with a preview or without; `box` is the region (x, y, width, height)."""
+    """Return an update of the inversion, with a preview or without; `box` is the region (x, y, width, height)."""
     return Update(
         phase="invert",
         step=step.step,
         steps=step.steps,
-        message=f"Finding the picture in the model: {step.psnr():.1f} dB.",
+        message=f"Finding the picture in the model. It fits the layer {_fit(step.psnr())} so far.",
         region=box,
         preview=Preview.of(step.preview()) if preview else None,
     )
 
 
+def _fit(psnr: float) -> str:
+    """Say in an artist's words how alike the model's image and the layer are; psnr is in dB."""
+    return "well" if psnr >= GOOD_FIT else "fairly" if psnr >= FAIR_FIT else "only roughly"
+
+
 def drag_update(step: DragStep, drags: list[Drag], box: tuple[int, int, int, int], preview: bool) -> Update:
-    """An update of the drag, with a preview or without; `box` is the region (x, y, width, height)."""
+    """Return an update of the drag, with a preview or without; `box` is the region (x, y, width, height)."""
     moved = [index for index, drag in enumerate(drags) if not drag.is_pin]
     left = max(step.distances[index] for index in moved)
     return Update(

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from backend.client.protocol import OTHER_VERSION, PROTOCOL
 from backend.editing.points import Drag
 from backend.errors import UserError
 from backend.models import EMBEDDED
-from backend.server import PROTOCOL
 
 MOST_DRAGS = 128
 MOST_SAMPLES = 64
@@ -46,7 +46,12 @@ class DragField(_Incoming):
 
 
 class Place(_Incoming):
-    """A layer's size (width, height), and the box (x, y, width, height) around what is selected on it, or None."""
+    """Where a drag would be.
+
+    Attributes:
+        layer_size: (width, height).
+        selected: the box (x, y, width, height) around what is selected on the layer, or None.
+    """
 
     layer_size: tuple[Count, Count]
     selected: tuple[Whole, Whole, Count, Count] | None
@@ -55,11 +60,14 @@ class Place(_Incoming):
 class Options(_Incoming):
     """What the artist chose; None leaves it to the model's preset.
 
-    result: "patch" is a layer to lie above the original, to be seen through its mask; "whole" is one to stand in
-    its place, with the mask already applied, which is needed where the original would be seen beside the patch.
+    Attributes:
+        model: name or path; None takes that of the layer's edit, if it is one of those offered, else the embedded one.
+        region: the whole layer, or the square around the selection.
+        result: "patch" is a layer to lie above the original, to be seen through its mask; "whole" is one to stand in
+            its place, with the mask already applied, which is needed where the original would be seen beside it.
     """
 
-    model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] = EMBEDDED
+    model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] | None = None
     region: Literal["layer", "selection"] = "layer"
     result: Literal["patch", "whole"] = "patch"
     latent_space: Literal["W+", "W"] | None = None
@@ -74,13 +82,20 @@ class Options(_Incoming):
     feature_block: Count | None = None
 
     def drag_changes(self) -> dict[str, Any]:
-        """The fields of DragSettings that differ from the preset."""
+        """Return the fields of DragSettings that differ from the preset."""
         changes = self.model_dump(exclude={"model", "region", "result", "steps", "inversion_steps"})
         return {"max_steps": self.steps, **changes}
 
 
 class SampleOptions(_Incoming):
-    """Which pictures of its own a model is to show: one for each seed.  label: the class, for a model with classes."""
+    """Which images of its own a model is to show.
+
+    Attributes:
+        model: name or path.
+        seeds: one for each image.
+        truncation_psi: low: near to the average; high: varied.
+        label: the class, from 0 on, for a model with classes.
+    """
 
     model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] = EMBEDDED
     seeds: Annotated[list[Seed], Field(min_length=1, max_length=MOST_SAMPLES)]
@@ -89,7 +104,7 @@ class SampleOptions(_Incoming):
 
 
 class Preview(BaseModel):
-    """A small picture: base64 of zlib of width * height * 3 bytes, rows from the top, RGB."""
+    """A small image: `rgb` is base64 of zlib of width * height * 3 bytes, rows from the top."""
 
     width: int
     height: int
@@ -97,7 +112,7 @@ class Preview(BaseModel):
 
     @classmethod
     def of(cls, pixels: np.ndarray) -> Preview:
-        """Pack `pixels`, uint8 [h, w, 3]; every n-th pixel of a picture larger than a preview need be."""
+        """Pack `pixels`, uint8 [h, w, 3]; every n-th pixel of an image larger than a preview need be."""
         every = -(-max(pixels.shape[:2]) // LARGEST_PREVIEW)
         small = np.ascontiguousarray(pixels[::every, ::every])
         packed = base64.b64encode(zlib.compress(small.tobytes(), 1)).decode("ascii")
@@ -105,9 +120,12 @@ class Preview(BaseModel):
 
 
 class Result(BaseModel):
-    """What came of the drag: where in the layer its pictures, which hold all that has changed, belong; its report.
+    """The result of a job, whose files hold all that has changed.
 
-    from_original: whether the pixels that were moved are those of the request's `original`, not of its image.
+    Attributes:
+        offset: (x, y) where they belong in the layer.
+        report: what was done, in numbers.
+        from_original: whether the pixels that were moved are those of the request's `original`, not of its image.
     """
 
     offset: tuple[int, int]
@@ -135,13 +153,13 @@ _DRAGS = TypeAdapter(Annotated[list[DragField], Field(max_length=MOST_DRAGS)])
 
 
 def check_protocol(value: object) -> None:
-    """Raise UserError unless `value` is our protocol number."""
+    """Check the protocol's number. Raises UserError."""
     if type(value) not in (int, float) or value != PROTOCOL:
-        raise UserError("This plug-in and its backend are of different versions; update both by running install.py.")
+        raise UserError(OTHER_VERSION)
 
 
 def read_drags(value: object) -> list[Drag]:
-    """Turn the request's drags (JSON) into the engine's; raises UserError."""
+    """Turn the request's drags (JSON) into the engine's. Raises UserError."""
     try:
         drags = _DRAGS.validate_python([] if value is None else value)
     except ValidationError as error:
@@ -150,7 +168,7 @@ def read_drags(value: object) -> list[Drag]:
 
 
 def read_options(value: object) -> Options:
-    """Turn the request's options (JSON) into a record; raises UserError."""
+    """Turn the request's options (JSON) into a record. Raises UserError."""
     try:
         return Options.model_validate({} if value is None else value)
     except ValidationError as error:
@@ -158,7 +176,7 @@ def read_options(value: object) -> Options:
 
 
 def read_sample_options(value: object) -> SampleOptions:
-    """Turn the request's options (JSON) into a record; raises UserError."""
+    """Turn the request's options (JSON) into a record. Raises UserError."""
     try:
         return SampleOptions.model_validate(value)
     except ValidationError as error:
@@ -166,7 +184,7 @@ def read_sample_options(value: object) -> SampleOptions:
 
 
 def read_place(layer_size: object, selected: object) -> Place:
-    """Check a layer's size and the box around its selection; raises UserError."""
+    """Check a layer's size and the box around its selection. Raises UserError."""
     try:
         return Place.model_validate({"layer_size": layer_size, "selected": selected})
     except ValidationError as error:
@@ -174,7 +192,7 @@ def read_place(layer_size: object, selected: object) -> Place:
 
 
 def _sentence(error: ValidationError, kind: str) -> str:
-    """One sentence about the first thing that is wrong."""
+    """Return one sentence about the first thing that is wrong."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = _place(first["loc"], kind)
     if first["type"] == "extra_forbidden":

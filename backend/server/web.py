@@ -9,14 +9,19 @@ from typing import Any
 
 import uvicorn
 
-from backend.server import PROTOCOL, app
+from backend.client.protocol import PROTOCOL
+from backend.server import app
 from backend.server.jobs import JobRunner
 
 GRACE = 2  # seconds that open connections get at the end
 
 
 class Server(uvicorn.Server):
-    """Serves the jobs of `runner` on a free port of 127.0.0.1, to those who know its token."""
+    """A web server on a free port of 127.0.0.1, for those who know its token.
+
+    Args:
+        runner: does the jobs.
+    """
 
     def __init__(self, runner: JobRunner) -> None:
         self.runner = runner
@@ -40,12 +45,12 @@ class Server(uvicorn.Server):
 
     @property
     def ready(self) -> dict[str, Any]:
-        """What the ready file tells."""
+        """The content of the ready file."""
         url = f"http://127.0.0.1:{self.port}/"
         return {"url": url, "pid": os.getpid(), "token": self._token, "protocol": PROTOCOL}
 
     def serve_until_stopped(self) -> None:
-        """Answer requests; raises RuntimeError when the server cannot start."""
+        """Answer requests. Raises RuntimeError when the server cannot start."""
         try:
             self.run(sockets=[self._listener])
         finally:

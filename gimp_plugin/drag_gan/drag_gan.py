@@ -15,21 +15,21 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(1, str(FOLDER / "vendor"))
 
-import logs  # noqa: E402
+from core import logs
 
 LOG_FILE = logs.open_log(FOLDER)
 log = logging.getLogger("draggan")
 
-import gi  # noqa: E402
+import gi
 
 gi.require_version("Gimp", "3.0")
-import along_paths  # noqa: E402
-import sample_image  # noqa: E402
-from gi.repository import Gimp, GLib, GObject  # noqa: E402
-from installation import Installation  # noqa: E402
-from problems import Cancelled, Fault, Problem  # noqa: E402
-from service import Backend  # noqa: E402
-from workplace import temporary_folder  # noqa: E402
+from gi.repository import Gimp, GLib, GObject
+
+from backend.client import Backend
+from backend.errors import Cancelled, UserError
+from core.installation import PluginInstallation
+from core.temporary_folder import temporary_folder
+from gimp import along_paths, drag_arguments, sample_image, source_layer
 
 MENU = "<Image>/Filters/DragGAN"
 
@@ -41,12 +41,12 @@ class DragGan(Gimp.PlugIn):
         return False
 
     def do_query_procedures(self) -> list[str]:
-        return [along_paths.PROCEDURE, sample_image.PROCEDURE]
+        return [drag_arguments.PROCEDURE, sample_image.PROCEDURE]
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
-        if name == along_paths.PROCEDURE:
+        if name == drag_arguments.PROCEDURE:
             procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_along_paths, None)
-            along_paths.describe(procedure)
+            drag_arguments.describe(procedure)
         else:
             procedure = Gimp.Procedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_sample_image, None)
             sample_image.describe(procedure)
@@ -63,17 +63,19 @@ def run_along_paths(
     config: Gimp.ProcedureConfig,
     data: object,
 ) -> Gimp.ValueArray:
-    """GIMP calls this."""
+    """Run the filter; GIMP calls this."""
 
     def drag(backend: Backend, downloads: Path) -> GObject.Value:
-        layer = along_paths.drag(procedure, run_mode, image, drawables, config, backend, downloads)
-        return GObject.Value(Gimp.Layer, layer)
+        source_layer.init_buffers()
+        layer = source_layer.require_layer(image, drawables)
+        result = along_paths.drag(procedure, run_mode, image, layer, config, backend, downloads)
+        return GObject.Value(Gimp.Layer, result)
 
     return answer(procedure, drag)
 
 
 def run_sample_image(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, data: object) -> Gimp.ValueArray:
-    """GIMP calls this."""
+    """Run the command; GIMP calls this."""
 
     def sample(backend: Backend, downloads: Path) -> GObject.Value:
         return GObject.Value(Gimp.Image, sample_image.sample(procedure, config, backend, downloads))
@@ -85,18 +87,20 @@ def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Va
     """Do the work. Nothing may escape it: GIMP shows the artist nothing of an exception."""
     try:
         with temporary_folder() as downloads:
-            made = work(Backend(Installation.read(FOLDER), downloads), downloads)
+            backend = Backend(PluginInstallation.read(FOLDER), downloads)
+            try:
+                result = work(backend, downloads)
+            finally:
+                backend.close()
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
         values.remove(1)
-        values.insert(1, made)
+        values.insert(1, result)
         return values
     except Cancelled:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
-    except Problem as problem:
-        if isinstance(problem, Fault):
-            problem.log = problem.log or LOG_FILE
-        log.warning("%s", problem)
-        return failed(procedure, str(problem))
+    except UserError as error:
+        log.warning("%s", error)
+        return failed(procedure, str(error))
     except BaseException as error:
         log.exception("unexpected")
         return failed(
@@ -105,6 +109,7 @@ def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Va
 
 
 def failed(procedure: Gimp.Procedure, sentence: str) -> Gimp.ValueArray:
+    """Return what GIMP shows the artist as the reason."""
     return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, GLib.Error(sentence))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ from backend import __version__, paths
 from backend.__main__ import main
 from backend.doctor import checks
 from backend.doctor.checks import Finding
-from backend.server import lifecycle, visit
+from backend.server import instance
 from tests.backend.server.harness import Backend
 
 WINDOWS = os.name == "nt"
@@ -65,15 +66,18 @@ def test_a_sound_installation_is_well_and_leaves_no_backend_behind(
     ]
     assert "3.0, and /usr/bin/gimp-console-3.0 without a window" in lines[3]
     assert "has done a drag of one step" in lines[5]
-    assert lifecycle.running() is None
+    assert instance.running() is None
 
 
 def test_one_thing_that_is_wrong_is_enough(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visit, "BACKEND", (sys.executable, "-c", "raise SystemExit(3)"))
+    broken = dataclasses.replace(instance.installation(), arguments=("-c", "raise SystemExit(3)"))
+    monkeypatch.setattr(instance, "installation", lambda: broken)
     assert main(["doctor"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert "WRONG  GIMP: the plug-in was never installed; run python3 install.py" in lines
-    assert lines[-1] == f"WRONG  backend: The backend did not start; its log is {paths.log_file()}"
+    ended = "The backend ended while it was starting (exit code 3, last words: nothing)"
+    assert lines[-1].startswith(f"WRONG  backend: {ended}")
+    assert lines[-1].endswith(f"run install.py again; the log is {paths.log_file()}")
 
 
 def test_a_backend_that_runs_already_is_asked_and_left_alone(
@@ -88,7 +92,7 @@ def test_a_backend_that_runs_already_is_asked_and_left_alone(
             last
             == f"ok     backend: {running.ready['url']} on {running.health()['device']} has done a drag of one step"
         )
-        assert lifecycle.running() is not None
+        assert instance.running() is not None
     finally:
         running.end()
 

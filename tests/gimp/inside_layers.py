@@ -208,6 +208,13 @@ def made_of(layer: int) -> dict[str, Any]:
     return json.loads(bytes(Gimp.Item.get_by_id(layer).get_parasite("draggan-made").get_data()))
 
 
+def claim(layer: int, **facts: Any) -> None:
+    """Let a result say something else of how it was made, as a file from elsewhere can."""
+    data = json.dumps({**made_of(layer), **facts}).encode()
+    parasite = Gimp.Parasite.new("draggan-made", Gimp.PARASITE_PERSISTENT, data)
+    Gimp.Item.get_by_id(layer).attach_parasite(parasite)
+
+
 def tattoo(layer: int) -> int:
     return Gimp.Item.get_by_id(layer).get_tattoo()
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from gimp_root import CLONE, Gimp
 
-from gimp_plugin import placement
+from backend.installer import placement
 from tests.drafts import remember_drafts
 
 INSIDE = Path(__file__).with_name("inside.py")

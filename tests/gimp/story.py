@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import time
@@ -16,7 +17,7 @@ import pytest
 from desktop import GIMP_TITLE, SETTLING_SECONDS, Desktop, find_on_screen, likeness
 from gimp_root import Gimp
 from PIL import Image
-from session import TOY, Session, plugin_log, prepare_home, stop_backend, to_array, wait_for
+from session import TOY, Session, newest_log, plugin_log, prepare_home, stop_backend, to_array, wait_for
 
 TITLE = "^Drag Along Paths$"
 CHANGE = 1000  # pixels: less than the smallest menu entry has, more than a blinking cursor
@@ -174,3 +175,9 @@ def shows(screen: np.ndarray, story: Story, name: str) -> bool:
 
 def count(screen: np.ndarray, colour: tuple[int, int, int]) -> int:
     return int((screen == colour).all(axis=2).sum())
+
+
+def asked(story: Story) -> dict[str, Any]:
+    """What the drag at last was asked: the drags as on the wire, and the options."""
+    _, _, rest = newest_log(story.session.home).rpartition("asked: ")
+    return ast.literal_eval(rest.split("\n")[0])

@@ -7,20 +7,21 @@ for its engine, which moves a square (patch_backend.py).
 
 from __future__ import annotations
 
-import ast
+import os
 import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import markers
 import numpy as np
 import pytest
 from desktop import likeness
 from gimp_root import Gimp
-from session import left_behind, newest_log, to_array, wait_for
-from story import TITLE, Story, count, see_picture, told
+from session import left_behind, newest_log, plugin_process, to_array, wait_for
+from story import TITLE, Story, asked, count, see_picture, told
+
+from core import markers
 
 SAMPLE_TITLE = "^New Sample Image$"
 COLOURS = 20_000  # on the screen, when there are thumbnails on it
@@ -28,6 +29,7 @@ INVERTED = "phase invert"
 STROKES = [[(60, 60), (90, 60)], [(60, 200), (100, 200)], [(200, 200)]]
 ANCHORS = [(60, 60), (90, 80), (120, 60), (150, 90)]
 CORNERS = [(40, 40), (210, 40), (210, 210), (40, 210), (40, 42)]  # of the lasso
+MODEL_PATH = "/home/an artist/models/my own portraits.safetensors"[:43]
 BUTTON, AGAIN = "alt+d", "ctrl+f"
 PATIENCE = 60.0  # seconds
 MOST = 0.95  # of a small picture's pixels: a path and its anchors are drawn over it
@@ -47,12 +49,6 @@ def story(either_gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFact
         draw_a_curve(story)
         draw_with_a_lasso(story)
         yield story
-
-
-def asked(story: Story) -> dict[str, Any]:
-    """What the drag at last was asked: the drags as on the wire, and the options."""
-    _, _, rest = newest_log(story.session.home).rpartition("asked: ")
-    return ast.literal_eval(rest.split("\n")[0])
 
 
 def layers(story: Story) -> list[dict[str, Any]]:
@@ -145,7 +141,25 @@ def drag_the_sample(story: Story) -> None:
     story.desktop.press("Return")
     story.desktop.wait_for_window(TITLE)
     wait_for(lambda: count(story.look("first dialog"), markers.HANDLE) > 20, "the dialog's picture", PATIENCE)
+    type_a_model(story)
     drag(story, "sample dragged", BUTTON)
+
+
+def type_a_model(story: Story) -> None:
+    """A path of many letters into the dialog's model field, where the region is asked for; then the name that it had.
+
+    What is kept is how many sockets and threads the plug-in has.
+    """
+    story.desktop.press("alt+m", "ctrl+a")
+    story.desktop.xdotool("type", "--delay", "60", MODEL_PATH)
+    story.look("model typed")
+    time.sleep(3)  # for the last answer: who asks at each letter has not had all of them even then
+    process = Path(f"/proc/{plugin_process(story.session)}")
+    links = [os.readlink(link) for link in (process / "fd").iterdir() if link.is_symlink()]
+    story.states["sockets"] = sum(link.startswith("socket:") for link in links)
+    story.states["threads"] = len(list((process / "task").iterdir()))
+    story.desktop.press("alt+m", "ctrl+a")
+    story.desktop.xdotool("type", "critters")
 
 
 def go_on(story: Story) -> None:
@@ -265,6 +279,11 @@ def test_a_sample_is_chosen_from_small_pictures(story: Story):
 
 def test_cancelling_makes_no_image(story: Story):
     assert story.states["images after cancelling"] == []
+
+
+def test_a_model_that_is_typed_costs_no_connection_for_each_letter(story: Story):
+    assert story.states["sockets"] < 12
+    assert story.states["threads"] < 25
 
 
 def test_a_sample_is_dragged_without_being_looked_for(story: Story):

@@ -5,12 +5,15 @@ The backend is the real one but for its engine, which moves a square (patch_back
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from session import Session, newest_log, to_array
+
+from stylegan2.critters import WEIGHTS
 
 INVERTED = "phase invert"
 
@@ -30,12 +33,12 @@ class Sheet:
     def look(self) -> np.ndarray:
         return to_array(self.console.visible_pixels(self.image))[..., :3]
 
-    def drag(self, layer: int, step: int) -> int:
+    def drag(self, layer: int, step: int, **settings: object) -> int:
         """Drag the disc by one step on this layer; the id of the new layer."""
         console, image = self.console, self.image
         console.remove_paths(image)
         console.draw_path(image, self.steps[step])
-        answer = console.drag(image, [layer])
+        answer = console.drag(image, [layer], **settings)
         assert answer["status"] == "success", answer
         return answer["layer"]
 
@@ -206,6 +209,27 @@ def test_a_result_that_was_made_fainter_gives_place_to_the_next_one(sheet: Sheet
     assert (wider > mask).any()
     sheet.console.set_opacity(second, 100)
     assert close(sheet.look(), sheet.straight())
+
+
+def test_a_result_says_which_model_made_it_by_name_and_hash(sheet: Sheet):
+    made = sheet.console.made_of(sheet.first)
+    assert made["model"] == "critters"
+    assert made["sha256"] == hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+
+
+def test_a_model_that_the_backend_does_not_offer_is_not_taken_from_a_layer(sheet: Sheet):
+    """An image from elsewhere could make the backend open any file, or on Windows a server's."""
+    sheet.console.claim(sheet.first, model="//example.invalid/share/model.safetensors")
+    sheet.drag(sheet.first, 1, run_mode="WITH_LAST_VALS")
+    log = (sheet.console.home / "backend" / "logs" / "backend.log").read_text()
+    assert "example.invalid" not in newest_log(sheet.console.home) + log
+
+
+def test_a_model_that_the_backend_offers_is_taken_from_the_layer_but_not_from_under_a_script(sheet: Sheet):
+    console, image = sheet.console, sheet.image
+    sheet.drag(sheet.first, 1, run_mode="WITH_LAST_VALS", model="unicorns")
+    answer = console.drag(image, [sheet.first], model="unicorns")
+    assert 'There is no model called "unicorns"' in answer["message"]
 
 
 def test_results_are_numbered_by_gimp_and_not_called_dragged_twice(sheet: Sheet):

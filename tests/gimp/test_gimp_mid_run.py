@@ -19,7 +19,8 @@ from story import TITLE, Story, see_picture, told
 
 PATIENCE = 60.0  # seconds
 PATH = [(100, 110), (120, 110)]
-LOST = "The layer was deleted or its image closed during the drag: the result is lost; run the filter again."
+CLOSED = "The image was closed during the drag: the result is lost; run the filter again."
+PLACE = (6, -4)  # of the layer that is dragged on and goes
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,7 @@ def story(either_gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFact
         open_sample(story)
         delete_the_layer(story)
         undo_the_layer(story)
+        delete_for_good(story)
         close_the_image(story)
         work_as_usual(story)
         wait_for_another(story)
@@ -46,7 +48,7 @@ def open_sample(story: Story) -> None:
 
 def layer_on_top(story: Story) -> int:
     """A new layer, selected, whose making is what undo takes back."""
-    layer = story.session.add_layer(story.image, 0, 0, 256, 256)
+    layer = story.session.add_layer(story.image, *PLACE, 256, 256)
     story.session.select_layers(story.image, [layer])
     return layer
 
@@ -90,14 +92,18 @@ def stop_and_keep(story: Story) -> None:
     wait_for(heard, "the end of the drag", PATIENCE, story.desktop.windows)
 
 
-def be_told(story: Story, name: str) -> None:
-    """The sentence is in a window of GIMP's; it goes with Escape."""
+def see_on_top(story: Story, name: str) -> None:
+    """The result comes on top of the image, and a window of GIMP's says why; then undo it with one key."""
     stop_and_keep(story)
-    wait_for(lambda: LOST in newest_log(story.session.home), "the sentence", PATIENCE, story.desktop.windows)
+    wait_for(lambda: len(story.session.state(story.image)["layers"]) == 2, "the result", PATIENCE)
     story.desktop.wait_for_window("GIMP Message")
     story.look(f"{name} told")
     story.desktop.press("Escape")
     story.desktop.wait_for_window(GIMP_TITLE)
+    story.note(name)
+    to_the_image(story)
+    story.desktop.press("ctrl+z")
+    wait_for(lambda: len(story.session.state(story.image)["layers"]) == 1, "undo", PATIENCE, story.desktop.windows)
 
 
 def delete_the_layer(story: Story) -> None:
@@ -107,8 +113,7 @@ def delete_the_layer(story: Story) -> None:
     story.desktop.press("Return")
     drag_long(story, "layer deleted")
     story.session.remove_layer(story.image, layer)
-    be_told(story, "layer deleted")
-    story.note("layer deleted")
+    see_on_top(story, "layer deleted")
 
 
 def undo_the_layer(story: Story) -> None:
@@ -117,8 +122,18 @@ def undo_the_layer(story: Story) -> None:
     to_the_image(story)
     story.desktop.press("ctrl+z")
     wait_for(lambda: len(story.session.state(story.image)["layers"]) == 1, "undo", PATIENCE, story.desktop.windows)
-    be_told(story, "layer undone")
-    story.note("layer undone")
+    see_on_top(story, "layer undone")
+
+
+def delete_for_good(story: Story) -> None:
+    """Without undo, nothing is left of a layer; and this one would have given place to its result."""
+    layer = layer_on_top(story)
+    story.session.set_opacity(layer, 50)
+    begin(story, "layer deleted for good")
+    story.session.call(story.image, "undo_disable")
+    story.session.remove_layer(story.image, layer)
+    story.session.call(story.image, "undo_enable")
+    see_on_top(story, "layer deleted for good")
 
 
 def close_the_image(story: Story) -> None:
@@ -127,7 +142,12 @@ def close_the_image(story: Story) -> None:
     to_the_image(story)
     story.desktop.press("ctrl+w")
     wait_for(lambda: not story.session.images(), "the end of the image", PATIENCE, story.desktop.windows)
-    be_told(story, "image closed")
+    stop_and_keep(story)
+    wait_for(lambda: CLOSED in newest_log(story.session.home), "the sentence", PATIENCE, story.desktop.windows)
+    story.desktop.wait_for_window("GIMP Message")
+    story.look("image closed told")
+    story.desktop.press("Escape")
+    story.desktop.wait_for_window(GIMP_TITLE)
     story.states["images when closed"] = story.session.images()
 
 
@@ -186,10 +206,18 @@ def work_again(story: Story, gimp: Gimp) -> None:
     session.close()
 
 
-@pytest.mark.parametrize("what", ["deleted", "undone"])
-def test_when_the_layer_is_gone_the_artist_is_told_and_the_rest_is_as_it_was(story: Story, what: str):
-    (layer,) = story.states[f"layer {what}"]["layers"]
-    assert layer["name"] == "critters, seed 2"
+@pytest.mark.parametrize("what", ["deleted", "undone", "deleted for good"])
+def test_when_the_layer_is_gone_the_result_is_on_top_of_the_image_at_its_place(story: Story, what: str):
+    result, other = story.states[f"layer {what}"]["layers"]
+    assert result["name"] == "Small (dragged)"
+    assert result["visible"]
+    assert (result["offset"], result["size"]) == (list(PLACE), [256, 256])
+    assert other["name"] == "critters, seed 2"
+
+
+def test_the_pixels_of_a_layer_that_was_deleted_for_good_are_those_it_had(story: Story):
+    x, y = PLACE
+    assert (story.pixels["layer deleted for good"][: 256 + y, x:] == 255).all()
 
 
 def test_when_the_image_is_closed_the_artist_is_told(story: Story):

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import markers
 import numpy as np
 import pytest
 from gimp_root import Gimp
 from session import left_behind, wait_for
 from story import TITLE, Story, count, open_picture, shows, told
 
+from core import markers
 from stylegan2.critters.making.examples import Example
 
 CANCELLED = "cancelled by the artist"

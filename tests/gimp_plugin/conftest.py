@@ -12,12 +12,11 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-import job
-import png
 import pytest
-from installation import Installation
-from service import Backend
-from updates import Result, Update
+
+from backend.client import Backend, Pixels, Result, Update
+from core import job, png
+from core.installation import PluginInstallation
 
 TOKEN = "a-token-for-tests"  # of the fake backend
 FAKE = Path(__file__).with_name("fake_backend.py")
@@ -58,10 +57,11 @@ class Place:
         self.ready_file = folder / "ready.json"
         self.log_file = folder / "logs" / "backend.log"
 
-    def installation(self, *arguments: str) -> Installation:
+    def installation(self, *arguments: str) -> PluginInstallation:
         """Starts the fake backend unless other arguments for Python are given."""
         command = arguments or (str(FAKE), str(self.ready_file))
-        return Installation(sys.executable, tuple(command), str(self.folder), self.ready_file, self.log_file, "test")
+        files = self.ready_file, self.log_file
+        return PluginInstallation(sys.executable, tuple(command), str(self.folder), *files, "test")
 
     def backend(self, *arguments: str, start_seconds: float = 60, silence_seconds: float = 30) -> Backend:
         return Backend(self.installation(*arguments), self.downloads, start_seconds, silence_seconds)
@@ -102,7 +102,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def task(
     folder: Path,
     model: str = "critters",
-    selection: png.Pixels | None = None,
+    selection: Pixels | None = None,
     edit: Path | None = None,
     original: Path | None = None,
 ) -> job.Task:

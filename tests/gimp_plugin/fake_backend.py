@@ -54,6 +54,12 @@ def keep() -> dict[str, Any]:
     return {}
 
 
+def region(layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
+    """As wide as the model's name is long, to tell the answers apart."""
+    note(region=options["model"])
+    return {"region": [0, 0, len(options["model"]), layer_size[1]]}
+
+
 def drag(
     image: str, mask: str | None, drags: Any, options: Any, edit: str | None, protocol: int, original: str | None
 ) -> Iterator[Any]:
@@ -141,6 +147,8 @@ class Guard:
         token = headers.get(b"x-draggan-token", b"")
         if any(b"hf_secret" in value for value in headers.values()):
             note(leaked="a Hugging Face token")
+        if scope.get("path") == "/config":
+            note(connected="a client")  # each reads this once
         if scope["type"] == "http" and not hmac.compare_digest(token, TOKEN.encode()):
             await send({"type": "http.response.start", "status": 401, "headers": []})
             await send({"type": "http.response.body", "body": b"no"})
@@ -154,6 +162,8 @@ def serve() -> None:
         drags, options, protocol = gr.JSON(), gr.JSON(), gr.Number(precision=0)
         out = [gr.JSON(), gr.File(), gr.File(), gr.File()]
         gr.Button().click(health, None, gr.JSON(), api_name="health")
+        places = [gr.JSON(), gr.JSON()]
+        gr.Button().click(region, [*places, options], gr.JSON(), api_name="region", queue=False)
         gr.Button().click(keep, None, gr.JSON(), api_name="keep", queue=False)
         gr.Button().click(drag, [image, mask, drags, options, edit, protocol, original], out, api_name="drag")
     app = gr.mount_gradio_app(FastAPI(), blocks, path="/", show_error=False)

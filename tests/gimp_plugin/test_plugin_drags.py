@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drags import Drag, Stroke, describe, drags_from_strokes, has_choice, pair_up, stroke_of
-from problems import Problem
+
+from backend.errors import UserError
+from core.drags import Drag, Stroke, describe, drags_from_strokes, has_choice, pair_up, stroke_of
 
 LAYER = (100, 80)
 
@@ -16,7 +17,7 @@ def one_drag(*anchors: tuple[float, float], offset: tuple[int, int] = (0, 0)) ->
 
 
 def refusal(*strokes: Stroke, offset: tuple[int, int] = (0, 0)) -> str:
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(UserError) as raised:
         drags_from_strokes(strokes, offset, LAYER)
     return str(raised.value)
 
@@ -131,8 +132,8 @@ def test_a_curved_stroke_is_followed_within_a_256th_of_the_layer():
         + 3 * t**2 * (1 - t) * control[2]
         + t**3 * control[3]
     )
-    way = np.array(drag.way)
-    starts, steps = way[:-1], np.diff(way, axis=0)
+    points = np.array(drag.trajectory)
+    starts, steps = points[:-1], np.diff(points, axis=0)
     along = np.clip(((exact[:, None] - starts) * steps).sum(-1) / (steps**2).sum(-1), 0, 1)
     beside = np.linalg.norm(exact[:, None] - (starts + along[..., None] * steps), axis=-1).min(axis=1)
     assert beside.max() <= 100 / 256
@@ -200,7 +201,7 @@ def test_the_anchors_of_two_paths_are_matched_in_their_order():
 
 
 def test_two_paths_of_different_numbers_of_anchors_are_refused():
-    with pytest.raises(Problem, match="Handles has 1 anchor and the path Targets none"):
+    with pytest.raises(UserError, match="Handles has 1 anchor and the path Targets none"):
         pair_up([Stroke(((1, 1),))], [])
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import installation
 import pytest
 from conftest import Place
-from installation import Installation
-from problems import Problem
+
+from backend.errors import UserError
+from core import installation
+from core.installation import PluginInstallation
 
 WRITTEN = {
     "python": "/somewhere/bin/python",
@@ -23,7 +24,7 @@ WRITTEN = {
 
 def test_what_install_py_wrote_is_all_it_knows(tmp_path: Path):
     (tmp_path / "backend.json").write_text(json.dumps(WRITTEN))
-    read = Installation.read(tmp_path)
+    read = PluginInstallation.read(tmp_path)
     assert (read.python, read.arguments) == ("/somewhere/bin/python", ("-u", "-m", "backend", "serve"))
     assert (read.ready_file, read.log_file) == (Path("/data/backend.json"), Path("/logs/backend.log"))
 
@@ -32,8 +33,8 @@ def test_what_install_py_wrote_is_all_it_knows(tmp_path: Path):
 def test_a_missing_or_damaged_installation_says_to_run_install_py_again(tmp_path: Path, content: str | None):
     if content is not None:
         (tmp_path / "backend.json").write_text(content)
-    with pytest.raises(Problem, match=r"run install\.py again"):
-        Installation.read(tmp_path)
+    with pytest.raises(UserError, match=r"run install\.py again"):
+        PluginInstallation.read(tmp_path)
 
 
 def test_the_backend_gets_nothing_of_what_gimp_set_for_its_own_programs():
@@ -54,10 +55,10 @@ def test_in_a_sandbox_the_sentence_names_the_command_that_starts_the_backend(
     mark = place.folder / "flatpak-info"
     mark.touch()
     monkeypatch.setattr(installation, "FLATPAK_MARK", mark)
-    installed = Installation(
+    installed = PluginInstallation(
         "/a place/python", ("-m", "backend", "serve"), str(place.folder), place.ready_file, place.log_file, "test"
     )
-    with pytest.raises(Problem, match=r"start it yourself with '/a place/python' -m backend serve, then run"):
+    with pytest.raises(UserError, match=r"start it yourself with '/a place/python' -m backend serve, then run"):
         installed.start()
 
 
@@ -74,6 +75,6 @@ def test_a_gimp_started_from_the_terminal_of_a_snap_is_no_snap(
 
 
 def test_a_python_that_is_gone_says_to_run_install_py_again(place: Place):
-    gone = Installation("/no/python", (), str(place.folder), place.ready_file, place.log_file, "test")
-    with pytest.raises(Problem, match=r"could not be started .*run install\.py again"):
+    gone = PluginInstallation("/no/python", (), str(place.folder), place.ready_file, place.log_file, "test")
+    with pytest.raises(UserError, match=r"could not be started .*run install\.py again"):
         gone.start()

@@ -14,17 +14,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import job
-import png
 import pytest
-import service
 from conftest import Place, task, wait_until
 from PIL import Image
-from problems import Cancelled, Problem
-from updates import Result, Update
+
+from backend.client import Connection, Pixels, Result, Update, jobs
+from backend.errors import Cancelled, UserError
+from core import job, png
 
 Work = Callable[..., tuple[Result, list[Update]]]
-SELECTION = png.Pixels(40, 30, 1, bytes(40 * 15) + bytes([255]) * (40 * 15))
+SELECTION = Pixels(40, 30, 1, bytes(40 * 15) + bytes([255]) * (40 * 15))
 
 
 def test_the_backend_is_asked_what_the_artist_asked(running: Place, work: Work):
@@ -57,11 +56,11 @@ def watch(event, arguments):
         print("asked", json.dumps(str(arguments[0] if event == "socket.getaddrinfo" else arguments[1][0])))
 
 sys.addaudithook(watch)
-import job, png, service
-from installation import Installation
+from core import job, png
+from backend.client import Backend, Installation
 place = Path(sys.argv[1])
 installation = Installation("", (), "", place / "ready.json", place / "log", "")
-backend = service.Backend(installation, place / "downloads")
+backend = Backend(installation, place / "downloads")
 layer = place / "downloads" / "layer.png"
 png.write(layer, 40, 30, 3, [bytes(3600)])
 drags = [{"handle": [1, 2], "target": [30, 20], "via": []}]
@@ -73,7 +72,7 @@ print("done")
 def test_nothing_leaves_this_machine_and_no_secret_of_the_user_is_sent(running: Place):
     """A process of its own, because what gradio_client does is settled when it is first imported."""
     user = {"HF_TOKEN": "hf_secret", "HTTP_PROXY": "http://192.0.2.1:9", "ALL_PROXY": "http://192.0.2.1:9"}
-    path = os.pathsep.join([str(Path(job.__file__).parent), *filter(None, sys.path)])
+    path = os.pathsep.join([str(Path(job.__file__).parents[1]), *filter(None, sys.path)])
     done = subprocess.run(
         [sys.executable, "-c", WATCHED, str(running.folder)],
         env={**os.environ, **user, "PYTHONPATH": path},
@@ -105,17 +104,17 @@ def test_every_step_is_shown_with_its_points_and_preview(running: Place, work: W
 
 
 def test_the_backends_own_sentence_reaches_the_artist(running: Place, work: Work):
-    with pytest.raises(Problem, match=r"^The model is broken; choose another one\.$"):
+    with pytest.raises(UserError, match=r"^The model is broken; choose another one\.$"):
         work(running, "broken")
 
 
 def test_an_unexpected_error_of_the_backend_names_its_log(running: Place, work: Work):
-    with pytest.raises(Problem, match=r"unexpected error; please report it; the log is .*backend\.log\.$"):
+    with pytest.raises(UserError, match=r"unexpected error; please report it; the log is .*backend\.log\.$"):
         work(running, "bug")
 
 
 def test_a_stream_that_ends_without_a_result_is_no_success(running: Place, work: Work):
-    with pytest.raises(Problem, match="ended in the middle"):
+    with pytest.raises(UserError, match="ended in the middle"):
         work(running, "short")
 
 
@@ -143,7 +142,7 @@ def test_who_has_to_wait_is_told_how_many_come_before(running: Place, tmp_path: 
                 ended.is_set,
             )  # fmt: skip
 
-    sentences = "Dragging: step 1", "The backend is busy with another drag", "2 other drags come before this one"
+    sentences = "Dragging: step 1", "The backend is busy with another job", "2 other jobs come before this one"
     for number, sentence in enumerate(sentences):
         threads.append(threading.Thread(target=wait_in_queue, args=(number,)))
         threads[-1].start()
@@ -161,7 +160,7 @@ def test_a_drag_that_has_gone_far_enough_ends_with_its_result(running: Place, wo
 
 def test_a_backend_that_dies_in_the_middle_is_said_to_and_the_next_run_starts_it_anew(place: Place, work: Work):
     left = r"ended in the middle of the work and the image was left as it was; run the filter .*; the log is .*\.log\.$"
-    with pytest.raises(Problem, match=left):
+    with pytest.raises(UserError, match=left):
         work(place, "dies")
     result, _ = work(place)
     assert result.layer.exists()
@@ -170,30 +169,30 @@ def test_a_backend_that_dies_in_the_middle_is_said_to_and_the_next_run_starts_it
 def test_a_backend_that_hangs_in_the_middle_is_given_up(place: Place, work: Work):
     place.backend().connect()
     began = time.monotonic()
-    with pytest.raises(Problem, match="stopped answering"):
+    with pytest.raises(UserError, match="stopped answering"):
         work(place, "hangs", silence_seconds=3)
     assert time.monotonic() - began < 20
 
 
-def take(connection: service.Connection, url: str) -> None:
+def take(connection: Connection, url: str) -> None:
     """Follow a job that has ended, whose files are at `url`."""
     update = {"phase": "done", "step": 1, "steps": 1, "message": "", "result": {"offset": [0, 0]}}
     output = (update, *({"path": name, "url": url} for name in ("layer.png", "mask.png", "edit.safetensors")))
     ended = SimpleNamespace(done=lambda: True, outputs=lambda: [output], exception=lambda: None)
-    list(job.stream(ended, connection, Path("backend.log"), lambda: False))
+    list(jobs.follow(connection, ended, lambda: False))
 
 
 def test_when_a_file_does_not_come_the_backend_is_gone(running: Place):
     connection = running.backend().connect()
-    with pytest.raises(Problem, match="ended in the middle of the work"):
+    with pytest.raises(UserError, match="ended in the middle of the work"):
         take(connection, "http://127.0.0.1:9/layer.png")
-    with pytest.raises(Problem, match="ended in the middle of the work"):
+    with pytest.raises(UserError, match="ended in the middle of the work"):
         take(connection, f"{connection.client.src}/no/such/file")
 
 
 def test_where_there_is_no_room_for_the_result_the_artist_is_told(running: Place, tmp_path: Path):
     full = running.backend().connect()._replace(downloads=tmp_path / "missing")
-    with pytest.raises(Problem, match=r"cannot be stored in .*missing .*make room there, and run the filter again\."):
+    with pytest.raises(UserError, match=r"cannot be stored in .*missing .*make room there, and run the filter again\."):
         take(full, full.client.src)
 
 
@@ -206,20 +205,20 @@ def not_fetched(file: Mapping[str, Any]) -> Path:
 )
 def test_an_update_of_another_shape_is_not_understood(output: tuple[object, ...]):
     with pytest.raises((KeyError, TypeError, ValueError)):
-        Update.from_wire(output, not_fetched)
+        Update.from_output(output, not_fetched)
 
 
 def test_points_that_did_not_arrive_are_named_with_the_reason():
     points = [{"arrived": True}, {"arrived": False, "why_not": "the 20 steps were used up; allow more steps"}]
     result = Result(Path("layer.png"), Path("mask.png"), Path("edit"), (0, 0), {"points": points})
     assert result.remarks() == ["Point 2 did not reach its target: the 20 steps were used up; allow more steps."]
-    assert dataclasses.replace(result, kept=True).remarks() == []
+    assert dataclasses.replace(result, finished_early=True).remarks() == []
 
 
 def test_a_result_without_its_files_is_no_result():
     update = {"phase": "done", "step": 1, "steps": 1, "message": "", "result": {"offset": [0, 0]}}
-    assert Update.from_wire((update, None, None, None), not_fetched).result is None
+    assert Update.from_output((update, None, None, None), not_fetched).result is None
     files = [{"path": name} for name in ("layer.png", "mask.png", "edit")]
-    assert Update.from_wire((update, *files[:2], None), not_fetched).result is None
-    whole = Update.from_wire((update, *files), lambda file: Path(file["path"])).result
+    assert Update.from_output((update, *files[:2], None), not_fetched).result is None
+    whole = Update.from_output((update, *files), lambda file: Path(file["path"])).result
     assert whole == Result(Path("layer.png"), Path("mask.png"), Path("edit"), (0, 0), {})

@@ -7,9 +7,10 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import logs
 import pytest
-from problems import Fault, Problem
+
+from backend.errors import UserError
+from core import logs
 
 
 @pytest.fixture
@@ -57,9 +58,10 @@ def test_only_the_newest_logs_of_earlier_processes_are_kept(plugin: Path):
     assert f"plugin-20260101-0000{logs.KEPT + 4:02}-1.log" in kept
 
 
-def test_a_fault_names_the_log_that_tells_more_and_a_problem_of_the_artists_names_none():
-    fault = Fault("It broke; run the filter again.")
-    fault.log = Path("plugin.log")
-    assert str(fault) == "It broke; run the filter again; the log is plugin.log."
-    assert str(Fault("It broke.", Path("backend.log"))) == "It broke; the log is backend.log."
-    assert str(Problem("Draw a path first.")) == "Draw a path first."
+def test_an_error_names_the_log_that_tells_more_and_one_of_the_artists_names_none(plugin: Path):
+    file = logs.open_log(plugin)
+    assert logs.file() == file
+    own = UserError("It broke; run the filter again.", logs.file())
+    assert str(own) == f"It broke; run the filter again; the log is {file}."
+    assert str(UserError("It broke.", Path("backend.log"))) == "It broke; the log is backend.log."
+    assert str(UserError("Draw a path first.")) == "Draw a path first."

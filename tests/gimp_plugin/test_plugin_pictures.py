@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import markers
 import numpy as np
-import png
 import pytest
 from PIL import Image
+
+from core import markers, png
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])
@@ -79,9 +79,8 @@ def test_a_pin_is_yellow():
 
 def test_several_drags_are_numbered_and_a_single_one_is_not():
     one, two = ([(10, 20), (45, 20)], [(10, 30), (45, 30)])
-    dark = [
-        (seen(markers.draw(GREY, ways))[:12, :30] == markers.EDGE).all(axis=2).sum() for ways in ([one], [one, two])
-    ]
+    drawn = [seen(markers.draw(GREY, trajectories)) for trajectories in ([one], [one, two])]
+    dark = [(image[:12, :30] == markers.EDGE).all(axis=2).sum() for image in drawn]
     assert dark[0] == 0
     assert dark[1] > 30
 
@@ -108,4 +107,4 @@ def test_what_is_not_selected_is_reddish():
 
 
 def test_layer_pixels_are_found_in_a_preview_of_a_part_of_the_layer():
-    assert markers.to_picture([(100, 50), (150, 100)], (100, 50, 200, 100), (64, 32)) == [(0, 0), (16, 16)]
+    assert markers.to_preview([(100, 50), (150, 100)], (100, 50, 200, 100), (64, 32)) == [(0, 0), (16, 16)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import markers
 import numpy as np
-import png
 import pytest
-from drags import Stroke
-from sketch import Sketch, box_around, shrunk
+
+from core import markers, png
+from core.drags import Stroke
+from core.sketch import Sketch, box_around, shrunk
 
 PICTURE = png.Pixels(100, 50, 3, bytes([128]) * (100 * 50 * 3))
 FOUR = Stroke(((30.0, 30.0), (130.0, 30.0), (30.0, 90.0), (130.0, 90.0)))

@@ -14,6 +14,7 @@ from backend.editing.preset import preset_for
 from backend.errors import UserError
 from backend.models import available, catalogue, models, open_model
 from stylegan2.critters import WEIGHTS
+from stylegan2.errors import ModelError
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,7 @@ def test_a_damaged_file_is_listed_without_a_size_and_refused_when_opened(store: 
     (store / "broken.safetensors").write_bytes(b"broken")
     assert "broken" in available()
     assert "broken" not in models.sizes()
-    with pytest.raises(UserError, match="broken"):
+    with pytest.raises(ModelError, match="broken"):
         open_model("broken")
 
 
@@ -97,7 +98,7 @@ def test_what_looks_like_a_path_is_taken_as_one(name: str) -> None:
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     for content in (b"", b"text"):
         (tmp_path / "a.pkl").write_bytes(content)
-        with pytest.raises(UserError) as refused:
+        with pytest.raises(ModelError) as refused:
             open_model(tmp_path / "a.pkl")
         assert str(refused.value).endswith(".")
 

@@ -14,14 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-QUIET = {
-    "HF_HUB_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
-    "NO_PROXY": "127.0.0.1,localhost",
-}
-os.environ.update(QUIET)  # gradio_client reads them when it is imported
+from backend.client import Connection
+from backend.client.connection import Ready, open_connection, prepare_environment
+from backend.client.protocol import TOKEN_HEADER
 
+prepare_environment()
 from gradio_client import Client, handle_file  # noqa: E402
 from gradio_client.client import Job  # noqa: E402
 
@@ -29,7 +26,6 @@ from tests.drafts import remember_drafts  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
-TOKEN_HEADER = "X-DragGAN-Token"
 PATIENCE = 120.0  # seconds, for anything that has to happen at all
 WITHOUT_END = 10_000  # steps
 
@@ -119,6 +115,11 @@ class Backend:
             verbose=False,
             analytics_enabled=False,
         )
+
+    def connection(self, downloads: Path) -> Connection:
+        """A connection as the plug-in has it."""
+        ready = Ready.parse(self.ready_file.read_text(encoding="utf-8"))
+        return open_connection(ready, downloads, self.home / "logs" / "backend.log", PATIENCE)
 
     def health(self) -> dict[str, Any]:
         """As `python -m backend status` asks for it."""

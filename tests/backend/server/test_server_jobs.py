@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import errno
 import itertools
+import re
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from backend.editing.edit_state import EditState
+from backend.editing.steps import InversionProgress
 from backend.errors import UserError
-from backend.server.jobs import JobRunner, Request
+from backend.files import written_whole
+from backend.models import models
+from backend.server.jobs import JobRunner
+from backend.server.progress import inversion_update
+from backend.server.requests import Request
 
 DRAG = [{"handle": [40, 32], "target": [52, 32]}]
 
@@ -94,13 +106,13 @@ def test_a_picture_found_once_is_found_at_once_when_the_model_or_the_process_has
 def test_a_sweep_leaves_no_file(runner: JobRunner, picture: Path) -> None:
     files = list(runner.drag(request(picture)))[-1][1]
     assert all(Path(str(file)).is_file() for file in files)
-    runner.sweep()
-    assert list(runner.files.iterdir()) == []
+    runner.files.sweep()
+    assert list(runner.files.folder.iterdir()) == []
 
 
 def test_the_name_of_a_session_does_not_lead_out_of_the_folder(runner: JobRunner, picture: Path) -> None:
     files = list(runner.drag(request(picture, session="../../../away")))[-1][1]
-    assert all(Path(str(file)).is_relative_to(runner.files / "results" / "saway") for file in files)
+    assert all(Path(str(file)).is_relative_to(runner.files.folder / "results" / "saway") for file in files)
 
 
 def test_too_little_memory_on_the_card_is_said_so(
@@ -121,3 +133,95 @@ def test_the_message_counts_what_was_to_move_not_the_pins(runner: JobRunner, pic
     updates = [update for update, _ in runner.drag(request(picture, drags=drags))]
     first = next(update for update in updates if update.phase == "drag")
     assert first.message == "0 of 1 points have arrived, 12 pixels to go."
+
+
+@pytest.mark.parametrize(("psnr", "fit"), [(30.0, "well"), (26.0, "well"), (22.0, "fairly"), (17.6, "only roughly")])
+def test_the_message_says_in_words_how_well_the_model_fits(psnr: float, fit: str) -> None:
+    step = InversionProgress(3, 10, lambda: psnr, lambda: np.zeros((4, 4, 3), np.uint8))
+    message = inversion_update(step, (0, 0, 4, 4), preview=False).message
+    assert message == f"Finding the picture in the model. It fits the layer {fit} so far."
+
+
+@pytest.mark.usefixtures("every_step")
+def test_no_message_has_words_of_the_trade(runner: JobRunner, picture: Path) -> None:
+    messages = " ".join(update.message for update, _ in runner.drag(request(picture)))
+    assert messages
+    assert not re.search(r"\b(dB|latent|tracker|psnr|W)\b|W\+", messages, re.IGNORECASE)
+
+
+@contextlib.contextmanager
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """There is room for an edit, but not for a layer."""
+
+    def write(path: Path, pixels: Any) -> str:
+        with written_whole(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("backend.pictures.write_plain", write)
+        yield
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_full_disk_costs_the_writing_and_not_the_drag(
+    runner: JobRunner, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with full_disk(monkeypatch), pytest.raises(UserError) as refused:
+        list(runner.drag(request(picture)))
+    sentence = f"The backend cannot store the result in {runner.files.folder} (No space left on device); make room"
+    assert str(refused.value).startswith(sentence)
+    (edit,) = (runner.files.folder / "results" / "sone").rglob("*.safetensors")  # what is small was kept first
+    assert EditState.load(edit).model_name == "critters"
+    again = list(runner.drag(request(picture, session="the next run")))
+    assert [update.phase for update, _ in again] == ["load", "compose", "done"]
+    assert all(Path(str(file)).is_file() for file in again[-1][1])
+    result = again[-1][0].result
+    assert result is not None
+    assert [point["pin"] for point in result.report["points"]] == [False]
+
+
+OTHERS: list[dict[str, Any]] = [
+    {"drags": [{"handle": [40, 32], "target": [50, 32]}]},
+    {"options": {"inversion_steps": 3, "steps": 2}},
+]
+
+
+@pytest.mark.usefixtures("every_step")
+@pytest.mark.parametrize("change", OTHERS)
+def test_what_a_full_disk_has_cost_is_no_result_of_another_drag(
+    runner: JobRunner, picture: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    with full_disk(monkeypatch), pytest.raises(UserError):
+        list(runner.drag(request(picture)))
+    assert "drag" in [update.phase for update, _ in runner.drag(request(picture, **change))]
+
+
+def edit_of(runner: JobRunner, picture: Path, folder: Path, model: str) -> Path:
+    """The edit of a first drag, changed so that it names another model."""
+    edit = EditState.load(str(list(runner.drag(request(picture)))[-1][1][2]))
+    dataclasses.replace(edit, model_name=model).save(folder / "edit.safetensors")
+    return folder / "edit.safetensors"
+
+
+@pytest.mark.parametrize("name", ["{file}", "no such model"])
+def test_a_model_that_an_edit_names_is_not_opened_unless_it_is_offered(
+    runner: JobRunner, picture: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image from elsewhere can name any file; on Windows, opening one of another machine sends a password's hash."""
+    file = tmp_path / "elsewhere.safetensors"
+    file.write_bytes(models.WEIGHTS.read_bytes())
+    opened: list[str] = []
+    find = models.find
+    monkeypatch.setattr(models, "find", lambda name: opened.append(name) or find(name))
+    edit = edit_of(runner, picture, tmp_path, name.format(file=file))
+    list(runner.drag(request(picture, edit=edit, options={"inversion_steps": 1, "steps": 1})))
+    assert set(opened) == {"critters"}
+
+
+def test_a_model_that_an_edit_names_and_the_store_has_is_taken(
+    runner: JobRunner, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit = edit_of(runner, picture, tmp_path, "mine")
+    monkeypatch.setattr(models, "stored", lambda: {"mine": models.WEIGHTS})
+    load = next(update for update, _ in runner.drag(request(picture, edit=edit, options={"steps": 1})))
+    assert load.message == "Opening the model mine."

@@ -16,8 +16,9 @@ from typing import Any
 import httpx
 import pytest
 
+from backend import paths
 from backend.errors import UserError
-from backend.server import commands, lifecycle
+from backend.server import commands, instance, lifecycle
 from tests.backend.server.harness import WITHOUT_END, Backend, submit, until_phase, updates, wait_until
 
 WINDOWS = os.name == "nt"
@@ -97,8 +98,8 @@ def test_stop_ends_it_also_in_the_middle_of_a_job(own: Backend, picture: Path) -
 
 def test_the_stale_ready_file_of_a_killed_backend_is_recognised(own: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRAGGAN_HOME", str(own.home))
-    lifecycle.write_ready_file({"url": "http://127.0.0.1:1/", "pid": os.getpid(), "token": "t", "protocol": 2})
-    assert lifecycle.running() is None
+    instance.write_ready_file({"url": "http://127.0.0.1:1/", "pid": os.getpid(), "token": "t", "protocol": 2})
+    assert instance.running() is None
     assert not own.ready_file.exists()
 
 
@@ -120,15 +121,41 @@ def test_a_backend_that_has_not_started_yet_is_neither_used_nor_disturbed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DRAGGAN_HOME", str(tmp_path))
-    with lifecycle.sole_instance() as alone:
+    with instance.sole_instance() as alone:
         assert alone
-        assert lifecycle.running() == {}
+        assert instance.running() == "starting"
         for content in ("", "[]", '{"url": 1}'):
             (tmp_path / "backend.json").write_text(content)
-            assert lifecycle.running() == {}
+            assert instance.running() == "starting"
         with pytest.raises(UserError, match="already running; use it, or end it with"):
             lifecycle.serve()
-    assert lifecycle.running() is None
+    assert instance.running() is None
+
+
+@pytest.mark.skipif(WINDOWS, reason="Windows has no such bits")
+@pytest.mark.parametrize("there_already", [False, True])
+def test_its_folders_are_its_owners_alone_whatever_the_umask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there_already: bool
+) -> None:
+    home = tmp_path / "missing" / "home"
+    monkeypatch.setenv("DRAGGAN_HOME", str(home))
+    before = os.umask(0)
+    try:
+        if there_already:
+            (home / "logs").mkdir(parents=True)
+        with instance.sole_instance():
+            pass
+        paths.make_private(paths.log_file().parent)
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (home, home / "logs")] == [0o700, 0o700]
+
+
+@pytest.mark.skipif(WINDOWS, reason="Windows has no such bits")
+def test_a_folder_that_all_users_share_stays_as_it_is(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    paths.make_private(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o1777
 
 
 @pytest.mark.skipif(WINDOWS, reason="Windows ends a process without asking it")
@@ -176,7 +203,7 @@ def look(alone: float, resting: float, idle_seconds: float = 1800) -> list[str]:
     runner = SimpleNamespace(
         queue=SimpleNamespace(seconds_idle=resting),
         free=lambda: done.append("free"),
-        sweep=lambda: done.append("sweep"),
+        files=SimpleNamespace(sweep=lambda: done.append("sweep")),
     )
     access = SimpleNamespace(seconds_alone=alone)
     server: Any = SimpleNamespace(runner=runner, access=access, stop=lambda: done.append("stop"))

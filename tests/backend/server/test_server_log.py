@@ -12,7 +12,7 @@ import pytest
 
 from backend import paths
 from backend.errors import UserError
-from backend.server import lifecycle, log
+from backend.server import instance, lifecycle, log
 from tests.backend.server.harness import Backend, submit, updates
 
 
@@ -96,7 +96,7 @@ def test_the_log_does_not_grow_without_end(monkeypatch: pytest.MonkeyPatch, requ
 
 
 def test_a_backend_that_gives_way_to_another_leaves_the_log_alone(home: Path) -> None:
-    with lifecycle.sole_instance():
+    with instance.sole_instance():
         home.joinpath("backend.json").write_text("")
         with pytest.raises(UserError, match="already running"):
             lifecycle.serve()

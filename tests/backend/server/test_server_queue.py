@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 import torch
 
 import stylegan2
+from backend.client import DragRequest, Update, jobs
+from backend.errors import Cancelled
 from stylegan2.architecture import generator_architecture
 from tests.backend.server.harness import (
     SHORT,
@@ -24,6 +27,7 @@ from tests.backend.server.harness import (
 
 ENDLESS = {"inversion_steps": WITHOUT_END, "steps": WITHOUT_END}
 ENDLESS_DRAG = {**SHORT, "steps": WITHOUT_END, "step_size": 1e-6, "stop_radius": 1e-3}
+TOLD_SECONDS = 30.0  # a limit: it takes half a second where nothing else runs
 AT_ONCE = 3.0  # seconds: a step of the embedded model takes a small part of one, but the machine may be busy
 
 
@@ -45,6 +49,42 @@ def test_a_second_job_waits_for_the_first_and_cancel_ends_that_within_a_step(bac
     assert first.done()
     log = backend.log()
     assert log.rindex(f"{first_client.session_hash} ends") < log.rindex(f"{second_client.session_hash} starts")
+
+
+@pytest.mark.parametrize("waiting", ["drag", "sample"])
+@pytest.mark.parametrize("running", ["drag", "thumbnails"])
+def test_whoever_waits_behind_any_kind_of_job_is_told_so(
+    backend: Backend, picture: Path, tmp_path: Path, running: str, waiting: str
+) -> None:
+    if running == "drag":
+        first = submit(backend.client(), picture, ENDLESS)
+    else:
+        first = backend.client().submit({"seeds": list(range(64))}, api_name="/thumbnails")
+    until_phase(first, {"drag": "invert", "thumbnails": "sample"}[running])
+    connection, said, told = backend.connection(tmp_path), [], threading.Event()
+    deadline = time.monotonic() + TOLD_SECONDS
+
+    def show(update: Update) -> None:
+        said.append((update.phase, update.message))
+        told.set()
+
+    def enough() -> bool:
+        return told.is_set() or time.monotonic() > deadline
+
+    try:
+        request = DragRequest(picture, None, [{"handle": (40, 32), "target": (52, 32)}], SHORT)
+        with pytest.raises(Cancelled):
+            _ = (
+                jobs.drag(connection, request, show, enough)
+                if waiting == "drag"
+                else jobs.sample(connection, {"seeds": [1]}, show, enough)
+            )
+        assert not first.done()
+    finally:
+        first.cancel()
+        connection.close()
+    assert said == [("wait", "The backend is busy with another job; this one comes next...")]
+    backend.wait_idle()
 
 
 def test_after_a_cancel_nothing_is_at_work(backend: Backend, picture: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from tests.backend.server.harness import SHORT, Backend, submit, updates
+from tests.backend.server.harness import DRAG, SHORT, Backend, submit, updates
 
 
 def bad(name: str, content: bytes, folder: Path) -> Path:
@@ -135,6 +135,43 @@ def test_a_coordinate_that_is_not_finite_is_refused(backend: Backend, picture: P
     _, stream = backend.request("GET", f"/gradio_api/call/drag/{json.loads(answer)['event_id']}")
     assert b"finite number" in stream
     assert b"Traceback" not in stream
+
+
+def call_with_image(backend: Backend, path: str) -> bytes:
+    """The stream of a drag whose image is named by a path or URL, which gradio_client would upload."""
+    image = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    body = json.dumps({"data": [image, None, DRAG, SHORT, None, 2, None], "session_hash": "named"})
+    status, answer = backend.request("POST", "/gradio_api/call/drag", body.encode())
+    assert status == 200, answer
+    return backend.request("GET", f"/gradio_api/call/drag/{json.loads(answer)['event_id']}")[1]
+
+
+@pytest.mark.parametrize("place", ["the working folder", "the work folder", "the temporary folder", "a result"])
+def test_only_what_was_uploaded_is_opened(backend: Backend, picture: Path, tmp_path: Path, place: str) -> None:
+    """Any program that knows the token could have a picture read that this user's other programs have left."""
+    client = backend.client()
+    folders = {
+        "the working folder": backend.home,
+        "the work folder": backend.home / "work",
+        "the temporary folder": tmp_path,
+    }
+    if place == "a result":
+        list(updates(submit(client, picture)))
+        named = max((backend.home / "work" / "results").rglob("layer.png"), key=lambda file: file.stat().st_mtime)
+    else:
+        named = folders[place] / "private.png"
+        named.write_bytes(picture.read_bytes() + b"not uploaded before")
+    stream = call_with_image(backend, str(named))
+    assert b"was not uploaded" in stream
+    assert b'"phase"' not in stream
+
+
+def test_nothing_is_fetched_from_a_url(backend: Backend) -> None:
+    assert b"was not uploaded" in call_with_image(backend, "https://localhost:1/picture.png")
+
+
+def test_what_was_uploaded_is_opened(backend: Backend, picture: Path) -> None:
+    assert b'"phase": "done"' in call_with_image(backend, upload(backend, picture))
 
 
 def upload(backend: Backend, path: Path) -> str:

@@ -1,0 +1,29 @@
+"""The client of the backend: find or start it, send it a job, follow its progress, fetch the result.
+
+Pure Python with gradio_client as its only library, so that the plug-in carries a copy of it (Python 3.10, no torch);
+the demo, the doctor and the command line use it, too.
+
+    backend = Backend(installation, downloads)
+    connection = backend.connect()
+    result = jobs.drag(connection, DragRequest(layer, mask, drags, options), show=print)
+"""
+
+from backend.client.connection import Connection
+from backend.client.launcher import Backend, Installation
+from backend.client.progress import Box, Pixels, Points, Result, Update
+from backend.client.protocol import PROTOCOL, TOKEN_HEADER, DragRequest, Flag
+
+__all__ = [
+    "PROTOCOL",
+    "TOKEN_HEADER",
+    "Backend",
+    "Box",
+    "Connection",
+    "DragRequest",
+    "Flag",
+    "Installation",
+    "Pixels",
+    "Points",
+    "Result",
+    "Update",
+]

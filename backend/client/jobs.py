@@ -1,0 +1,194 @@
+"""Jobs as their client sees them: send one, follow its progress, notice a dead backend, fetch the result."""
+
+from __future__ import annotations
+
+import logging
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backend.client.connection import Connection
+from backend.client.progress import Pixels, Result, Update
+from backend.client.protocol import PROTOCOL, DragRequest, Flag
+from backend.errors import Cancelled, UserError
+
+POLL_SECONDS = 0.03
+WAIT_SECONDS = 0.5  # every job is in the queue for a moment
+
+log = logging.getLogger("draggan.client")
+Show = Callable[[Update], None]
+
+
+def drag(
+    connection: Connection,
+    request: DragRequest,
+    show: Show,
+    cancelled: Flag = lambda: False,
+    finish_early: Flag = lambda: False,
+) -> Result:
+    """Do a drag and return its result, whose files are in the connection's folder.
+
+    Args:
+        show: gets every update.
+        cancelled: whether the drag is to end without a result.
+        finish_early: whether the drag is to end where it is, with that as its result.
+
+    Raises:
+        UserError: the backend's own sentence, or what happened to it.
+        Cancelled: `cancelled` was true.
+    """
+    return _result(connection, _submit(connection.client, request), show, cancelled, finish_early)
+
+
+def sample(
+    connection: Connection, options: Mapping[str, object], show: Show, cancelled: Flag = lambda: False
+) -> Result:
+    """Have the model make an image of its own. Options as `SampleOptions` of the backend; otherwise as `drag`."""
+    job = connection.client.submit(dict(options), api_name="/sample")
+    return _result(connection, job, show, cancelled, lambda: False)
+
+
+def thumbnails(connection: Connection, options: Mapping[str, object], cancelled: Flag) -> Iterator[Pixels]:
+    """Yield small images of the model's own as they come. Raises as `drag` does."""
+    job = connection.client.submit(dict(options), api_name="/thumbnails")
+    for update in follow(connection, job, cancelled):
+        if update.preview:
+            yield update.preview
+    log.info("thumbnails have come: %s", options)
+
+
+def follow(
+    connection: Connection, job: Any, cancelled: Flag, finish_early: Flag = lambda: False
+) -> Iterator[Update]:
+    """Yield the updates of a job, a gradio_client Job, until the last. Raises as `drag` does."""
+    seen, asked, last_ahead, started = 0, False, None, time.monotonic()
+    while True:
+        over = job.done()  # asked before the outputs, or the last of them could be missed
+        outputs = job.outputs()
+        for output in outputs[seen:]:
+            yield _understand(output, connection)
+        seen = len(outputs)
+        if over:
+            break
+        ahead = None if seen or time.monotonic() - started < WAIT_SECONDS else _jobs_ahead(job)
+        if ahead is not None and ahead != last_ahead:
+            last_ahead = ahead
+            yield Update("wait", 0, 0, _waiting(ahead))
+        if cancelled():
+            _cancel(job)
+            raise Cancelled
+        if finish_early() and not asked:
+            asked = True
+            connection.finish_early()
+        time.sleep(POLL_SECONDS)
+    _raise_failure(job, connection)
+
+
+def _result(connection: Connection, job: Any, show: Show, cancelled: Flag, finish_early: Flag) -> Result:
+    result, phase = None, ""
+    for update in follow(connection, job, cancelled, finish_early):
+        if update.phase != phase:
+            phase = update.phase
+            log.info("phase %s", phase)
+        result = update.result or result
+        show(update)
+    if result is None:
+        raise _gone(connection.log_file)
+    return replace(result, finished_early=finish_early())
+
+
+def _jobs_ahead(job: Any) -> int | None:
+    """How many other jobs wait before this one; None when it does not wait any more."""
+    status = job.status()
+    return status.rank if status.code.name == "IN_QUEUE" else None
+
+
+def _waiting(ahead: int) -> str:
+    """What is said to who waits: the backend does one job at a time, and before this one `ahead` others wait."""
+    if ahead == 0:
+        return "The backend is busy with another job; this one comes next..."
+    return f"The backend is busy; {ahead + 1} other jobs come before this one..."
+
+
+def _submit(client: Any, request: DragRequest) -> Any:
+    from gradio_client import handle_file
+
+    layer, mask, edit, original = (
+        handle_file(str(file)) if file else None
+        for file in (request.layer, request.mask, request.edit, request.original)
+    )
+    drags, options = list(request.drags), dict(request.options)
+    return client.submit(layer, mask, drags, options, edit, PROTOCOL, original, api_name="/drag")
+
+
+def _understand(output: Sequence[Any], connection: Connection) -> Update:
+    import httpx
+
+    try:
+        return Update.from_output(output, connection.fetch)
+    except httpx.HTTPError as error:
+        raise _gone(connection.log_file) from error
+    except OSError as error:
+        raise UserError(
+            f"The result cannot be stored in {connection.downloads} ({error.strerror}); make room there, and run the "
+            "filter again."
+        ) from error
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        log.exception("update not understood")
+        raise UserError(
+            "The backend's answer was not understood; update plug-in and backend by running install.py."
+        ) from error
+
+
+def _cancel(job: Any) -> None:
+    try:
+        job.cancel()
+    except Exception as error:  # the backend notices a client that goes away, so nothing is lost
+        log.info("cancel: %r", error)
+
+
+def _raise_failure(job: Any, connection: Connection) -> None:
+    """Raise what ended the job early. A killed or hung server shows itself as CancelledError (measured)."""
+    import httpx
+    from gradio_client.exceptions import AppError
+
+    try:
+        error = job.exception()
+    except CancelledError as cancelled:
+        error = cancelled
+    if error is None:
+        return
+    log.error("job: %r", error)
+    if isinstance(error, AppError):
+        raise _said(str(error), connection.log_file) from error
+    if isinstance(error, httpx.HTTPStatusError):
+        raise UserError(
+            f"The backend could not take the layer (HTTP {error.response.status_code}); make room on the disk, or make "
+            "the layer smaller, and run the filter again.",
+            connection.log_file,
+        ) from error
+    if connection.is_open():
+        raise UserError(
+            f"The backend has stopped answering; end its process, {connection.pid}, and run the filter again.",
+            connection.log_file,
+        ) from error
+    raise _gone(connection.log_file) from error
+
+
+def _said(text: str, log_file: Path) -> UserError:
+    """The backend's own sentence, or a better one than gradio's about hidden errors and a stopped server."""
+    if "verbose error reporting" in text:
+        return UserError("The backend met an unexpected error; please report it.", log_file)
+    return _gone(log_file) if "erver stopped" in text else UserError(text)
+
+
+def _gone(log_file: Path) -> UserError:
+    return UserError(
+        "The backend ended in the middle of the work and the image was left as it was; "
+        "run the filter again, which starts it anew.",
+        log_file,
+    )

@@ -1,0 +1,128 @@
+"""The progress of a job as the backend sends it, and at last its result, as typed records."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+Points = tuple[tuple[float, float], ...]
+Box = tuple[int, int, int, int]  # x, y, width, height
+Fetch = Callable[[Mapping[str, Any]], Path]
+
+
+class Pixels(NamedTuple):
+    """8-bit pixels, row by row without padding: `data` has height * width * channels bytes."""
+
+    width: int
+    height: int
+    channels: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a job made.
+
+    Attributes:
+        layer: a PNG file, RGBA: all that has changed of the artist's layer.
+        mask: a grey PNG file of the same size, white where it has changed.
+        edit: the edit state, which the next drag on the result goes on from.
+        offset: (x, y) of layer and mask inside the artist's layer.
+        report: what was done, in numbers.
+        region: (x, y, width, height) of what the model saw of the artist's layer; None for a sample.
+        finished_early: whether the artist ended the drag before its last step.
+        from_original: whether the pixels that were moved are those of the request's `original`.
+    """
+
+    layer: Path
+    mask: Path
+    edit: Path
+    offset: tuple[int, int]
+    report: Mapping[str, Any]
+    region: Box | None = None
+    finished_early: bool = False
+    from_original: bool = False
+
+    def remarks(self) -> list[str]:
+        """A sentence for every point that did not reach its target, unless the artist ended the drag."""
+        if self.finished_early:
+            return []
+        points = enumerate(self.report.get("points") or (), start=1)
+        late = [(number, point.get("why_not")) for number, point in points if not point.get("arrived", True)]
+        return [f"Point {number} did not reach its target: {why or 'the drag ended before'}." for number, why in late]
+
+
+@dataclass(frozen=True)
+class Update:
+    """How far a job is. Points are in pixels of the layer; `region` is the part of it that `preview` shows."""
+
+    phase: str
+    step: int
+    steps: int
+    message: str
+    points: Points = ()
+    targets: Points = ()
+    region: Box | None = None
+    preview: Pixels | None = None
+    result: Result | None = None
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the phase is done, 0 to 1, or None when nobody knows."""
+        return min(1.0, self.step / self.steps) if self.steps > 0 else None
+
+    @classmethod
+    def from_output(cls, output: Sequence[Any], fetch: Fetch) -> Update:
+        """Read one output of a job, and fetch its files.
+
+        Args:
+            output: (update, layer, mask, edit): a JSON object, then three gradio FileData or None.
+            fetch: copies one of these files here.
+
+        Raises:
+            KeyError, TypeError, ValueError, zlib.error: the output has another shape. Also what `fetch` raises.
+        """
+        update, *files = output
+        if not isinstance(update, Mapping):
+            raise TypeError(f"an update is an object, not {update!r}")
+        box = update.get("region")
+        region = (int(box[0]), int(box[1]), int(box[2]), int(box[3])) if box else None
+        return cls(
+            phase=str(update["phase"]),
+            step=int(update["step"]),
+            steps=int(update["steps"]),
+            message=str(update["message"]),
+            points=_points(update.get("points")),
+            targets=_points(update.get("targets")),
+            region=region,
+            preview=_preview(update.get("preview")),
+            result=_result(update.get("result"), files, region, fetch),
+        )
+
+
+def _points(pairs: Sequence[Sequence[float]] | None) -> Points:
+    return tuple((float(x), float(y)) for x, y in pairs or ())
+
+
+def _preview(preview: Mapping[str, Any] | None) -> Pixels | None:
+    if not preview:
+        return None
+    return Pixels(int(preview["width"]), int(preview["height"]), 3, zlib.decompress(base64.b64decode(preview["rgb"])))
+
+
+def _result(
+    result: Mapping[str, Any] | None, files: Sequence[Mapping[str, Any] | None], region: Box | None, fetch: Fetch
+) -> Result | None:
+    layer, mask, edit = files
+    if not result or not layer or not mask or not edit:
+        return None
+    edit, layer, mask = fetch(edit), fetch(layer), fetch(mask)
+    x, y = result["offset"]
+    from_original = result.get("from_original") is True
+    return Result(
+        layer, mask, edit, (int(x), int(y)), result.get("report") or {}, region, from_original=from_original
+    )

@@ -1,0 +1,1 @@
+"""What of the plug-in needs no GIMP: from strokes to drags, the backend and its jobs, pixels as bytes."""

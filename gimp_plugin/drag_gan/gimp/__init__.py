@@ -1,0 +1,1 @@
+"""What of the plug-in works in GIMP: layers and paths, dialogs and windows, the procedures."""

@@ -1,0 +1,132 @@
+"""What an artist may do to the image while the filter's dialog is open, in the windows of a real GIMP 3.0 and 3.2.
+
+Everything counts as it is when the dialog is closed with Drag. The backend is the real one but for its engine, which
+moves a square (patch_backend.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gimp_root import Gimp
+from session import Session, left_behind, newest_log, wait_for
+from story import TITLE, Story, asked, count, see_picture, told
+
+from core import markers
+
+PATIENCE = 60.0  # seconds
+FIRST, SECOND = [(100, 110), (120, 110)], [(90, 140), (110, 150)]
+SHIFT = (5, -3)  # by which the layer is moved meanwhile
+SELECTED = (60, 100, 90, 80)  # x, y, width, height in the image
+DELETED = "The layer was deleted or its image closed; select a layer and run the filter again."
+FOREIGN = "//example.invalid/share/model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def story(either_gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """The whole story, played once."""
+    with told(either_gimp, vendor, tmp_path_factory.mktemp("dialog")) as story:
+        image = story.session.sample(seed=2)["image"]
+        story.session.draw_path(image, FIRST)
+        story.session.display(image)
+        see_picture(story, "256x256")
+        change_everything(story)
+        come_from_elsewhere(story)
+        delete_the_layer(story)
+        yield story
+
+
+def open_dialog(story: Story, name: str) -> None:
+    story.desktop.press("ctrl+shift+f")
+    story.desktop.wait_for_window(TITLE)
+    wait_for(lambda: count(story.look(name), markers.HANDLE) > 20, "the dialog's picture", PATIENCE)
+
+
+def layers(session: Session, image: int) -> list[int]:
+    return [layer["id"] for layer in session.state(image)["layers"]]
+
+
+def change_everything(story: Story) -> None:
+    """Path, selection, the layer's place and its pixels, which the edit that it carries fits no more."""
+    session, image = story.session, story.image
+    (layer,) = layers(session, image)
+    story.press("menu", "alt+r", "Up", "Right")
+    story.desktop.press("Return")
+    story.desktop.wait_for_window(TITLE)
+    wait_for(lambda: count(story.look("before the changes"), markers.HANDLE) > 20, "the dialog's picture", PATIENCE)
+    session.remove_paths(image)
+    session.draw_path(image, SECOND)
+    session.move(layer, *SHIFT)
+    session.select(image, *SELECTED)
+    session.paint(layer, 100, 130)
+    story.note("changed")
+    story.desktop.press("alt+d")
+    wait_for(lambda: len(layers(session, image)) == 2, "the new layer", PATIENCE, story.desktop.windows)
+    story.wait_without_window()
+    story.note("dragged")
+    story.states["asked"] = asked(story)
+    story.states["log"] = newest_log(session.home)
+
+
+def come_from_elsewhere(story: Story) -> None:
+    """The layer names a model's file that the backend does not offer; the dialog leaves the artist's model alone."""
+    session, image = story.session, story.image
+    session.select_nothing(image)
+    result, _ = layers(session, image)
+    session.claim(result, model=FOREIGN)
+    session.select_layers(image, [result])
+    open_dialog(story, "from elsewhere")
+    story.desktop.press("alt+d")
+    wait_for(lambda: len(layers(session, image)) == 3, "the new layer", PATIENCE, story.desktop.windows)
+    story.wait_without_window()
+    story.states["asked from elsewhere"] = asked(story)
+
+
+def delete_the_layer(story: Story) -> None:
+    session, image = story.session, story.image
+    newest, *_ = layers(session, image)
+    session.select_layers(image, [newest])
+    open_dialog(story, "layer deleted")
+    session.remove_layer(image, newest)
+    story.note("layer deleted")
+    story.desktop.press("alt+d")
+    wait_for(lambda: DELETED in newest_log(session.home), "the sentence", PATIENCE, story.desktop.windows)
+    story.desktop.wait_for_window("GIMP Message")
+    story.look("layer deleted told")
+    story.desktop.press("Escape")
+    story.wait_without_window()
+    story.note("after the refusal")
+
+
+def test_the_path_counts_as_it_is_after_the_dialog_and_so_does_the_place_of_the_layer(story: Story):
+    (drag,) = story.states["asked"]["drags"]
+    x, y = SHIFT
+    assert [drag["handle"], drag["target"]] == [[a - x, b - y] for a, b in SECOND]
+    result, source = story.states["dragged"]["layers"]
+    assert source["offset"] == list(SHIFT)
+    assert result["offset"] == list(SHIFT)
+
+
+def test_the_selection_counts_as_it_is_after_the_dialog(story: Story):
+    changed = (story.pixels["dragged"] != story.pixels["changed"]).any(axis=2)
+    x, y, width, height = SELECTED
+    inside = np.zeros_like(changed)
+    inside[y : y + height, x : x + width] = True
+    assert changed[inside].any()
+    assert not changed[~inside].any()
+
+
+def test_the_pixels_count_as_they_are_after_the_dialog_and_with_them_the_edit(story: Story):
+    assert "phase invert" in story.states["log"], "the layer was painted on, so its edit fits no more"
+
+
+def test_a_model_that_the_backend_does_not_offer_is_not_taken_from_a_layer(story: Story):
+    assert story.states["asked from elsewhere"]["model"] == "critters"
+
+
+def test_when_the_layer_is_deleted_before_the_drag_the_artist_is_told(story: Story):
+    assert story.states["after the refusal"] == story.states["layer deleted"]
+    assert left_behind(story.session.home) == []
