@@ -13,7 +13,6 @@ import re
 import time
 from pathlib import Path
 
-import markers
 import numpy as np
 import pytest
 from desktop import WIDTH as WINDOW_WIDTH
@@ -22,6 +21,7 @@ from PIL import Image
 from session import wait_for
 from story import TITLE, Story, count, open_picture, told
 
+from core import markers
 from stylegan2.critters.making.examples import EXAMPLES, HEIGHT, WIDTH
 
 FOLDER = Path(os.environ.get("DRAGGAN_SCREENSHOTS", CLONE / "docs" / "screenshots"))
