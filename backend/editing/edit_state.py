@@ -1,4 +1,4 @@
-"""What is saved of an edit: the codes it started and ended with, the path between, and what was asked."""
+"""What is saved of an edit: the codes it started and ended with, and the path between."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pydantic
 import safetensors
 import safetensors.torch
 import torch
 
 import stylegan2
 from backend.editing.pixels import digest
-from backend.editing.points import Drag
 from backend.editing.region import Region
-from backend.editing.settings import DragSettings, read_settings
 from backend.errors import UserError
 from backend.files import written_whole
 
@@ -37,8 +36,6 @@ class EditState:
     region: where on the layer the model's image lies.
     start_w_plus, w_plus: [1, num_ws, w_dim] float32, the inverted code and the present one.
     path: [T, num_ws, w_dim] float32, codes between the two, in order.
-    drags, points: what was asked in the last drag, and where the tracker saw its handles at the end (layer pixels).
-    settings: of the last drag, or None before the first.
     inversion_psnr: dB, None for a sampled image.
     tuned: generator weights that belong to this edit (by their names in the generator), empty without tuning.
     """
@@ -50,9 +47,6 @@ class EditState:
     start_w_plus: torch.Tensor
     w_plus: torch.Tensor
     path: torch.Tensor
-    drags: tuple[Drag, ...] = ()
-    points: tuple[tuple[float, float], ...] = ()
-    settings: DragSettings | None = None
     inversion_psnr: float | None = None
     on_result: bool = False
     tuned: Mapping[str, torch.Tensor] = dataclasses.field(default_factory=dict)
@@ -89,7 +83,7 @@ class EditState:
         Args:
             region: where the model's image lies on the result.
         """
-        return dataclasses.replace(self, region=region, on_result=True, drags=(), points=(), settings=None)
+        return dataclasses.replace(self, region=region, on_result=True)
 
     def restarted(self, image_sha256: str) -> EditState:
         """Return the same edit as if it began with the image at hand, whose hash is given."""
@@ -105,7 +99,7 @@ class EditState:
             temporary.write_bytes(
                 safetensors.torch.save(
                     {name: tensor.detach().float().cpu().contiguous().clone() for name, tensor in tensors.items()},
-                    {"format": FORMAT, "edit": json.dumps(self._record())},
+                    {"format": FORMAT, "edit": self._record().model_dump_json()},
                 )
             )
 
@@ -117,81 +111,70 @@ class EditState:
             raise UserError(f"The edit file {path} does not exist; check its path.")
         try:
             with safetensors.safe_open(path, "pt") as file:
-                metadata = file.metadata() or {}
-                record = json.loads(metadata["edit"])
+                record = _Record.parse((file.metadata() or {})["edit"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-            if record["version"] not in (1, VERSION):
-                raise UserError(f"The edit file {path} is of another version of this program; make the edit again.")
-            return cls._from_record(_from_version_1(record) if record["version"] == 1 else record, tensors)
-        except UserError:
-            raise
-        except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+            codes = {name: tensors.pop(name) for name in ("start_w_plus", "w_plus", "path")}
+            _check_codes(codes)
+        except UserError as error:
+            raise UserError(f"The edit file {path} cannot be used. {error}") from error
+        except (OSError, safetensors.SafetensorError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise UserError(f"{path} is not a saved edit; give a file that --save-edit wrote.") from error
+        saved = {name: getattr(record, name) for name in _Record.model_fields if name != "version"}
+        tuned = {name.removeprefix(TUNED): tensor for name, tensor in tensors.items()}
+        return cls(**saved, **codes, tuned=tuned)
 
-    def _record(self) -> dict[str, Any]:
-        return {
-            "version": VERSION,
-            "model_name": self.model_name,
-            "model_sha256": self.model_sha256,
-            "image_sha256": self.image_sha256,
-            "region": dataclasses.asdict(self.region),
-            "drags": [dataclasses.asdict(drag) for drag in self.drags],
-            "points": [list(point) for point in self.points],
-            "settings": None if self.settings is None else dataclasses.asdict(self.settings),
-            "inversion_psnr": self.inversion_psnr,
-            "on_result": self.on_result,
-        }
+    def _record(self) -> _Record:
+        return _Record(
+            version=VERSION,
+            model_name=self.model_name,
+            model_sha256=self.model_sha256,
+            image_sha256=self.image_sha256,
+            region=self.region,
+            inversion_psnr=self.inversion_psnr,
+            on_result=self.on_result,
+        )
+
+
+class _Record(pydantic.BaseModel):
+    """What is saved of an EditState besides its tensors, under the same names."""
+
+    model_config = pydantic.ConfigDict(protected_namespaces=())  # pydantic's own is model_
+
+    version: Literal[2]
+    model_name: str
+    model_sha256: str
+    image_sha256: str
+    region: Region
+    inversion_psnr: pydantic.FiniteFloat | None
+    on_result: bool
 
     @classmethod
-    def _from_record(cls, record: dict[str, Any], tensors: dict[str, torch.Tensor]) -> EditState:
-        codes = {name: tensors.pop(name) for name in ("start_w_plus", "w_plus", "path")}
-        start = codes["start_w_plus"]
-        if start.ndim != 3 or start.shape[0] != 1 or codes["w_plus"].shape != start.shape:
-            raise ValueError("codes of unequal shape")
-        if codes["path"].ndim != 3 or codes["path"].shape[1:] != start.shape[1:] or not len(codes["path"]):
-            raise ValueError("no path from start to end")
-        if not all(bool(np.isfinite(code.numpy()).all()) for code in codes.values()):
-            raise ValueError("codes that are not finite")
-        region = record["region"]
-        height, width = region["model_size"]
-        settings = record["settings"]
-        return cls(
-            model_name=str(record["model_name"]),
-            model_sha256=str(record["model_sha256"]),
-            image_sha256=str(record["image_sha256"]),
-            region=Region(
-                int(region["x"]), int(region["y"]), int(region["width"]), int(region["height"]), (height, width)
-            ),
-            **codes,
-            drags=tuple(_drag(entry) for entry in record["drags"]),
-            points=tuple(_point(entry) for entry in record["points"]),
-            settings=None if settings is None else _settings(settings),
-            inversion_psnr=record["inversion_psnr"],
-            on_result=bool(record["on_result"]),
-            tuned={name.removeprefix(TUNED): tensor for name, tensor in tensors.items()},
-        )
+    def parse(cls, text: str) -> _Record:
+        """Validate what save() wrote, now or in version 1. Raises ValueError, and KeyError where a name is missing."""
+        record = json.loads(text)
+        if record["version"] == 1:
+            record = _from_version_1(record)
+        elif record["version"] != VERSION:
+            raise UserError("It is of another version of this program; make the edit again.")
+        return cls.model_validate(record)
 
 
 def _from_version_1(record: Mapping[str, Any]) -> dict[str, Any]:
     """Rename what version 1 named otherwise; its first edits on a result had no hash instead of "carried"."""
     image_sha256 = record["picture_sha256"]
-    return {**record, "image_sha256": image_sha256, "on_result": record.get("carried", not image_sha256)}
+    on_result = record.get("carried", not image_sha256)
+    return {**record, "version": VERSION, "image_sha256": image_sha256, "on_result": on_result}
 
 
-def _settings(entry: Any) -> DragSettings:
-    try:
-        return read_settings(DragSettings, entry)
-    except UserError as error:
-        raise ValueError(str(error)) from error  # the sentence for the artist names the file instead
-
-
-def _point(entry: Any) -> tuple[float, float]:
-    x, y = entry
-    return float(x), float(y)
-
-
-def _drag(entry: Any) -> Drag:
-    return Drag(_point(entry["handle"]), _point(entry["target"]), tuple(_point(point) for point in entry["via"]))
+def _check_codes(codes: Mapping[str, torch.Tensor]) -> None:
+    """Raise ValueError unless the codes are finite and of one shape."""
+    start = codes["start_w_plus"]
+    if start.ndim != 3 or start.shape[0] != 1 or codes["w_plus"].shape != start.shape:
+        raise ValueError("codes of unequal shape")
+    if codes["path"].ndim != 3 or codes["path"].shape[1:] != start.shape[1:] or not len(codes["path"]):
+        raise ValueError("no path from start to end")
+    if not all(bool(np.isfinite(code.numpy()).all()) for code in codes.values()):
+        raise ValueError("codes that are not finite")
 
 
 class CodePath:

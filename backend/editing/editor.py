@@ -196,12 +196,8 @@ class Editor:
             first = first or step
             self._path.add(step.w_plus)
             self._record = DragRecord(drags, first, step, settings, time.perf_counter() - started)
-            shown = self._drag_step(step, drags, settings)
-            points = tuple((float(x), float(y)) for x, y in shown.points)
-            self._state = dataclasses.replace(
-                state, w_plus=step.w_plus, drags=tuple(drags), points=points, settings=settings
-            )
-            yield shown
+            self._state = dataclasses.replace(state, w_plus=step.w_plus)
+            yield self._drag_step(step, drags, settings)
 
     def _drag_loop(self, state: EditState, drags: Sequence[Drag], settings: DragSettings) -> DragLoop:
         to_model = state.region.to_model

@@ -68,7 +68,8 @@ def test_drag_writes_the_picture_the_edit_and_the_report(picture: Path, edit: Pa
     assert report["points"][1]["pin"]
     assert report["model"]["name"] == "critters"
     assert report["inversion"]["psnr"] > 22
-    assert EditState.load(edit).points[1] == pytest.approx((20, 20), abs=1.5)
+    assert report["points"][1]["end"] == pytest.approx((20, 20), abs=1.5)
+    assert EditState.load(edit).model_name == "critters"
 
 
 def test_a_saved_edit_is_gone_on_from_without_inverting(picture: Path, edit: Path, tmp_path: Path) -> None:

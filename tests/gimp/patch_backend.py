@@ -76,7 +76,7 @@ class PatchEditor(Editor):
             behind = (picture - start[:, :, :1, :1]).abs().amax(dim=1, keepdim=True) < GROUND
             others = torch.where(behind, details_of(start), with_square_moved(details, handle, goal, details))
             moved = self._code_of(picture, others)
-        self._state = dataclasses.replace(state, w_plus=moved, drags=tuple(drags))
+        self._state = dataclasses.replace(state, w_plus=moved)
         points = np.array([drag.target for drag in drags])
         arrived = np.ones(len(drags), bool)
         last = settings.max_steps if settings.max_steps >= LONG else 1

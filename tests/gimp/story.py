@@ -45,7 +45,7 @@ class Story:
     @property
     def phase(self) -> str:
         """The phase of the job at work."""
-        before, _, after = self.log.rpartition("job: phase ")
+        before, _, after = self.log.rpartition("client: phase ")
         return after.split("\n")[0] if before else ""
 
     def look(self, name: str) -> np.ndarray:

@@ -40,12 +40,12 @@ def moment(request: pytest.FixtureRequest, console: Session, image: int, head: E
     console.send("drag", image, model=str(model), **LONG[name])
     process = plugin_process(console)
     log = wait_for(lambda: next((home / "backend" / "logs").glob(f"plugin-*-{process}.log"), None), "the log")
-    wait_for(lambda: f"draggan.job: phase {name}\n" in log.read_text(), f"the phase {name}")
+    wait_for(lambda: f"draggan.client: phase {name}\n" in log.read_text(), f"the phase {name}")
     return {"name": name, "image": image, "state": state, "process": process, "log": log}
 
 
 def last_phase(moment: dict[str, Any]) -> str:
-    return moment["log"].read_text().rpartition("draggan.job: phase ")[2].splitlines()[0]
+    return moment["log"].read_text().rpartition("draggan.client: phase ")[2].splitlines()[0]
 
 
 def kill(process: int) -> float:

@@ -20,6 +20,7 @@ from story import TITLE, Story, see_picture, told
 PATIENCE = 60.0  # seconds
 PATH = [(100, 110), (120, 110)]
 CLOSED = "The image was closed during the drag: the result is lost; run the filter again."
+DELETED = "The layer was deleted during the drag; the result is now on top of the image."
 PLACE = (6, -4)  # of the layer that is dragged on and goes
 
 
@@ -93,14 +94,18 @@ def stop_and_keep(story: Story) -> None:
 
 
 def see_on_top(story: Story, name: str) -> None:
-    """The result comes on top of the image, and a window of GIMP's says why; then undo it with one key."""
+    """The result comes on top of the image, and GIMP says why: in a window, or in its status bar where there is room
+    for it; then undo it with one key."""
     stop_and_keep(story)
     wait_for(lambda: len(story.session.state(story.image)["layers"]) == 2, "the result", PATIENCE)
-    story.desktop.wait_for_window("GIMP Message")
+    wait_for(lambda: left_behind(story.session.home) == [], "the end of the plug-in", PATIENCE, story.desktop.windows)
     story.look(f"{name} told")
-    story.desktop.press("Escape")
+    if "GIMP Message" in story.desktop.windows():
+        story.desktop.wait_for_window("GIMP Message")
+        story.desktop.press("Escape")
     story.desktop.wait_for_window(GIMP_TITLE)
     story.note(name)
+    story.states[f"{name} log"] = newest_log(story.session.home)
     to_the_image(story)
     story.desktop.press("ctrl+z")
     wait_for(lambda: len(story.session.state(story.image)["layers"]) == 1, "undo", PATIENCE, story.desktop.windows)
@@ -213,6 +218,7 @@ def test_when_the_layer_is_gone_the_result_is_on_top_of_the_image_at_its_place(s
     assert result["visible"]
     assert (result["offset"], result["size"]) == (list(PLACE), [256, 256])
     assert other["name"] == "critters, seed 2"
+    assert DELETED in story.states[f"layer {what} log"]
 
 
 def test_the_pixels_of_a_layer_that_was_deleted_for_good_are_those_it_had(story: Story):

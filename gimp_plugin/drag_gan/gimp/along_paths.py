@@ -105,6 +105,7 @@ def tell(result: Result, deleted: bool) -> None:
     """Tell the artist which points did not reach their targets, and whether the layer was deleted meanwhile."""
     remarks = [*([DELETED] if deleted else []), *result.remarks()]
     if remarks:
+        log.info("told: %s", remarks)
         Gimp.message("\n".join(remarks))
 
 

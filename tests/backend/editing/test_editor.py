@@ -185,8 +185,11 @@ def test_a_file_that_is_no_edit_is_refused(content: bytes, tmp_path: Path) -> No
         EditState.load(file)
 
 
-@pytest.mark.parametrize("wrong", [{"r1": "3"}, {"max_steps": 10.5}, {"feature_block": 64.0}, {"r1": None}, {"x": 1}])
-def test_an_edit_with_settings_of_another_type_is_refused(
+@pytest.mark.parametrize(
+    "wrong",
+    [{"model_name": 3}, {"region": None}, {"region": {"x": 1}}, {"on_result": "perhaps"}, {"inversion_psnr": "x"}],
+)
+def test_an_edit_with_values_of_another_type_is_refused(
     wrong: dict[str, Any], result: EditResult, tmp_path: Path
 ) -> None:
     file = tmp_path / "edit.safetensors"
@@ -195,14 +198,14 @@ def test_an_edit_with_settings_of_another_type_is_refused(
         metadata = saved.metadata()
         tensors = {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118 - not a mapping
     record = json.loads(metadata["edit"])
-    record["settings"] |= wrong
+    record |= wrong
     safetensors.torch.save_file(tensors, file, {**metadata, "edit": json.dumps(record)})
     with pytest.raises(UserError, match="is not a saved edit"):
         EditState.load(file)
 
 
 @pytest.mark.parametrize("path", [torch.zeros(0), torch.zeros(0, 14, 512), torch.zeros(2, 3, 5)])
-def test_an_edit_without_a_way_is_refused(path: torch.Tensor, result: EditResult, tmp_path: Path) -> None:
+def test_an_edit_without_a_path_is_refused(path: torch.Tensor, result: EditResult, tmp_path: Path) -> None:
     dataclasses.replace(result.state, path=path).save(tmp_path / "edit.safetensors")
     with pytest.raises(UserError, match="is not a saved edit"):
         EditState.load(tmp_path / "edit.safetensors")
@@ -214,7 +217,7 @@ def test_an_edit_that_cannot_be_written_leaves_nothing(result: EditResult, tmp_p
     assert not list(tmp_path.iterdir())
 
 
-def test_the_way_is_thinned_but_keeps_its_ends() -> None:
+def test_the_path_is_thinned_but_keeps_its_ends() -> None:
     path = CodePath(torch.zeros(1, 2, 3))
     for number in range(1, 301):
         path.add(torch.full((1, 2, 3), float(number)))

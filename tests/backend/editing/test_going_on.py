@@ -68,9 +68,7 @@ def first(critters: LoadedModel, layer: np.ndarray, start: EditState) -> EditRes
     return dragged(editor, 0)
 
 
-def test_an_edit_on_its_result_keeps_where_it_began_and_forgets_what_was_asked(
-    first: EditResult, start: EditState
-) -> None:
+def test_an_edit_on_its_result_keeps_where_it_began(first: EditResult, start: EditState) -> None:
     continued = handed_over(first)
     assert not first.state.on_result
     assert continued.on_result
@@ -78,7 +76,6 @@ def test_an_edit_on_its_result_keeps_where_it_began_and_forgets_what_was_asked(
     assert torch.equal(continued.w_plus, first.state.w_plus)
     assert torch.equal(continued.path, first.state.path)
     assert continued.image_sha256 == start.image_sha256
-    assert (continued.drags, continued.points, continued.settings) == ((), (), None)
 
 
 def test_a_restarted_edit_begins_where_it_is(first: EditResult) -> None:
