@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import struct
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
+from backend.client import png
 from backend.errors import UserError
 from backend.files import written_whole
 
@@ -18,7 +18,6 @@ MOST_PIXELS = 64_000_000
 PNG = ("PNG",)
 FILES = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 ROWS = 64  # of a PNG file written at a time
-PNG_GREY, PNG_RGBA = 0, 6  # the PNG format's colour types
 EIGHT_BIT = {"RGB", "RGBA", "L", "LA", "P"}
 
 
@@ -115,26 +114,11 @@ def write_plain(path: Path, pixels: np.ndarray) -> str:
         path: the file.
         pixels: uint8 [h, w] or [h, w, 4].
     """
-    with written_whole(path) as temporary, open(temporary, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n")
-        for name, content in _chunks(pixels):
-            file.writelines((struct.pack(">I", len(content)), name, content))
-            file.write(struct.pack(">I", zlib.crc32(content, zlib.crc32(name))))
-    return str(path)
-
-
-def _chunks(pixels: np.ndarray) -> Iterator[tuple[bytes, bytes]]:
-    """Yield name and content of a PNG file's chunks, some rows at a time: all would need as much memory again."""
     height, width = pixels.shape[:2]
-    kind = PNG_GREY if pixels.ndim == 2 else PNG_RGBA
-    yield b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
-    packer = zlib.compressobj(0)
-    for top in range(0, height, ROWS):
-        rows = pixels[top : top + ROWS].reshape(-1, width * pixels[0, 0].size)
-        rows = np.concatenate([np.zeros((len(rows), 1), np.uint8), rows], axis=1)  # in front: no filter for this row
-        yield b"IDAT", packer.compress(rows.data)
-    yield b"IDAT", packer.flush()
-    yield b"IEND", b""
+    strips = (pixels[top : top + ROWS].tobytes() for top in range(0, height, ROWS))  # all: as much memory again
+    with written_whole(path) as temporary:
+        png.write(temporary, width, height, pixels[0, 0].size, strips)
+    return str(path)
 
 
 def _decode(path: Path, what: str, mode: str, formats: Sequence[str]) -> Image.Image:

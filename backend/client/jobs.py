@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.client.connection import Connection
-from backend.client.progress import Pixels, Result, Update
+from backend.client.png import Pixels
+from backend.client.progress import Result, Update
 from backend.client.protocol import PROTOCOL, DragRequest, Flag
 from backend.errors import Cancelled, UserError
 

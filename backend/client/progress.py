@@ -7,20 +7,13 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from backend.client.png import Pixels
 
 Points = tuple[tuple[float, float], ...]
 Box = tuple[int, int, int, int]  # x, y, width, height
 Fetch = Callable[[Mapping[str, Any]], Path]
-
-
-class Pixels(NamedTuple):
-    """8-bit pixels, row by row without padding: `data` has height * width * channels bytes."""
-
-    width: int
-    height: int
-    channels: int
-    data: bytes
 
 
 @dataclass(frozen=True)

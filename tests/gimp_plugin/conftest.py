@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from backend.client import Backend, Pixels, Result, Update
-from core import job, png
+from backend.client import Backend, Pixels, Result, Update, png
+from core import job
 from core.installation import PluginInstallation
 
 TOKEN = "a-token-for-tests"  # of the fake backend

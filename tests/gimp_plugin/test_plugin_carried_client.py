@@ -18,7 +18,7 @@ plugin, place, *_ = sys.argv[1:]
 sys.path[:0] = [plugin, plugin + "/vendor"]
 from pathlib import Path
 from backend.client import Backend, DragRequest, Installation, jobs
-from core import png
+from backend.client import png
 place = Path(place)
 backend = Backend(Installation("", (), "", place / "ready.json", place / "log", ""), place / "downloads")
 layer = place / "downloads" / "layer.png"

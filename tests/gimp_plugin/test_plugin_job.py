@@ -18,9 +18,9 @@ import pytest
 from conftest import Place, task, wait_until
 from PIL import Image
 
-from backend.client import Connection, Pixels, Result, Update, jobs
+from backend.client import Connection, Pixels, Result, Update, jobs, png
 from backend.errors import Cancelled, UserError
-from core import job, png
+from core import job
 
 Work = Callable[..., tuple[Result, list[Update]]]
 SELECTION = Pixels(40, 30, 1, bytes(40 * 15) + bytes([255]) * (40 * 15))
@@ -56,7 +56,8 @@ def watch(event, arguments):
         print("asked", json.dumps(str(arguments[0] if event == "socket.getaddrinfo" else arguments[1][0])))
 
 sys.addaudithook(watch)
-from core import job, png
+from backend.client import png
+from core import job
 from backend.client import Backend, Installation
 place = Path(sys.argv[1])
 installation = Installation("", (), "", place / "ready.json", place / "log", "")

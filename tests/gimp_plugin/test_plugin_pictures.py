@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import markers, png
+from backend.client import png
+from core import markers
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core import markers, png
+from backend.client import png
+from core import markers
 from core.drags import Stroke
 from core.sketch import Sketch, box_around, shrunk
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.client import Backend, Connection, DragRequest, Flag, Pixels, Result, Update, jobs
-from core import logs, png
+from backend.client import Backend, Connection, DragRequest, Flag, Pixels, Result, Update, jobs, png
+from core import logs
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-from core import png
+from backend.client import png
 
 Point = tuple[float, float]
 Colour = tuple[int, int, int]

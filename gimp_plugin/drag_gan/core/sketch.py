@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core import markers, png
+from backend.client import png
+from core import markers
 from core.drags import Anchors, Drag, Stroke, drags_from_strokes, has_choice
 
 LONGEST_SIDE = 360

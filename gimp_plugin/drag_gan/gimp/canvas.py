@@ -9,7 +9,8 @@ import gi
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp
 
-from core import png, sketch
+from backend.client import png
+from core import sketch
 from core.drags import Stroke, drags_from_strokes
 from gimp import paths
 from gimp.edit_parasite import EditParasite

@@ -17,9 +17,9 @@ gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
 from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk
 
-from backend.client import Points, Result, Update
+from backend.client import Points, Result, Update, png
 from backend.errors import Cancelled
-from core import markers, png
+from core import markers
 from gimp.widgets import to_pixbuf
 
 LONGEST_SIDE = 420

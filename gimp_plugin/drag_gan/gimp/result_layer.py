@@ -16,9 +16,9 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp
 
-from backend.client import Box, Result
+from backend.client import Box, Result, png
 from backend.errors import UserError
-from core import logs, png
+from core import logs
 from gimp import edit_parasite
 from gimp.change_adder import ChangeAdder
 from gimp.source_layer import FINE_SRGB, MASK, NONE, SRGB, STRIP, SourceLayer, is_in, require_open

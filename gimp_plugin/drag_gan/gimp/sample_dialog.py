@@ -13,8 +13,8 @@ gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
 from gi.repository import GdkPixbuf, Gimp, GLib, Gtk
 
+from backend.client import png
 from backend.errors import Cancelled, UserError
-from core import png
 from gimp.widgets import add_model_row, new_dialog, to_pixbuf
 
 COLUMNS, COUNT = 4, 12

@@ -12,9 +12,9 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp, GObject
 
-from backend.client import Backend, Flag, Result, Update
+from backend.client import Backend, Flag, Result, Update, png
 from backend.errors import Cancelled, UserError
-from core import job, logs, png
+from core import job, logs
 from gimp import display, edit_parasite, source_layer
 
 PROCEDURE = "draggan-new-sample-image"

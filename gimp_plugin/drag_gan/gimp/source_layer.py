@@ -16,8 +16,8 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp
 
+from backend.client import png
 from backend.errors import UserError
-from core import png
 
 SRGB = "R'G'B'A u8"  # what the backend works in, whatever the image's precision and profile are
 FINE_SRGB = "R'G'B'A u16"

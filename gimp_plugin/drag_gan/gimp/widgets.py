@@ -13,7 +13,7 @@ gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
 from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk
 
-from core import png
+from backend.client import png
 
 
 def to_pixbuf(image: png.Pixels) -> GdkPixbuf.Pixbuf:

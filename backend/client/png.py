@@ -1,7 +1,6 @@
-"""Write and read plain PNG files with the standard library alone: GIMP's Python brings no image library along.
+"""Write and read plain PNG files, in which client and backend hand over pixels, with the standard library alone.
 
-Plain means without compression and filters, as this module and the backend write them: GIMP's own reader needs a
-second for a large layer, and a process of its own.
+Plain means without compression and filters, so that neither side needs an image library or seconds for a large layer.
 """
 
 from __future__ import annotations
@@ -12,14 +11,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from backend.client import Pixels
-
-__all__ = ["File", "Pixels", "write"]
-
 COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # channels -> PNG colour type: grey, RGB, RGBA
 CHANNELS = {kind: channels for channels, kind in COLOUR_TYPES.items()}
 PIECE = 1 << 20  # bytes unpacked at a time
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+class Pixels(NamedTuple):
+    """8-bit pixels, row by row without padding: `data` has height * width * channels bytes."""
+
+    width: int
+    height: int
+    channels: int
+    data: bytes
 
 
 def write(file: Path, width: int, height: int, channels: int, strips: Iterable[bytes]) -> None:
