@@ -1,4 +1,10 @@
-"""The layer after an edit: its own pixels, moved; the generator's only where nothing of the layer can be moved."""
+"""The layer after an edit: its own pixels, moved; the generator's only where nothing of the layer can be moved.
+
+The original's pixels are moved by the optical flow from the start to now. What the generator changed smoothly there is
+added as light. Where the flow cannot be trusted (something came to light, or changed its look) stands what the
+generator shows, in the colours that the layer has around it and with its grain, or the layer's own background where
+that goes on. Alpha moves along. Far from every change the result is the layer, bit for bit.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +41,7 @@ def compose(
     region: Region,
     layer_size: tuple[int, int],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the result layer, uint8 [height, width, 4], and its changed-area mask, uint8 [height, width].
+    """Compose the layer after an edit.
 
     Args:
         layer: uint8 [height, width, 4], the region's part of the artist's layer.
@@ -46,22 +52,16 @@ def compose(
         region: where these parts lie on the layer.
         layer_size: (height, width) of the whole layer.
 
-    The original's pixels are moved by the optical flow from the start to now. What the generator changed smoothly there
-    is added as light. Where the flow cannot be trusted (something came to light, or changed its look) stands what the
-    generator shows, in the colours that the layer has around it and with its grain, or the layer's own background
-    where that goes on. Alpha moves along. Far from every change the result is the layer, bit for bit.
+    Returns:
+        The result layer, uint8 [height, width, 4], and its changed-area mask, uint8 [height, width].
     """
     now = images.image(1.0).clamp(-1, 1)
     difference = (now - previous.clamp(-1, 1)).abs().amax(dim=0).cpu().numpy()
     result, visible = layer.copy(), np.zeros(layer.shape[:2], np.uint8)
     if not (difference > CHANGE_SEEN).any():
         return result, visible
-    found = find_correspondence(images)
-    source = _with_colours_everywhere(original, found.start)
-    small = _at_size_of(found, source)
-    found = follow_misplaced(found, small)
+    found, composed = _composition(layer, original, images, now)
     changed = _changed(difference, found)
-    composed = _Composition(source, layer, found, inpaint(source, small, found, now))
     selected = None if mask is None else _selected(region.shrink_mask(mask))
     shown = _Shown(changed, mask, selected, _fades_at_cuts(region, layer_size))
 
@@ -72,6 +72,16 @@ def compose(
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # OpenCV and numpy work without the interpreter's lock
         list(pool.map(put, blocks_over(changed, layer.shape[:2])))
     return result, visible
+
+
+def _composition(
+    layer: np.ndarray, original: np.ndarray, images: EditImages, now: torch.Tensor
+) -> tuple[Correspondence, _Composition]:
+    found = find_correspondence(images)
+    source = _with_colours_everywhere(original, found.start)
+    small = _at_size_of(found, source)
+    found = follow_misplaced(found, small)
+    return found, _Composition(source, layer, found, inpaint(source, small, found, now))
 
 
 class _Shown:

@@ -68,10 +68,8 @@ class DragLoop:
         self.goals = [self._tensor(goal) for goal in goals]
         self.next_goal = [0] * len(self.goals)
         self.trajectory_starts = self.points.clone()
-        pinned = [
-            len(goal) == 1 and np.array_equal(goal[0], handle) for handle, goal in zip(handles, goals, strict=True)
-        ]
-        self.pinned = torch.tensor(pinned, device=self.device)
+        pins = [len(goal) == 1 and bool((goal[0] == point).all()) for goal, point in zip(goals, handles, strict=True)]
+        self.pinned = torch.tensor(pins, device=self.device)
         self.stop_radius = settings.stop_radius_for(int((~self.pinned).sum()))
         self.code = _OptimizedCode(w_plus, min(settings.layers, w_plus.shape[1]), settings.latent_space)
         self.optimizer = torch.optim.Adam([self.code.offset], lr=settings.step_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -73,6 +74,17 @@ class EditState:
         fits = fits and self.region.model_size == generator.image_size
         if not fits or (not self.on_result and self.image_sha256 != digest(part)):
             raise UserError("The edit was made on another picture; give that picture, or start without the edit.")
+
+    def tuned_generator(self, generator: stylegan2.Generator) -> stylegan2.Generator:
+        """Return a copy of the model's generator with the tuned weights, or itself where there are none."""
+        if not self.tuned:
+            return generator
+        generator = copy.deepcopy(generator)
+        try:
+            generator.load_state_dict(dict(self.tuned), strict=False)
+        except RuntimeError as error:
+            raise UserError("The edit holds weights that do not fit its model; start without the edit.") from error
+        return generator
 
     def continued(self, region: Region) -> EditState:
         """Return the start of a next edit, on the result of this one.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 
-import stylegan2
 from backend.editing.cached_inversion import CodeStep, invert_once
 from backend.editing.compositing import compose
 from backend.editing.correspondence import EditImages
@@ -271,7 +269,7 @@ class Editor:
             original: uint8 [h, w, 4], the pixels that the state's start shows; `part` by default.
         """
         # The generator belongs to the edit: tuned weights must never reach the model or another edit.
-        self.generator = self._tuned(state.tuned) if state.tuned else self.model.generator
+        self.generator = state.tuned_generator(self.model.generator)
         self._layer, self._layer_size, self._shown = part, layer_size, shown
         self._original = part if original is None else original
         self._state, self._mask = state, None
@@ -281,14 +279,6 @@ class Editor:
     def _images(self, state: EditState) -> EditImages:
         block = self.loaded.preset.drag.feature_block
         return EditImages.along(self.generator, state.start_w_plus, state.w_plus, block)
-
-    def _tuned(self, weights: Mapping[str, torch.Tensor]) -> stylegan2.Generator:
-        generator = copy.deepcopy(self.model.generator)
-        try:
-            generator.load_state_dict(dict(weights), strict=False)
-        except RuntimeError as error:
-            raise UserError("The edit holds weights that do not fit its model; start without the edit.") from error
-        return generator
 
     def _new_state(self, image_sha256: str, region: Region, w_plus: torch.Tensor, quality: float | None) -> EditState:
         return EditState(

@@ -178,6 +178,6 @@ def count(screen: np.ndarray, colour: tuple[int, int, int]) -> int:
 
 
 def asked(story: Story) -> dict[str, Any]:
-    """What the drag at last was asked: the drags as on the wire, and the options."""
+    """What the drag at last was asked: the drags as in the request, and the options."""
     _, _, rest = newest_log(story.session.home).rpartition("asked: ")
     return ast.literal_eval(rest.split("\n")[0])

@@ -1,4 +1,4 @@
-"""A backend to talk to that has the real wire and no engine: fake_backend.py in a process of its own."""
+"""A backend to talk to that has the real protocol and no engine: fake_backend.py in a process of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backend with the real wire and no engine, whose job behaves as the name of the model says.
+"""A backend with the real protocol and no engine, whose job behaves as the name of the model says.
 
     python fake_backend.py READY_FILE [PROTOCOL]
 

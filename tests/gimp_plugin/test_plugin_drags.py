@@ -66,8 +66,8 @@ def test_strokes_keep_their_order():
 
 
 def test_over_the_wire_go_plain_lists():
-    wire = one_drag((1, 2), (3, 4), (5, 6)).to_wire()
-    assert wire == {"handle": [1, 2], "target": [5, 6], "via": [[3, 4]]}
+    json = one_drag((1, 2), (3, 4), (5, 6)).to_json()
+    assert json == {"handle": [1, 2], "target": [5, 6], "via": [[3, 4]]}
 
 
 def test_no_path_at_all_is_refused_with_how_to_draw_one():

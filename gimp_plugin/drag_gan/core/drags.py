@@ -58,7 +58,7 @@ class Drag(NamedTuple):
         """Handle, way-points and target, in this order."""
         return (self.handle, *self.via, self.target)
 
-    def to_wire(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """Return what the protocol wants: lists, ready for JSON."""
         return {
             "handle": list(self.handle),

@@ -52,9 +52,9 @@ class Request(NamedTuple):
         if not as_patch:
             source.require_hideable()
         options = {**options_from(config), "result": "patch" if as_patch else "whole"}
-        wire = [drag.to_wire() for drag in drags]
-        log.info("asked: %s", {"drags": wire, **options})
-        task = job.Task(file, canvas.selection, wire, options, *parasite.write(image, folder))
+        asked = [drag.to_json() for drag in drags]
+        log.info("asked: %s", {"drags": asked, **options})
+        task = job.Task(file, canvas.selection, asked, options, *parasite.write(image, folder))
         return cls(
             task, drags, result_layer.Insertion(source, snapshot, as_patch, parasite.own_mask, parasite.origin)
         )

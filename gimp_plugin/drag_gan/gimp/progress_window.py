@@ -45,6 +45,7 @@ class ProgressWindow:
         self._image_shown, self._region = first, region
         self._points: Points = ()
         self._targets: Points = ()
+        self._pins: set[int] = set()  # numbers of the points that are to stay; they may still move a little
         self._pulsing = True
         self._result: Result | None = None
         self._error: BaseException | None = None
@@ -111,6 +112,9 @@ class ProgressWindow:
         if update.preview and update.region:
             self._image_shown, self._region = update.preview, update.region
         if update.points:
+            if not self._points:
+                pairs = zip(update.points, update.targets, strict=False)
+                self._pins = {number for number, (point, target) in enumerate(pairs) if point == target}
             self._points, self._targets = update.points, update.targets
         self._image.set_from_pixbuf(self._frame())
 
@@ -122,7 +126,8 @@ class ProgressWindow:
         points = markers.to_preview(self._points, self._region, size)
         targets = markers.to_preview(self._targets, self._region, size)
         trajectories = [
-            (point,) if point == target else (point, target) for point, target in zip(points, targets, strict=False)
+            (point,) if number in self._pins else (point, target)
+            for number, (point, target) in enumerate(zip(points, targets, strict=False))
         ]
         return to_pixbuf(markers.draw(_from_pixbuf(pixbuf), trajectories))
 
