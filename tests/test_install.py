@@ -199,7 +199,8 @@ class TestDataFolder:
         self, home: Path, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setenv("DRAGGAN_HOME", str(home))
-        kept = {paths.ready_file(), paths.lock_file(), paths.work_folder(), paths.installation_file()}
+        kept = {paths.ready_file(), paths.lock_file(), paths.work_folder(), paths.cache_folder()}
+        kept.add(paths.installation_file())
         assert {path.name for path in kept} <= set(removal.DATA)
         assert paths.log_file().name in removal.LOGS
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 APPLICATION = "draggan-gimp"
 # In the data folder, all but the models; endings are those of copies that were cut off.
-DATA = ("environment", "program", "program.new", "program.old", "work", "inversions", "backend.json")
+DATA = ("environment", "program", "program.new", "program.old", "work", "cache", "backend.json")
 DATA += ("backend.lock", "installation.json", ".*.tmp")
 LOGS = ("backend.log", "backend.log.*", "plugin.log", "plugin.log.*", "plugin-*.log*")
 # In GIMP's folder: the plug-in, copies that were cut off, and what GIMP keeps of its dialog.

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from conftest import Place, task, wait_until
 from PIL import Image
@@ -195,6 +196,15 @@ def test_where_there_is_no_room_for_the_result_the_artist_is_told(running: Place
     full = running.backend().connect()._replace(downloads=tmp_path / "missing")
     with pytest.raises(UserError, match=r"cannot be stored in .*missing .*make room there, and run the filter again\."):
         take(full, full.client.src)
+
+
+def test_where_the_backend_has_no_room_for_the_layer_the_artist_is_told(running: Place):
+    """It answers all the same, so it is not taken for one that hangs."""
+    answer = httpx.Response(500, request=httpx.Request("POST", "http://127.0.0.1/upload"))
+    error = httpx.HTTPStatusError("no room", request=answer.request, response=answer)
+    ended = SimpleNamespace(done=lambda: True, outputs=list, exception=lambda: error)
+    with pytest.raises(UserError, match=r"could not take the layer \(HTTP 500\); make room on the disk"):
+        list(jobs.follow(running.backend().connect(), ended, lambda: False))
 
 
 def not_fetched(file: Mapping[str, Any]) -> Path:
