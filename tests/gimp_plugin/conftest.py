@@ -120,17 +120,17 @@ def work(tmp_path: Path) -> Callable[..., tuple[Result, list[Update]]]:
         place: Place, model: str = "critters", cancel_at: int = -1, keep_at: int = -1, **more: Any
     ) -> tuple[Result, list[Update]]:
         updates: list[Update] = []
-        cancelled, enough = threading.Event(), threading.Event()
+        cancelled, finish_early = threading.Event(), threading.Event()
 
         def show(update: Update) -> None:
             updates.append(update)
             if update.phase == "drag" and update.step == cancel_at:
                 cancelled.set()
             if update.phase == "drag" and update.step == keep_at:
-                enough.set()
+                finish_early.set()
 
         backend = place.backend(**{name: more.pop(name) for name in ("silence_seconds",) if name in more})
-        asked = cancelled.is_set, enough.is_set
+        asked = cancelled.is_set, finish_early.is_set
         return job.work(backend, task(tmp_path, model, **more), place.downloads, show, *asked), updates
 
     return do

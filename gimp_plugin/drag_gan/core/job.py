@@ -12,9 +12,15 @@ from core import logs
 
 @dataclass(frozen=True)
 class Task:
-    """All that the backend must know: the layer as a PNG file; the selection in layer pixels, white = may move.
+    """A drag as the plug-in asks for it.
 
-    edit: what the layer carries of the edit that made it, as a file.  original: the pixels it began with, as PNG.
+    Attributes:
+        layer: a PNG file.
+        selection: one channel of the layer's size, white = may move; None = everything may.
+        drags: as JSON, in layer pixels.
+        options: as JSON.
+        edit: the file of the edit that made the layer, which is gone on from.
+        original: a PNG file of the pixels that edit began with.
     """
 
     layer: Path
@@ -31,29 +37,38 @@ def work(
     folder: Path,
     show: Callable[[Update], None],
     cancelled: Flag = lambda: False,
-    enough: Flag = lambda: False,
+    finish_early: Flag = lambda: False,
 ) -> Result:
-    """Do the whole task and return its result; `show` gets every update, `folder` takes the selection's file.
+    """Do a drag and return its result.
 
-    Raises as backend.client.jobs.drag does.
+    Args:
+        backend: found or started.
+        task: the drag.
+        folder: takes the selection's file.
+        show: gets every update.
+        cancelled: asked again and again; True ends the job without a result.
+        finish_early: the same; True ends the drag where it is, with its result.
+
+    Raises:
+        as backend.client.jobs.drag does.
     """
     mask = None
     if task.selection:
         mask = folder / "selection.png"
         png.write(mask, *task.selection[:3], [task.selection.data])
     request = DragRequest(task.layer, mask, task.drags, task.options, task.edit, task.original)
-    return jobs.drag(_connect(backend, show, cancelled), request, show, cancelled, enough)
+    return jobs.drag(_connect(backend, show, cancelled), request, show, cancelled, finish_early)
 
 
 def sample(
     backend: Backend, options: Mapping[str, object], show: Callable[[Update], None], cancelled: Flag = lambda: False
 ) -> Result:
-    """Have the model make a picture of its own. Raises as `work` does."""
+    """Have the model generate an image. Raises as `work` does."""
     return jobs.sample(_connect(backend, show, cancelled), options, show, cancelled)
 
 
 def thumbnails(backend: Backend, options: Mapping[str, object], cancelled: Flag) -> Iterator[Pixels]:
-    """Small pictures of the model's own, as they come. Raises as `work` does."""
+    """Yield thumbnails of generated images as they come. Raises as `work` does."""
     return jobs.thumbnails(backend.connect(cancelled), options, cancelled)
 
 
