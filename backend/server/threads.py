@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import time
 
 import torch
@@ -29,9 +30,10 @@ class Threads:
     def choose(self) -> int:
         """Return for how many threads there are cores at this moment: at least 1, at most torch's own number."""
         self.note()
-        if not hasattr(os, "getloadavg"):
+        load_average = getattr(os, "getloadavg", None)
+        if load_average is None:
             return self._most
-        others = max(0.0, os.getloadavg()[0] - self._own_load)
+        others = max(0.0, load_average()[0] - self._own_load)
         return max(1, min(self._most, _cores() - round(others)))
 
     def note(self) -> None:
@@ -44,6 +46,6 @@ class Threads:
 
 
 def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
+    if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
