@@ -71,7 +71,7 @@ def _weights(module: StoredModule, tensors: TensorReader) -> dict[str, Tensor]:
 
 
 def _try_discriminator(node: Any, generator: Generator, path: Path, tensors: TensorReader) -> Discriminator | None:
-    """The discriminator, or None (with a line in the log) when none belongs to this generator."""
+    """Return the discriminator, or None (with a line in the log) when none belongs to this generator."""
     if node is None:
         return None
     try:
@@ -83,7 +83,7 @@ def _try_discriminator(node: Any, generator: Generator, path: Path, tensors: Ten
             raise ModelError("its pictures have another size than the generator's.")
         fill(discriminator, _weights(d, tensors), str(path))
     except ModelError as error:
-        log.warning("The discriminator in %s is left out: %s", path, error)
+        log.info("The discriminator in %s is left out: %s", path, error)  # a warning would go to stderr at every load
         return None
     return discriminator
 

@@ -53,6 +53,21 @@ def test_a_model_of_every_kind_is_added_as_a_file_of_ours(
     assert loaded.model.generator.image_size == size
 
 
+@pytest.mark.parametrize(
+    "preset", [{"r1": "3"}, {"max_steps": 10.5}, {"feature_block": 64.5}, {"layers": "six"}, {"r2": 0}, {"speed": 1}]
+)
+def test_a_preset_with_a_value_of_another_type_is_refused(
+    store: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, preset: dict[str, object]
+) -> None:
+    model = stylegan2.load(SQUARE)
+    model.metadata = dataclasses.replace(model.metadata, preset=preset)
+    stylegan2.save(model, tmp_path / "odd.safetensors")
+    code, said = run(capsys, "add", tmp_path / "odd.safetensors", "--name", "odd")
+    assert code == 2
+    assert "preset" in said
+    assert not store.exists() or not list(store.iterdir())
+
+
 def test_what_was_added_makes_the_same_pictures(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "add", SQUARE, "--name", "squares")
     before, after = stylegan2.load(SQUARE), open_model("squares").model
