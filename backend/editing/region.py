@@ -68,8 +68,8 @@ class Region:
                 if not (self.x <= x <= self.x + self.width and self.y <= y <= self.y + self.height):
                     raise UserError(
                         f"The {name} at {x:g}, {y:g} lies outside the part of the layer that the model sees "
-                        f"({self.width} x {self.height} pixels at {self.x}, {self.y}); move it inside, or crop the "
-                        f"layer around the subject."
+                        f"({self.width} x {self.height} pixels at {self.x}, {self.y}); move it inside, or select the "
+                        f"subject and choose the region around the selection."
                     )
 
     def check_mask(self, mask: np.ndarray, layer_size: tuple[int, int]) -> None:
