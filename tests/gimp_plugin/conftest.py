@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from backend.client import Backend, Pixels, Result, Update, png
+from backend.client import Backend, DragRequest, Pixels, Result, Update, png
 from core import job
 from core.installation import PluginInstallation
 
@@ -99,17 +99,17 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     place.kill()
 
 
-def task(
+def drag_request(
     folder: Path,
     model: str = "critters",
     selection: Pixels | None = None,
     edit: Path | None = None,
     original: Path | None = None,
-) -> job.Task:
+) -> DragRequest:
     layer = folder / "layer.png"
     png.write(layer, 40, 30, 4, [bytes(range(240)) * 20])
     drags = [{"handle": [1, 2], "target": [30, 20], "via": []}]
-    return job.Task(layer, selection, drags, {"model": model}, edit, original)
+    return DragRequest(layer, job.write_mask(selection, folder), drags, {"model": model}, edit, original)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def work(tmp_path: Path) -> Callable[..., tuple[Result, list[Update]]]:
 
         backend = place.backend(**{name: more.pop(name) for name in ("silence_seconds",) if name in more})
         asked = cancelled.is_set, finish_early.is_set
-        return job.work(backend, task(tmp_path, model, **more), place.downloads, show, *asked), updates
+        return job.drag(backend, drag_request(tmp_path, model, **more), show, *asked), updates
 
     return do
 

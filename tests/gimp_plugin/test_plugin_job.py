@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Place, task, wait_until
+from conftest import Place, drag_request, wait_until
 from PIL import Image
 
 from backend.client import Connection, Pixels, Result, Update, jobs, png
@@ -59,14 +59,14 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 from backend.client import png
 from core import job
-from backend.client import Backend, Installation
+from backend.client import Backend, DragRequest, Installation
 place = Path(sys.argv[1])
 installation = Installation("", (), "", place / "ready.json", place / "log", "")
 backend = Backend(installation, place / "downloads")
 layer = place / "downloads" / "layer.png"
 png.write(layer, 40, 30, 3, [bytes(3600)])
 drags = [{"handle": [1, 2], "target": [30, 20], "via": []}]
-job.work(backend, job.Task(layer, None, drags, {"model": "critters"}), place / "downloads", lambda update: None)
+job.drag(backend, DragRequest(layer, None, drags, {"model": "critters"}), lambda update: None)
 print("done")
 """
 
@@ -139,8 +139,8 @@ def test_who_has_to_wait_is_told_how_many_come_before(running: Place, tmp_path: 
         folder = tmp_path / str(number)
         folder.mkdir()
         with contextlib.suppress(Cancelled):
-            job.work(
-                running.backend(), task(folder, "slow"), folder, lambda update: messages[number].append(update.message),
+            job.drag(
+                running.backend(), drag_request(folder, "slow"), lambda update: messages[number].append(update.message),
                 ended.is_set,
             )  # fmt: skip
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from conftest import Place, task, wait_until
+from conftest import Place, drag_request, wait_until
 
 from backend.client import Backend
 from core import job
@@ -83,7 +83,7 @@ def test_models_region_and_drag_share_the_connection(running: Place, since: Sinc
     for thread in threads:
         thread.join(60)
     assert found == [["critters", "broken"]]
-    assert job.work(backend, task(tmp_path), running.downloads, lambda update: None).report == {"steps": 5}
+    assert job.drag(backend, drag_request(tmp_path), lambda update: None).report == {"steps": 5}
     assert since.connections == 1
 
 

@@ -2,73 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from backend.client import Backend, Connection, DragRequest, Flag, Pixels, Result, Update, jobs, png
 from core import logs
 
 
-@dataclass(frozen=True)
-class Task:
-    """A drag as the plug-in asks for it.
-
-    Attributes:
-        layer: a PNG file.
-        selection: one channel of the layer's size, white = may move; None = everything may.
-        drags: as JSON, in layer pixels.
-        options: as JSON.
-        edit: the file of the edit that made the layer, which is gone on from.
-        original: a PNG file of the pixels that edit began with.
-    """
-
-    layer: Path
-    selection: Pixels | None
-    drags: Sequence[Mapping[str, object]]
-    options: Mapping[str, object]
-    edit: Path | None = None
-    original: Path | None = None
+def write_mask(selection: Pixels | None, folder: Path) -> Path | None:
+    """Write a selection of one channel, white = may move, as a PNG file. Returns None where there is none."""
+    if not selection:
+        return None
+    file = folder / "selection.png"
+    png.write(file, *selection[:3], [selection.data])
+    return file
 
 
-def work(
+def drag(
     backend: Backend,
-    task: Task,
-    folder: Path,
+    request: DragRequest,
     show: Callable[[Update], None],
     cancelled: Flag = lambda: False,
     finish_early: Flag = lambda: False,
 ) -> Result:
-    """Do a drag and return its result.
-
-    Args:
-        backend: found or started.
-        task: the drag.
-        folder: takes the selection's file.
-        show: gets every update.
-        cancelled: asked again and again; True ends the job without a result.
-        finish_early: the same; True ends the drag where it is, with its result.
-
-    Raises:
-        as backend.client.jobs.drag does.
-    """
-    mask = None
-    if task.selection:
-        mask = folder / "selection.png"
-        png.write(mask, *task.selection[:3], [task.selection.data])
-    request = DragRequest(task.layer, mask, task.drags, task.options, task.edit, task.original)
+    """Do a drag and return its result; `backend` is found or started, the rest is as in backend.client.jobs.drag."""
     return jobs.drag(_connect(backend, show, cancelled), request, show, cancelled, finish_early)
 
 
 def sample(
     backend: Backend, options: Mapping[str, object], show: Callable[[Update], None], cancelled: Flag = lambda: False
 ) -> Result:
-    """Have the model generate an image. Raises as `work` does."""
+    """Have the model generate an image. Raises as `drag` does."""
     return jobs.sample(_connect(backend, show, cancelled), options, show, cancelled)
 
 
 def thumbnails(backend: Backend, options: Mapping[str, object], cancelled: Flag) -> Iterator[Pixels]:
-    """Yield thumbnails of generated images as they come. Raises as `work` does."""
+    """Yield thumbnails of generated images as they come. Raises as `drag` does."""
     return jobs.thumbnails(backend.connect(cancelled), options, cancelled)
 
 

@@ -14,7 +14,7 @@ import gi
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp
 
-from backend.client import Backend, Flag, Result, Update
+from backend.client import Backend, DragRequest, Flag, Result, Update
 from backend.errors import Cancelled, UserError
 from core import job, sketch
 from core.drags import Drag, drags_from_strokes
@@ -30,7 +30,7 @@ log = logging.getLogger("draggan")
 class Request(NamedTuple):
     """What is asked of the backend, and how its result will be inserted."""
 
-    task: job.Task
+    sent: DragRequest
     drags: list[Drag]
     insertion: result_layer.Insertion
 
@@ -54,9 +54,10 @@ class Request(NamedTuple):
         options = {**options_from(config), "result": "patch" if as_patch else "whole"}
         asked = [drag.to_json() for drag in drags]
         log.info("asked: %s", {"drags": asked, **options})
-        task = job.Task(file, canvas.selection, asked, options, *parasite.write(image, folder))
+        mask = job.write_mask(canvas.selection, folder)
+        request = DragRequest(file, mask, asked, options, *parasite.write(image, folder))
         return cls(
-            task, drags, result_layer.Insertion(source, snapshot, as_patch, parasite.own_mask, parasite.origin)
+            request, drags, result_layer.Insertion(source, snapshot, as_patch, parasite.own_mask, parasite.origin)
         )
 
 
@@ -91,8 +92,8 @@ def drag(
     last_model = canvas.parasite.model if run_mode == Gimp.RunMode.WITH_LAST_VALS else ""
 
     def work(show: Callable[[Update], None], cancelled: Flag, finish_early: Flag) -> Result:
-        task = with_model(request.task, last_model, backend, cancelled)
-        return job.work(backend, task, downloads, show, cancelled, finish_early)
+        sent = with_model(request.sent, last_model, backend, cancelled)
+        return job.drag(backend, sent, show, cancelled, finish_early)
 
     result = watch(request, work) if with_windows else work(lambda update: None, lambda: False, lambda: False)
     inserted = result_layer.insert(image, request.insertion, result, with_windows)
@@ -109,15 +110,15 @@ def tell(result: Result, deleted: bool) -> None:
         Gimp.message("\n".join(remarks))
 
 
-def with_model(task: job.Task, model: str, backend: Backend, cancelled: Flag) -> job.Task:
-    """Return the task with a model in it that a layer names, if it names one and the backend offers it.
+def with_model(request: DragRequest, model: str, backend: Backend, cancelled: Flag) -> DragRequest:
+    """Return the request with a model in it that a layer names, if it names one and the backend offers it.
 
     Raises:
         UserError, Cancelled: there is no backend to ask.
     """
     if not model or model not in backend.connect(cancelled).models:
-        return task
-    return dataclasses.replace(task, options={**task.options, "model": model})
+        return request
+    return dataclasses.replace(request, options={**request.options, "model": model})
 
 
 def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, canvas: Canvas, backend: Backend) -> None:
