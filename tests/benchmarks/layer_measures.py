@@ -18,7 +18,8 @@ COARSE = 6  # pixels of the image to one of the grid on which the geometry is kn
 MOVED = 0.01  # of the width: what went farther counts as moved
 DETAIL, AROUND = 2.0, 12.0  # pixels: what is finer is detail, and its strength is taken around a pixel
 LEFT = 20.0  # levels by which source and truth differ where something left its place
-GHOST = 20.0  # levels by which a ghost stands out more against the truth than the model's own image does
+GHOST = 10.0  # levels by which a ghost stands out more against the truth than the model's own image does
+REMAINS = 0.5  # what stands out is a ghost where so much of it is what the source shows there
 CLEAN = 0.2  # the model's own image shows less after the drag, and did show it before: it has really left
 NOISE = 0.001  # of the image's area: fewer pixels that look like a ghost are none
 
@@ -29,8 +30,8 @@ class Measures:
 
     distance: dB, peak signal to noise ratio where every block lies best.  features: squared distance of the
     discriminator's features, as a share of the truth's.  sharpness: of what moved and shows in both images, the
-    strength of its detail as a share of what it was in the source.  ghosts: share of the image that stands out
-    against the truth at places that something has left.
+    strength of its detail as a share of what it was in the source.  ghosts: share of the image that shows remains of
+    what has left its place.
     """
 
     distance: float
@@ -53,7 +54,7 @@ class Judge:
         """models: the model's images before and after the drag, enlarged.  factors: [1, 36], of source and truth."""
         self.discriminator, self.source, self.truth = discriminator, source, truth
         self.tiles = _changed_tiles(source, truth)
-        self.wanted = self._features(truth)
+        self.target = self._features(truth)
         self.moved = _moved_points(factors, source.shape[0])
         self.left = _left(source, truth, models)
         self.of_model = _stands_out(models[1], truth)
@@ -74,8 +75,8 @@ class Judge:
 
     def _feature_distance(self, image: np.ndarray) -> float:
         terms = [
-            float((found - wanted).square().mean() / wanted.square().mean())
-            for found, wanted in zip(self._features(image), self.wanted, strict=True)
+            float((found - target).square().mean() / target.square().mean())
+            for found, target in zip(self._features(image), self.target, strict=True)
         ]
         return float(np.mean(terms))
 
@@ -88,7 +89,8 @@ class Judge:
         return float(np.median(kept))
 
     def _ghosts(self, image: np.ndarray) -> float:
-        return float(((_stands_out(image, self.truth) > self.of_model + GHOST) & self.left).mean())
+        remains = remains_of(image, self.source, self.truth, self.of_model)
+        return float((remains & self.left).mean())
 
 
 def block_distance(image: np.ndarray, truth: np.ndarray) -> float:
@@ -105,6 +107,17 @@ def block_distance(image: np.ndarray, truth: np.ndarray) -> float:
             near = padded[y : y + BLOCK + 2 * REACH, x : x + BLOCK + 2 * REACH]
             errors.append(max(float(cv2.matchTemplate(near, block, cv2.TM_SQDIFF).min()), 0.0) / block.size)
     return float(10 * np.log10(255**2 / np.mean(errors)))
+
+
+def remains_of(image: np.ndarray, source: np.ndarray, truth: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Where an image still shows the source instead of the truth, bool [h, w].
+
+    An eye or an outline that is some pixels off differs from the truth, too, but not in the way the source does.
+
+    Args:
+        expected: [h, w], levels by which the model's own image stands out against the truth.
+    """
+    return (_stands_out(image, truth) > expected + GHOST) & (_shows(image, source, truth) > REMAINS)
 
 
 def detail(image: np.ndarray) -> np.ndarray:
