@@ -1,4 +1,4 @@
-"""Command line: `python -m stylegan2.training PICTURES RUN`: a model of one's own from a folder of images."""
+"""Command line: `python -m stylegan2.training IMAGES RUN`: a model of one's own from a folder of images."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m stylegan2.training",
-        description="Train a StyleGAN2 on a folder of pictures. The model is RUN/model.safetensors.",
+        description="Train a StyleGAN2 on a folder of images. The model is RUN/model.safetensors.",
     )
-    parser.add_argument("pictures", type=Path, metavar="PICTURES", help="folder of pictures, some thousands of them")
+    parser.add_argument("images", type=Path, metavar="IMAGES", help="folder of images, some thousands of them")
     parser.add_argument("run", type=Path, metavar="RUN", help="folder for the model, the log and samples")
     parser.add_argument("--resolution", type=int, choices=[32, 64, 128, 256, 512, 1024], default=256)
     parser.add_argument("--minutes", type=float, default=60.0, help="stop after so long (60)")

@@ -34,6 +34,6 @@ def run_demo(folder: Path, *options: str, home: Path) -> Demo:
         env={**os.environ, "DRAGGAN_HOME": str(home)},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1200,
     )
     return Demo(folder, home, done)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from gimp_root import Gimp, GimpRootError
 from PIL import Image
-from session import TOY, Session, prepare_home, stop_backend, vendor_folder
+from session import QUICK, TOY, Session, prepare_home, stop_backend, vendor_folder
 
 from stylegan2.critters.making.examples import EXAMPLES, Example
 
@@ -65,7 +65,7 @@ def head() -> Example:
 def home(either_gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home folder with the plug-in in it; its backend does not run before a test asks for it."""
     home = tmp_path_factory.mktemp("gimp") / "a höme"
-    backend = prepare_home(either_gimp, home, vendor)
+    backend = prepare_home(either_gimp, home, vendor, QUICK)
     yield home
     stop_backend(backend)
 

@@ -27,6 +27,7 @@ ANSWER_SECONDS = 600.0
 LIMIT_SECONDS = 200.0  # a limit, not a duration: most of what is waited for takes a second where nothing else runs
 END_SECONDS = 10.0  # for Python to end, on a busy machine too
 TOY = ["-u", "-m", "tests.gimp.patch_backend", "serve"]  # the arguments of a backend with a toy for an engine
+QUICK = ["-u", "-m", "tests.gimp.quick_backend", "serve"]  # of one that searches for a picture in fewer steps
 KILL = "SIGKILL"  # a name: Windows, where this is never run, has no such signal
 TEMPORARY = "temporary files"  # the folder in a home
 GIMPRC = """(color-profile-policy keep)

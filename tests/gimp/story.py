@@ -17,7 +17,7 @@ import pytest
 from desktop import GIMP_TITLE, SETTLING_SECONDS, Desktop, find_on_screen, likeness
 from gimp_root import Gimp
 from PIL import Image
-from session import TOY, Session, newest_log, plugin_log, prepare_home, stop_backend, to_array, wait_for
+from session import QUICK, TOY, Session, newest_log, plugin_log, prepare_home, stop_backend, to_array, wait_for
 
 TITLE = "^Drag Along Paths$"
 CHANGE = 1000  # pixels: less than the smallest menu entry has, more than a blinking cursor
@@ -119,7 +119,7 @@ def told(gimp: Gimp, vendor: Path, folder: Path, picture: Path | None = None) ->
         pytest.skip(f"NOT TESTED IN GIMP'S WINDOW: install {', '.join(missing)}")
     assert not missing
     home = folder / "a höme"
-    backend = prepare_home(gimp, home, vendor, None if picture else TOY)
+    backend = prepare_home(gimp, home, vendor, QUICK if picture else TOY)
     files = [Path(shutil.copy(picture, home))] if picture else []
     original = np.array(Image.open(picture)) if picture else np.zeros((0, 0, 3), np.uint8)
     desktop = Desktop(gimp, home)
