@@ -15,7 +15,7 @@ from session import Session, newest_log, plugin_log, to_array
 from stylegan2.critters.making.examples import Example
 
 QUICK = {"inversion_steps": 2, "steps": 2}  # for what does not depend on a good result
-GOOD = {"inversion_steps": 60}
+GOOD = {"inversion_steps": 30}
 
 State = dict[str, Any]
 

@@ -247,7 +247,7 @@ def test_with_the_real_engine_only_what_it_moves_changes(scene: Scene, row: Row)
     assert np.array_equal(native, scene.native)
 
     scene.console.start_anew(scene.image)
-    result = scene.drag(scene.step, inversion_steps=20, steps=20)
+    result = scene.drag(scene.step, inversion_steps=6, steps=20)
     after, native = scene.look()
     assert np.abs(after - scene.before).max() > 10 * LEVEL
     if not row.stands_in:
