@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from backend import __main__ as backend_main
+from backend import paths
 from backend.editing import correspondence
 from backend.editing.correspondence import EditImages
 from backend.editing.edit_state import EditState
@@ -32,6 +33,7 @@ from backend.server import jobs
 
 LONG = 1000  # steps: more than any preset has
 PICTURES = 4  # that a drag makes on its way
+PLAIN_SUBJECTS = "plain subjects"  # a file in the data folder: the tests at work drag nothing with fine detail
 COMPARED_SMALLER = 90  # pixels of a layer's shorter side; from there on images are compared at half their size
 CELL = 4  # pixels of a picture for one of its features
 GROUND = 0.15  # of -1 .. 1: a picture of its first colour shows the ground, whose features stay
@@ -93,8 +95,9 @@ class PatchEditor(Editor):
     def _images(self, state: EditState) -> EditImages:
         """The pictures of this edit in their order; their features are colours and, as those of a network, tell of
         what is plain, too, whether it has moved."""
-        # Where a pixel of the layer is two of the model's image, half of its size shows the layer as well.
-        correspondence.LONGEST_SIDE = 128 if min(self._layer_size) >= COMPARED_SMALLER else 256
+        # Where a pixel of the layer is two of the model's image, half of its size shows a plain disc as well.
+        smaller = min(self._layer_size) >= COMPARED_SMALLER and (paths.data_folder() / PLAIN_SUBJECTS).exists()
+        correspondence.LONGEST_SIDE = 128 if smaller else 256
         numbers = range(int(state.start_w_plus.max()), int(state.w_plus.max()) + 1)
 
         def number(share: float) -> int:

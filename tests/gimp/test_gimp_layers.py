@@ -152,6 +152,15 @@ def ids(layers: list[dict[str, Any]]) -> list[int]:
     return [layer["id"] for layer in layers]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def plain_subjects(layers: Session) -> Iterator[None]:
+    """A disc of one colour is compared at half the size of the model's image: a quarter of the work."""
+    mark = layers.home / "backend" / "plain subjects"
+    mark.touch()
+    yield
+    mark.unlink()
+
+
 @pytest.fixture
 def scene(layers: Session, row: Row) -> Iterator[Scene]:
     if row in NEW and not layers.has_new_layers():
