@@ -56,11 +56,12 @@ class JobQueue:
         """
         try:
             with self._running(session) as control:
-                threads = self._threads.choose()
-                torch.set_num_threads(threads)
+                torch.set_num_threads(self._threads.choose())
                 for output in work(control):
                     yield output
-                    torch.set_num_threads(threads)  # OpenMP has the number per thread, Gradio any thread for each step
+                    # Anew each time: the load falls while a job runs, and OpenMP has the number per thread, where
+                    # Gradio takes any thread for each step.
+                    torch.set_num_threads(self._threads.choose())
         except Cancelled:
             logger.info("Job of session %s was cancelled", session)
         except torch.OutOfMemoryError as error:

@@ -17,7 +17,7 @@ LOAD_SECONDS = 60.0  # over which the system's load average is damped
 
 
 class Threads:
-    """Chooses the number of threads at the start of a job, by the load that is not this process's own.
+    """Chooses the number of threads by the load that is not this process's own.
 
     Windows has no load average: the number stays what it is there.
     """

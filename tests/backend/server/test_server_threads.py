@@ -43,6 +43,15 @@ def test_a_job_leaves_busy_cores_to_the_programs_that_use_them(
     assert in_job(queue) == [expected] * 3
 
 
+def test_a_job_takes_the_cores_that_become_free_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    load(monkeypatch, 3.0)
+    seen = []
+    for number in JobQueue().run("session", lambda control: iter(range(3))):
+        seen.append(torch.get_num_threads())
+        load(monkeypatch, 2.0 - number)
+    assert seen == [1, 2, 3]
+
+
 def test_what_the_backend_itself_has_computed_takes_no_thread_from_the_next_job(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
