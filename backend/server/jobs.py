@@ -105,8 +105,10 @@ class JobRunner:
         if job.edit is not None:
             editor.open_state(job.edit, job.image, job.original)
         else:
+            psnr = 0.0
             for step, preview in throttle.limit(editor.open_steps(job.image, region, inversion)):
-                yield inversion_update(step, box, preview), NO_FILES
+                psnr = step.psnr() if preview else psnr
+                yield inversion_update(step, box, psnr, preview), NO_FILES
         last = Update(phase="drag")
         for step, preview in throttle.limit(editor.drag(job.drags, job.mask, settings)):
             last = drag_update(step, job.drags, box, preview)

@@ -48,13 +48,19 @@ class Throttle:
             yield unsent, True
 
 
-def inversion_update(step: InversionProgress, box: tuple[int, int, int, int], preview: bool) -> Update:
-    """Return an update of the inversion, with a preview or without; `box` is the region (x, y, width, height)."""
+def inversion_update(step: InversionProgress, box: tuple[int, int, int, int], psnr: float, preview: bool) -> Update:
+    """Return an update of the inversion.
+
+    Args:
+        box: the region (x, y, width, height).
+        psnr: dB, as last measured: it costs a synthesis, as a preview does.
+        preview: whether to show this step.
+    """
     return Update(
         phase="invert",
         step=step.step,
         steps=step.steps,
-        message=f"Finding the picture in the model. It fits the layer {_fit(step.psnr())} so far.",
+        message=f"Finding the picture in the model. It fits the layer {_fit(psnr)} so far.",
         region=box,
         preview=Preview.of(step.preview()) if preview else None,
     )

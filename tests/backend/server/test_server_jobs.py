@@ -138,7 +138,7 @@ def test_the_message_counts_what_was_to_move_not_the_pins(runner: JobRunner, pic
 @pytest.mark.parametrize(("psnr", "fit"), [(30.0, "well"), (26.0, "well"), (22.0, "fairly"), (17.6, "only roughly")])
 def test_the_message_says_in_words_how_well_the_model_fits(psnr: float, fit: str) -> None:
     step = InversionProgress(3, 10, lambda: psnr, lambda: np.zeros((4, 4, 3), np.uint8))
-    message = inversion_update(step, (0, 0, 4, 4), preview=False).message
+    message = inversion_update(step, (0, 0, 4, 4), psnr, preview=False).message
     assert message == f"Finding the picture in the model. It fits the layer {fit} so far."
 
 
