@@ -14,7 +14,6 @@ from backend.editing.compositing import compose
 from backend.editing.correspondence import EditImages
 from backend.editing.drag_loop import DragLoop, LoopStep
 from backend.editing.edit_state import CodePath, EditState
-from backend.editing.inversion import total_steps
 from backend.editing.pixels import digest, to_pixels
 from backend.editing.points import Drag, check_drags
 from backend.editing.preset import LoadedModel
@@ -90,8 +89,8 @@ class Editor:
         if not part[..., 3].any():
             raise UserError("The layer is fully transparent where the model looks; there is nothing to drag.")
         step: CodeStep | None = None
-        for step in invert_once(self.model, part, region, settings, self._cache):
-            yield InversionProgress(step.step, total_steps(settings), step.psnr, self._preview(step.w_plus))
+        for step in invert_once(self.loaded, part, region, settings, self._cache):
+            yield InversionProgress(step.step, step.steps, step.psnr, self._preview(step.w_plus))
         assert step is not None
         state = self._new_state(digest(part), region, step.w_plus, step.psnr())
         self._begin(part, image.shape[:2], state, time.perf_counter() - started, step.w_plus)

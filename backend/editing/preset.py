@@ -9,6 +9,7 @@ from typing import Any
 import stylegan2
 from backend.editing.settings import DragSettings, InversionSettings, with_changes
 from backend.errors import UserError
+from stylegan2.encoder import Encoder
 from stylegan2.latent_space import LatentSpace
 
 PAPER_SIZE = 512
@@ -27,11 +28,15 @@ class Preset:
 
 @dataclasses.dataclass(frozen=True)
 class LoadedModel:
-    """A model in memory, what it is called, and the drag constants measured or published for it."""
+    """A model in memory, what it is called, the constants measured or published for it, and its encoder if it has one.
+
+    Model and encoder are on one device.
+    """
 
     name: str
     model: stylegan2.Model
     preset: Preset
+    encoder: Encoder | None = None
 
 
 def preset_for(model: stylegan2.Model, catalogue_entry: Mapping[str, Any] | None = None) -> Preset:

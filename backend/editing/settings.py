@@ -82,13 +82,14 @@ class InversionSettings:
     """The constants of one inversion.
 
     Attributes:
-        steps: Adam steps in W+, after a search in W in proportion; 0 keeps the nearest initial candidate.
-        step_size: Adam's first step, as a share of the spread of W.
+        steps: at most, half of them on drafts; a search in proportion comes before where there is no encoder. 0 keeps
+            what the encoder predicts, or the nearest initial candidate.
+        step_size: Adam's first step, in deviations of W.
         mean_weight: pull of every layer towards the mean of W, measured in the model's own spread.
     """
 
-    steps: Whole = 150
-    step_size: Number = 0.05
+    steps: Whole = 100
+    step_size: Number = 0.2
     mean_weight: Number = 0.002
 
     def __post_init__(self) -> None:
