@@ -23,6 +23,7 @@ STEP_SIZE = 0.006  # Adam's for the frame: of its side, of its scale, and in rad
 # How far the frame may go from where it began. Farther away it would be another subject, or plain background.
 MOST_SHIFT, MOST_SCALING, MOST_ROLL = 0.2, 0.25, math.radians(20)  # of its side, as a logarithm, in radians
 REACH = 1.2  # of its longer side: how far from its centre a frame within these bounds can see
+CODE_FOLLOWS = 0.5  # share of the steps until the code moves as fast as in an inversion
 COMPARED_SIDE = 256  # pixels of the model's longer side: finer detail says nothing more of where it is
 
 
@@ -62,10 +63,12 @@ def refine_frame(
     layer = _LayerView(pixels, frame, generator.image_size, w_plus.device)
     offset = torch.zeros_like(w_plus, requires_grad=True)
     change = torch.zeros(4, requires_grad=True)
-    optimizer = torch.optim.Adam([offset, change])
+    optimizer = torch.optim.Adam([{"params": [offset]}, {"params": [change]}])
     for step in range(1, steps + 1):
         slower = 0.5 + 0.5 * math.cos(math.pi * (step - 1) / steps)
-        optimizer.param_groups[0]["lr"] = slower
+        # the code follows: at once, it would bend to the frame as it is
+        optimizer.param_groups[0]["lr"] = slower * min(step / (CODE_FOLLOWS * steps), 1)
+        optimizer.param_groups[1]["lr"] = slower
         code = w_plus + space.spread * settings.step_size * offset
         target, weight = layer.seen(STEP_SIZE * change)
         image = F.avg_pool2d(generator.synthesis(code, noise_mode="const"), layer.shrink)

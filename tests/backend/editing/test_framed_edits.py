@@ -227,5 +227,5 @@ def test_a_next_drag_on_the_patch_moves_the_originals_pixels(
     again = editor.result()
     assert again.state.on_result
     assert not again.mask.any(), "nothing was dragged since"
-    next_drag = dragged(editor, editor.region)
-    assert next_drag.mask.any()
+    drag = Drag(*(tuple(editor.region.to_layer(np.array(point)).tolist()) for point in (HANDLE, TARGET)))
+    np.testing.assert_allclose(next(iter(editor.drag([drag]))).distances, [16 * 0.7], atol=1e-3)
