@@ -91,7 +91,7 @@ class Frame:
         matrix[:, :2] /= FINER
         read = _read_with_alpha if part.shape[2:] == (4,) else _read
         fine = read(np.asarray(small).astype(np.float32), matrix, (FINER * model_size[1], FINER * model_size[0]))
-        return np.asarray(Image.fromarray(fine).resize(model_size[::-1], smoothing))
+        return np.asarray(Image.fromarray(fine).resize((model_size[1], model_size[0]), smoothing))
 
 
 def _read(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -226,7 +226,7 @@ def choose_region(
 
 def resized(image: np.ndarray, size: tuple[int, int], smoothing: Image.Resampling) -> np.ndarray:
     """`image`, uint8 [H, W] or [H, W, C], at `size` (height, width)."""
-    return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(size[::-1], smoothing))
+    return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize((size[1], size[0]), smoothing))
 
 
 def box_around(mask: np.ndarray | None) -> Box | None:

@@ -18,7 +18,7 @@ from backend.editing.settings import InversionSettings
 
 TRUE = Frame(200.0, 150.0, 0.8, 15.0)
 SIDE = 0.8 * 256
-OFF = Frame(200.0 - 0.05 * SIDE, 150.0 + 0.05 * SIDE, 0.8 * 1.05, 11.0)
+OFF = Frame(200.0 - 0.05 * SIDE, 150.0 + 0.05 * SIDE, 0.8 * 1.05, 9.0)
 LAYER_SIZE = (300, 400)
 
 
@@ -42,12 +42,12 @@ def refined(critters: LoadedModel, layer: np.ndarray, frame: Frame, code: torch.
 
 
 def test_a_frame_that_is_off_comes_near(critters: LoadedModel, layer: np.ndarray, w_plus: torch.Tensor) -> None:
-    steps = refined(critters, layer, OFF, w_plus, 12)
+    steps = refined(critters, layer, OFF, w_plus, 18)
     last = steps[-1]
-    assert [step.step for step in steps] == list(range(1, 13))
+    assert [step.step for step in steps] == list(range(1, 19))
     assert last.loss < 0.4 * steps[0].loss
     assert shift(last.frame) < 0.5 * shift(OFF)
-    assert abs(last.frame.roll - TRUE.roll) < 0.6 * abs(OFF.roll - TRUE.roll)
+    assert abs(last.frame.roll - TRUE.roll) < 0.65 * abs(OFF.roll - TRUE.roll)
     assert last.w_plus.shape == w_plus.shape
     assert not last.w_plus.requires_grad
 
