@@ -18,12 +18,16 @@ from backend.editing.tensor_cache import TensorCache
 
 
 class CodeStep(NamedTuple):
-    """The code w_plus [1, num_ws, w_dim] after a step of at most `steps`; its PSNR in dB may cost one synthesis."""
+    """The code w_plus [1, num_ws, w_dim] after a step of at most `steps`; its PSNR in dB may cost one synthesis.
+
+    region: what its image shows of the layer, which is looked for, too, where the subject stands by itself.
+    """
 
     step: int
     steps: int
     w_plus: torch.Tensor
     psnr: Callable[[], float]
+    region: Region
 
 
 def invert_once(
@@ -44,12 +48,12 @@ def invert_once(
     known = _known(model.generator, cache, *key)
     if known is not None:
         w_plus, psnr = known
-        yield CodeStep(1, 1, w_plus.to(device), lambda: psnr)
+        yield CodeStep(1, 1, w_plus.to(device), lambda: psnr, region)
         return
     target, weight = to_model(region.shrink(part), device)
     step = None
     for step in invert(model, target, weight, settings, cache, encoder):
-        yield CodeStep(step.step, step.steps, step.w_plus, lambda step=step: step.psnr)
+        yield CodeStep(step.step, step.steps, step.w_plus, lambda step=step: step.psnr, region)
     assert step is not None
     cache.put({"w_plus": step.w_plus, "psnr": torch.tensor(step.psnr, dtype=torch.float64)}, *key)
 

@@ -15,6 +15,7 @@ from backend.editing.correspondence import EditImages
 from backend.editing.drag_loop import DragLoop, LoopStep
 from backend.editing.edit_state import CodePath, EditState
 from backend.editing.pixels import digest, to_pixels
+from backend.editing.placement import Placement
 from backend.editing.points import Drag, check_drags
 from backend.editing.preset import LoadedModel
 from backend.editing.region import Region, choose_region
@@ -86,12 +87,15 @@ class Editor:
         settings = settings or self.loaded.preset.inversion
         started = time.perf_counter()
         part = np.ascontiguousarray(region.crop(image))
-        if not part[..., 3].any():
+        if region.is_empty(part):
             raise UserError("The layer is fully transparent where the model looks; there is nothing to drag.")
         step: CodeStep | None = None
         for step in invert_once(self.loaded, part, region, settings, self._cache):
-            yield InversionProgress(step.step, step.steps, step.psnr, self._preview(step.w_plus))
+            place = Placement(step.region, image.shape[:2], step.region.crop(image))
+            preview = self._preview(step.w_plus, place)
+            yield InversionProgress(step.step, step.steps, step.psnr, preview, step.region)
         assert step is not None
+        region, part = step.region, np.ascontiguousarray(step.region.crop(image))
         state = self._new_state(digest(part), region, step.w_plus, step.psnr())
         self._begin(part, image.shape[:2], state, time.perf_counter() - started, step.w_plus)
 
@@ -213,7 +217,7 @@ class Editor:
             distances=step.distances * np.mean(region.scale),
             arrived=step.arrived,
             stuck=step.stuck,
-            preview=self._preview(step.w_plus),
+            preview=self._preview(step.w_plus, self._place),
         )
 
     def result(self) -> EditResult:
@@ -232,6 +236,11 @@ class Editor:
         report = edit_report(self.loaded, self.device, state, self._inversion_seconds, self._record)
         return EditResult(self._layer, layer, changed, (region.x, region.y), state, report)
 
+    @property
+    def region(self) -> Region:
+        """What the model sees of the layer in the open edit."""
+        return self._open_state.region
+
     @torch.no_grad()
     def image(self, w_plus: torch.Tensor) -> torch.Tensor:
         """Synthesise a code with the edit's generator: [1, 3, h, w], unclamped."""
@@ -245,8 +254,8 @@ class Editor:
             raise RuntimeError("open(), open_state() or sample() has to be called, and run to its end, first")
         return self._state
 
-    def _preview(self, w_plus: torch.Tensor) -> Callable[[], np.ndarray]:
-        return lambda: to_pixels(self.image(w_plus))
+    def _preview(self, w_plus: torch.Tensor, place: Placement | None = None) -> Callable[[], np.ndarray]:
+        return lambda: to_pixels(place.image(self.image(w_plus)) if place else self.image(w_plus))
 
     def _begin(
         self,
@@ -270,6 +279,7 @@ class Editor:
         # The generator belongs to the edit: tuned weights must never reach the model or another edit.
         self.generator = state.tuned_generator(self.model.generator)
         self._layer, self._layer_size, self._shown = part, layer_size, shown
+        self._place = Placement(state.region, layer_size, part)
         self._original = part if original is None else original
         self._state, self._mask = state, None
         self._path, self._record = CodePath(state.path), None

@@ -65,7 +65,8 @@ def edit_report(
         },
         "preset": {"drag": dataclasses.asdict(preset.drag), "inversion": dataclasses.asdict(preset.inversion)},
         "device": str(device),
-        "region": [region.x, region.y, region.width, region.height],
+        "region": list(region.box),
+        "frame": region.frame and dataclasses.asdict(region.frame),
         "inversion": {"psnr": state.inversion_psnr, "seconds": round(inversion_seconds, 3)},
         **(record.report(region) if record else {}),
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.editing.edit_state import EditState
+from backend.editing.region import Region
 
 
 @dataclass(frozen=True)
@@ -17,13 +18,15 @@ class InversionProgress:
     Attributes:
         step: of `steps`.
         psnr: returns the likeness to the image in dB.
-        preview: returns the model's image now, uint8 [h, w, 3]; both cost one synthesis.
+        preview: returns the model's image now, uint8 [h, w, 3], in the region's rectangle; both cost one synthesis.
+        region: where it lies on the layer.
     """
 
     step: int
     steps: int
     psnr: Callable[[], float]
     preview: Callable[[], np.ndarray]
+    region: Region
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class DragStep:
         distances: [N], layer pixels to go, along the way-points.
         arrived: bool [N].
         stuck: whether the drag is given up because no handle comes nearer.
-        preview: returns the model's image at this step, uint8 [h, w, 3]; costs one synthesis.
+        preview: returns the model's image at this step, uint8 [h, w, 3], in the region's rectangle; costs one
+            synthesis.
     """
 
     step: int

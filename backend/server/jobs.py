@@ -101,17 +101,17 @@ class JobRunner:
         inversion = with_changes(preset.inversion, {"steps": options.inversion_steps})
         region = _region(job, editor)
         editor.check(region, job.drags, job.mask, settings, job.image.shape[:2])
-        box = (region.x, region.y, region.width, region.height)
         if job.edit is not None:
             editor.open_state(job.edit, job.image, job.original)
         else:
             psnr = 0.0
             for step, preview in throttle.limit(editor.open_steps(job.image, region, inversion)):
                 psnr = step.psnr() if preview else psnr
-                yield inversion_update(step, box, psnr, preview), NO_FILES
+                yield inversion_update(step, step.region.box, psnr, preview), NO_FILES
+        region = editor.region  # where it was found
         last = Update(phase="drag")
         for step, preview in throttle.limit(editor.drag(job.drags, job.mask, settings)):
-            last = drag_update(step, job.drags, box, preview)
+            last = drag_update(step, job.drags, region.box, preview)
             yield last, NO_FILES
             if control.finish_early.is_set():
                 break
@@ -122,7 +122,7 @@ class JobRunner:
         result = editor.result()
         rows, columns = part = changed_part(result.source, result.layer)
         layer, mask, offset = result.layer[part], result.mask[part], (region.x + columns.start, region.y + rows.start)
-        next_region = replace(region, x=0, y=0)  # of the layer that will hold a patch
+        next_region = region.moved_to(0, 0)  # of the layer that will hold a patch
         if whole:
             layer, next_region = composite_over(result.source[part], layer, mask, (0, 0)), region
         result = replace(result, layer=layer, mask=mask, offset=offset)
@@ -203,7 +203,7 @@ class JobRunner:
             return {"region": None}
         width, height = place.layer_size
         region = choose_region((height, width), model_size, place.selected, chosen.region)
-        return {"region": [region.x, region.y, region.width, region.height]}
+        return {"region": list(region.box)}
 
     def free(self) -> None:
         """Give back the memory of the model, unless a job is using it."""

@@ -51,7 +51,7 @@ class PatchEditor(Editor):
         small, weight = to_model(region.shrink(part), self.device)
         hidden = torch.where(weight > 0.5, small, small.new_tensor(-0.8))  # a network makes up what it cannot see
         code = self._code_of(hidden)
-        yield InversionProgress(1, 1, lambda: 99.0, self._preview(code))
+        yield InversionProgress(1, 1, lambda: 99.0, self._preview(code), region)
         state = self._new_state(digest(part), region, code, 99.0)
         self._begin(np.ascontiguousarray(part), image.shape[:2], state, 0.0, code)
 
