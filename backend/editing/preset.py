@@ -8,7 +8,7 @@ from typing import Any
 
 import stylegan2
 from backend.editing.latent_space import LatentSpace
-from backend.editing.settings import DragSettings, InversionSettings, with_changes
+from backend.editing.settings import DragSettings, InversionSettings, TuningSettings, with_changes
 from backend.errors import UserError
 
 PAPER_SIZE = 512
@@ -19,10 +19,11 @@ STEP_PER_SPREAD = 0.0045
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """The drag and inversion settings a model starts with."""
+    """The settings a model starts with; those of a tuning are the same for all models."""
 
     drag: DragSettings
     inversion: InversionSettings
+    tuning: TuningSettings = dataclasses.field(default_factory=TuningSettings)
 
 
 @dataclasses.dataclass(frozen=True)
