@@ -10,18 +10,20 @@ import numpy as np
 import torch
 
 from backend.editing.cached_inversion import CodeStep, invert_once
+from backend.editing.cached_tuning import remembered_weights, tune_once
 from backend.editing.compositing import compose
 from backend.editing.correspondence import EditImages
 from backend.editing.drag_loop import DragLoop, LoopStep
 from backend.editing.edit_state import CodePath, EditState
 from backend.editing.inversion import total_steps
 from backend.editing.latent_space import sample
+from backend.editing.pivotal_tuning import TuningStep
 from backend.editing.pixels import digest, to_pixels
 from backend.editing.points import Drag, check_drags
 from backend.editing.preset import LoadedModel
 from backend.editing.region import Region, choose_region
 from backend.editing.report import DragRecord, edit_report
-from backend.editing.settings import DragSettings, InversionSettings
+from backend.editing.settings import EDITABLE, EXACT, DragSettings, InversionSettings, Likeness
 from backend.editing.steps import DragStep, EditResult, InversionProgress
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
@@ -61,13 +63,23 @@ class Editor:
 
     # -- opening ----------------------------------------------------------------------------------------------
 
-    def open(self, image: np.ndarray, region: Region | None = None, settings: InversionSettings | None = None) -> None:
+    def open(
+        self,
+        image: np.ndarray,
+        region: Region | None = None,
+        settings: InversionSettings | None = None,
+        likeness: Likeness = EDITABLE,
+    ) -> None:
         """Open an image: all of open_steps(), which see."""
-        for _ in self.open_steps(image, region, settings):
+        for _ in self.open_steps(image, region, settings, likeness):
             pass
 
     def open_steps(
-        self, image: np.ndarray, region: Region | None = None, settings: InversionSettings | None = None
+        self,
+        image: np.ndarray,
+        region: Region | None = None,
+        settings: InversionSettings | None = None,
+        likeness: Likeness = EDITABLE,
     ) -> Iterator[InversionProgress]:
         """Invert a region of an image into W+; the edit is open once the iterator is exhausted.
 
@@ -75,6 +87,7 @@ class Editor:
             image: uint8 [H, W, 4], the whole layer.
             region: the part that the model sees; the largest in the middle by default.
             settings: the model's preset by default.
+            likeness: "exact" goes on with exact_steps().
 
         Yields:
             Every step, but only the last one when this image was inverted before.
@@ -82,7 +95,7 @@ class Editor:
         Raises:
             UserError: the region is fully transparent, or the image is too small.
         """
-        self._state = None
+        self._close()
         region = region or choose_region(image.shape[:2], self.generator.image_size)
         settings = settings or self.loaded.preset.inversion
         started = time.perf_counter()
@@ -90,11 +103,38 @@ class Editor:
         if not part[..., 3].any():
             raise UserError("The layer is fully transparent where the model looks; there is nothing to drag.")
         step: CodeStep | None = None
+        steps = total_steps(settings) + (self.loaded.preset.tuning.steps if likeness == EXACT else 0)
         for step in invert_once(self.model, part, region, settings, self._cache):
-            yield InversionProgress(step.step, total_steps(settings), step.psnr, self._preview(step.w_plus))
+            yield InversionProgress(step.step, steps, step.psnr, self._preview(step.w_plus))
         assert step is not None
         state = self._new_state(digest(part), region, step.w_plus, step.psnr())
         self._begin(part, image.shape[:2], state, time.perf_counter() - started, step.w_plus)
+        if likeness == EXACT:
+            yield from self.exact_steps(total_steps(settings))
+
+    def exact_steps(self, done: int = 0) -> Iterator[InversionProgress]:
+        """Tune the edit's own generator until it shows the image that the edit began with.
+
+        The edit is open again once the iterator is exhausted.
+
+        Args:
+            done: steps before these, of the whole way to the open edit.
+
+        Yields:
+            Every step, but only the last one when this was done before, and none when the edit is exact already.
+        """
+        state = self._open_state
+        if state.likeness == EXACT:
+            return
+        self._state, started, settings = None, time.perf_counter(), self.loaded.preset.tuning
+        step: TuningStep | None = None
+        for step in tune_once(self.model, state.start_w_plus, self._original, state.region, settings, self._cache):
+            yield InversionProgress.of_tuning(step, done)
+        assert step is not None
+        assert step.tuned is not None
+        self._state = dataclasses.replace(state, tuned=step.tuned, inversion_psnr=step.psnr)
+        self.generator = self._state.tuned_generator(self.model.generator)
+        self._inversion_seconds += time.perf_counter() - started
 
     def open_state(self, state: EditState, image: np.ndarray, original: np.ndarray | None = None) -> None:
         """Go on from a saved edit without an inversion.
@@ -106,9 +146,9 @@ class Editor:
                 moved by the whole motion since then; without them, or with others, the edit begins anew with `image`.
 
         Raises:
-            UserError: as EditState.check_image() does.
+            UserError: as check_state() does.
         """
-        state.check_image(self.model, image)
+        state = self.check_state(state, image)
         state = dataclasses.replace(
             state, start_w_plus=state.start_w_plus.to(self.device), w_plus=state.w_plus.to(self.device)
         )
@@ -119,6 +159,16 @@ class Editor:
             if not known:
                 state, original = state.restarted(digest(part)), None
         self._begin(part, image.shape[:2], state, 0.0, shown, original)
+
+    def check_state(self, state: EditState, image: np.ndarray) -> EditState:
+        """Check what open_state() would, and return the edit with the tuned weights that it only named.
+
+        Raises:
+            UserError: as EditState.check_image() does.
+        """
+        state = state.completed(lambda sha256: remembered_weights(self._cache, sha256))
+        state.check_image(self.model, image)
+        return state
 
     def sample(self, seed: int, truncation_psi: float = 0.7, label: int | None = None) -> np.ndarray:
         """Open an image that the model generates.
@@ -134,7 +184,8 @@ class Editor:
         Raises:
             UserError: the model has no such class.
         """
-        w_plus = sample(self.generator, seed, truncation_psi, label)
+        w_plus = sample(self.model.generator, seed, truncation_psi, label)
+        self._close()
         pixels = to_pixels(self.image(w_plus))
         height, width = pixels.shape[:2]
         opaque = np.full((height, width, 1), 255, np.uint8)
@@ -245,6 +296,10 @@ class Editor:
         if self._state is None:
             raise RuntimeError("open(), open_state() or sample() has to be called, and run to its end, first")
         return self._state
+
+    def _close(self) -> None:
+        """Leave the open edit, and with it the generator that was tuned for it."""
+        self._state, self.generator = None, self.model.generator
 
     def _preview(self, w_plus: torch.Tensor) -> Callable[[], np.ndarray]:
         return lambda: to_pixels(self.image(w_plus))

@@ -66,7 +66,11 @@ def edit_report(
         "preset": {"drag": dataclasses.asdict(preset.drag), "inversion": dataclasses.asdict(preset.inversion)},
         "device": str(device),
         "region": [region.x, region.y, region.width, region.height],
-        "inversion": {"psnr": state.inversion_psnr, "seconds": round(inversion_seconds, 3)},
+        "inversion": {
+            "psnr": state.inversion_psnr,
+            "seconds": round(inversion_seconds, 3),
+            "likeness": state.likeness,
+        },
         **(record.report(region) if record else {}),
     }
 

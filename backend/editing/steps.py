@@ -8,22 +8,40 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.editing.edit_state import EditState
+from backend.editing.pivotal_tuning import TuningStep
+from backend.editing.pixels import to_pixels
 
 
 @dataclass(frozen=True)
 class InversionProgress:
-    """One step of the inversion.
+    """One step of the inversion, or of the tuning after it.
 
     Attributes:
-        step: of `steps`.
+        step: of `steps`, those of both.
         psnr: returns the likeness to the image in dB.
-        preview: returns the model's image now, uint8 [h, w, 3]; both cost one synthesis.
+        preview: returns the model's image now, uint8 [h, w, 3]; both may cost one synthesis.
+        tuning: whether the generator is being tuned.
+        seconds_left: of the tuning, at most; 0 as long as nobody knows.
     """
 
     step: int
     steps: int
     psnr: Callable[[], float]
     preview: Callable[[], np.ndarray]
+    tuning: bool = False
+    seconds_left: float = 0.0
+
+    @classmethod
+    def of_tuning(cls, step: TuningStep, done: int) -> InversionProgress:
+        """Return a step of the tuning as one of the whole way, of which `done` steps were before."""
+        return cls(
+            done + step.step,
+            done + step.steps,
+            lambda: step.psnr,
+            lambda: to_pixels(step.image()),
+            tuning=True,
+            seconds_left=step.seconds_left,
+        )
 
 
 @dataclass(frozen=True)
