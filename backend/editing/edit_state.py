@@ -26,9 +26,9 @@ VERSION = 2
 FORMAT = "draggan-edit"
 PATH_LENGTH = 64  # codes kept of the path
 TUNED = "tuned."  # before the names of generator weights that belong to this edit alone
-# Each result layer of an image carries an edit of its own, which GIMP keeps in memory and writes into the XCF
-# uncompressed, in base64; a parasite of more than 256 MiB it would not read again (its xcf-load.c). So many bytes of
-# tuned weights are no more than the pixels of a layer of 1024 x 1024.
+# Bytes of tuned weights that go with a layer: GIMP hands its data to Python number by number (3.0.4 on a busy machine:
+# 4 MB take 1.5 s to attach and 1 s to read, 16 MB 8.5 s and 6.5 s), and writes it into the XCF uncompressed, with every
+# result layer anew. More than 256 MiB it would not read again (its xcf-load.c).
 MOST_CARRIED = 4 << 20
 
 
