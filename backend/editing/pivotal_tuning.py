@@ -41,7 +41,7 @@ class TuningStep(NamedTuple):
         step: of `steps`.
         psnr: peak signal-to-noise ratio against the target, in dB.
         image: returns [1, 3, H, W], unclamped.
-        seconds_left: at most; 0 as long as nobody knows.
+        seconds_left: if it takes all its steps; 0 as long as nobody knows.
         tuned: in the last step, the weights that were tuned, as float16 on the CPU.
     """
 

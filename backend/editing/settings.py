@@ -111,7 +111,7 @@ class TuningSettings:
         locality_weight: of the loss that keeps the generator's other images as they are.
     """
 
-    steps: Whole = 80
+    steps: Whole = 60
     step_size: Number = 0.004
     locality_weight: Number = 0.1
 

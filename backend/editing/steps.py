@@ -21,7 +21,7 @@ class InversionProgress:
         psnr: returns the likeness to the image in dB.
         preview: returns the model's image now, uint8 [h, w, 3]; both may cost one synthesis.
         tuning: whether the generator is being tuned.
-        seconds_left: of the tuning, at most; 0 as long as nobody knows.
+        seconds_left: of the tuning, if it takes all its steps; 0 as long as nobody knows.
     """
 
     step: int

@@ -69,7 +69,7 @@ def inversion_update(step: InversionProgress, box: tuple[int, int, int, int], ps
 def _doing(step: InversionProgress) -> str:
     if not step.tuning:
         return "Finding the picture in the model."
-    left = f", {step.seconds_left:.0f} seconds at most to go" if step.seconds_left >= 1 else ""
+    left = f", about {step.seconds_left:.0f} seconds to go" if step.seconds_left >= 1 else ""
     return f"Making the likeness exact{left}."
 
 

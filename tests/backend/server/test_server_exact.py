@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -17,8 +18,10 @@ from backend.editing import edit_state
 from backend.editing.edit_state import EditState
 from backend.editing.preset import Preset, preset_for
 from backend.editing.settings import TuningSettings
+from backend.editing.steps import InversionProgress
 from backend.models import models
 from backend.server.jobs import JobRunner
+from backend.server.progress import inversion_update
 from backend.server.protocol import Update
 from backend.server.requests import Request
 from tests.drafts import remember_drafts
@@ -102,6 +105,13 @@ def test_the_message_says_that_the_likeness_is_made_exact(first: Done) -> None:
     assert {update.steps for update in inverting} == {STEPS}
     assert inverting[-1].step == STEPS
     assert inverting[-1].preview is not None
+
+
+def test_the_message_tells_how_long_it_will_take() -> None:
+    nothing = np.zeros((4, 4, 3), np.uint8)
+    step = InversionProgress(3, 10, lambda: 30.0, lambda: nothing, tuning=True, seconds_left=12.4)
+    message = inversion_update(step, (0, 0, 4, 4), 30.0, preview=False).message
+    assert message == "Making the likeness exact, about 12 seconds to go. It fits the layer well so far."
 
 
 def test_the_report_and_the_edit_say_it_too(first: Done) -> None:
