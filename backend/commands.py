@@ -16,7 +16,7 @@ from backend.editing.editor import Editor
 from backend.editing.layers import composite_over
 from backend.editing.points import Drag, check_drags, parse_drag, parse_pin
 from backend.editing.region import Region, choose_region
-from backend.editing.settings import with_changes
+from backend.editing.settings import EDITABLE, EXACT, Likeness, with_changes
 from backend.editing.steps import DragStep, InversionProgress
 from backend.files import write_text_whole
 from backend.models import device, models
@@ -39,6 +39,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     drag.add_argument("--save-edit", type=Path, metavar="FILE", help="keep the edit, to go on from (.safetensors)")
     drag.add_argument("--edit", type=Path, metavar="FILE", help="go on from a kept edit of the same picture")
     drag.add_argument("--report", type=Path, metavar="FILE", help="write what was done as JSON")
+    _add_likeness(drag)
     _add_common(drag, _drag)
     sample = subparsers.add_parser("sample", help="make a picture of the model's own")
     sample.add_argument("--seed", type=int, required=True, metavar="N")
@@ -46,7 +47,14 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     _add_common(sample, _sample)
     invert = subparsers.add_parser("invert", help="show a picture as the model sees it")
     invert.add_argument("image", type=Path, metavar="IMAGE")
+    _add_likeness(invert)
     _add_common(invert, _invert)
+
+
+def _add_likeness(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--likeness", choices=(EDITABLE, EXACT), default=EDITABLE, help="exact takes longer (default: %(default)s)"
+    )
 
 
 def _add_common(parser: argparse.ArgumentParser, run: Any) -> None:
@@ -71,8 +79,10 @@ def _drag(arguments: argparse.Namespace) -> int:
     editor.check(region, drags, mask, settings, image.shape[:2])
     if edit is not None:
         editor.open_state(edit, image)
+        if arguments.likeness == EXACT and edit.likeness != EXACT:
+            _follow_opening(editor.exact_steps())
     else:
-        _open(editor, image, region)
+        _open(editor, image, region, arguments.likeness)
     last = _follow(editor.drag(drags, mask, settings), "Dragging", _still_to_go)
     result = editor.result()
     write(arguments.output, composite_over(image, result.layer, result.mask, result.offset))
@@ -95,7 +105,7 @@ def _invert(arguments: argparse.Namespace) -> int:
     check_output(arguments.output)
     image = read_image(arguments.image, FILES)
     editor = _editor(arguments.model)
-    last = _open(editor, image, choose_region(image.shape[:2], editor.generator.image_size))
+    last = _open(editor, image, choose_region(image.shape[:2], editor.generator.image_size), arguments.likeness)
     write(arguments.output, last.preview())
     print(f"The model shows the picture at {last.psnr():.1f} dB. Its picture is {arguments.output}.")
     return 0
@@ -106,10 +116,12 @@ def _editor(name: str) -> Editor:
     return Editor(models.open_model(name, on), on)
 
 
-def _open(editor: Editor, image: np.ndarray, region: Region) -> InversionProgress:
-    return _follow(
-        editor.open_steps(image, region), "Finding the picture in the model", lambda step: f"{step.psnr():.1f} dB"
-    )
+def _open(editor: Editor, image: np.ndarray, region: Region, likeness: Likeness) -> InversionProgress:
+    return _follow_opening(editor.open_steps(image, region, likeness=likeness))
+
+
+def _follow_opening(steps: Iterable[InversionProgress]) -> InversionProgress:
+    return _follow(steps, "Finding the picture in the model", lambda step: f"{step.psnr():.1f} dB")
 
 
 def _follow(steps: Iterable[Step], title: str, tell: Any) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -10,10 +11,12 @@ import numpy as np
 import torch
 
 from backend.editing.cached_inversion import CodeStep, invert_once
+from backend.editing.cached_tuning import remembered_weights, tune_once
 from backend.editing.compositing import compose
 from backend.editing.correspondence import EditImages
 from backend.editing.drag_loop import DragLoop, LoopStep
 from backend.editing.edit_state import CodePath, EditState
+from backend.editing.pivotal_tuning import TuningStep
 from backend.editing.pixels import digest, to_pixels
 from backend.editing.placement import Placement
 from backend.editing.points import Drag, check_drags
@@ -21,7 +24,7 @@ from backend.editing.preset import LoadedModel
 from backend.editing.region import Region, choose_region
 from backend.editing.report import DragRecord, edit_report
 from backend.editing.sampling import sample
-from backend.editing.settings import DragSettings, InversionSettings
+from backend.editing.settings import EDITABLE, EXACT, DragSettings, InversionSettings, Likeness
 from backend.editing.steps import DragStep, EditResult, InversionProgress
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
@@ -61,13 +64,23 @@ class Editor:
 
     # -- opening ----------------------------------------------------------------------------------------------
 
-    def open(self, image: np.ndarray, region: Region | None = None, settings: InversionSettings | None = None) -> None:
+    def open(
+        self,
+        image: np.ndarray,
+        region: Region | None = None,
+        settings: InversionSettings | None = None,
+        likeness: Likeness = EDITABLE,
+    ) -> None:
         """Open an image: all of open_steps(), which see."""
-        for _ in self.open_steps(image, region, settings):
+        for _ in self.open_steps(image, region, settings, likeness):
             pass
 
     def open_steps(
-        self, image: np.ndarray, region: Region | None = None, settings: InversionSettings | None = None
+        self,
+        image: np.ndarray,
+        region: Region | None = None,
+        settings: InversionSettings | None = None,
+        likeness: Likeness = EDITABLE,
     ) -> Iterator[InversionProgress]:
         """Invert a region of an image into W+; the edit is open once the iterator is exhausted.
 
@@ -75,6 +88,7 @@ class Editor:
             image: uint8 [H, W, 4], the whole layer.
             region: the part that the model sees; the largest in the middle by default.
             settings: the model's preset by default.
+            likeness: "exact" goes on with exact_steps().
 
         Yields:
             Every step, but only the last one when this image was inverted before.
@@ -82,7 +96,7 @@ class Editor:
         Raises:
             UserError: the region is fully transparent, or the image is too small.
         """
-        self._state = None
+        self._close()
         region = region or choose_region(image.shape[:2], self.generator.image_size)
         settings = settings or self.loaded.preset.inversion
         started = time.perf_counter()
@@ -90,14 +104,42 @@ class Editor:
         if region.is_empty(part):
             raise UserError("The layer is fully transparent where the model looks; there is nothing to drag.")
         step: CodeStep | None = None
+        more = self.loaded.preset.tuning.steps if likeness == EXACT else 0
         for step in invert_once(self.loaded, part, region, settings, self._cache):
             place = Placement(step.region, image.shape[:2], step.region.crop(image))
             preview = self._preview(step.w_plus, place)
-            yield InversionProgress(step.step, step.steps, step.psnr, preview, step.region)
+            yield InversionProgress(step.step, step.steps + more, step.psnr, preview, step.region)
         assert step is not None
         region, part = step.region, np.ascontiguousarray(step.region.crop(image))
         state = self._new_state(digest(part), region, step.w_plus, step.psnr())
         self._begin(part, image.shape[:2], state, time.perf_counter() - started, step.w_plus)
+        if likeness == EXACT:
+            yield from self.exact_steps(step.steps)
+
+    def exact_steps(self, done: int = 0) -> Iterator[InversionProgress]:
+        """Tune the edit's own generator until it shows the image that the edit began with.
+
+        The edit is open again once the iterator is exhausted.
+
+        Args:
+            done: steps before these, of the whole way to the open edit.
+
+        Yields:
+            Every step, but only the last one when this was done before, and none when the edit is exact already.
+        """
+        state = self._open_state
+        if state.likeness == EXACT:
+            return
+        self._state, started, settings = None, time.perf_counter(), self.loaded.preset.tuning
+        step: TuningStep | None = None
+        for step in tune_once(self.model, state.start_w_plus, self._original, state.region, settings, self._cache):
+            preview = functools.partial(_placed, self._place, step)
+            yield InversionProgress.of_tuning(step, done, preview, state.region)
+        assert step is not None
+        assert step.tuned is not None
+        self._state = dataclasses.replace(state, tuned=step.tuned, inversion_psnr=step.psnr)
+        self.generator = self._state.tuned_generator(self.model.generator)
+        self._inversion_seconds += time.perf_counter() - started
 
     def open_state(self, state: EditState, image: np.ndarray, original: np.ndarray | None = None) -> None:
         """Go on from a saved edit without an inversion.
@@ -109,9 +151,9 @@ class Editor:
                 moved by the whole motion since then; without them, or with others, the edit begins anew with `image`.
 
         Raises:
-            UserError: as EditState.check_image() does.
+            UserError: as check_state() does.
         """
-        state.check_image(self.model, image)
+        state = self.check_state(state, image)
         state = dataclasses.replace(
             state, start_w_plus=state.start_w_plus.to(self.device), w_plus=state.w_plus.to(self.device)
         )
@@ -122,6 +164,16 @@ class Editor:
             if not known:
                 state, original = state.restarted(digest(part)), None
         self._begin(part, image.shape[:2], state, 0.0, shown, original)
+
+    def check_state(self, state: EditState, image: np.ndarray) -> EditState:
+        """Check what open_state() would, and return the edit with the tuned weights that it only named.
+
+        Raises:
+            UserError: as EditState.check_image() does.
+        """
+        state = state.completed(lambda sha256: remembered_weights(self._cache, sha256))
+        state.check_image(self.model, image)
+        return state
 
     def sample(self, seed: int, truncation_psi: float = 0.7, label: int | None = None) -> np.ndarray:
         """Open an image that the model generates.
@@ -137,7 +189,8 @@ class Editor:
         Raises:
             UserError: the model has no such class.
         """
-        w_plus = sample(self.generator, seed, truncation_psi, label)
+        w_plus = sample(self.model.generator, seed, truncation_psi, label)
+        self._close()
         pixels = to_pixels(self.image(w_plus))
         height, width = pixels.shape[:2]
         opaque = np.full((height, width, 1), 255, np.uint8)
@@ -254,6 +307,10 @@ class Editor:
             raise RuntimeError("open(), open_state() or sample() has to be called, and run to its end, first")
         return self._state
 
+    def _close(self) -> None:
+        """Leave the open edit, and with it the generator that was tuned for it."""
+        self._state, self.generator = None, self.model.generator
+
     def _preview(self, w_plus: torch.Tensor, place: Placement | None = None) -> Callable[[], np.ndarray]:
         return lambda: to_pixels(place.image(self.image(w_plus)) if place else self.image(w_plus))
 
@@ -300,3 +357,8 @@ class Editor:
         region = self._open_state.region
         small = region.shrink_mask(region.crop(mask))
         return torch.from_numpy(small.astype(np.float32) / 255).to(self.device)
+
+
+def _placed(place: Placement, step: TuningStep) -> np.ndarray:
+    """The image of a step of the tuning in the region's rectangle."""
+    return to_pixels(place.image(step.image()))

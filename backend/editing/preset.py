@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import stylegan2
-from backend.editing.settings import DragSettings, InversionSettings, with_changes
+from backend.editing.settings import DragSettings, InversionSettings, TuningSettings, with_changes
 from backend.errors import UserError
 from stylegan2.encoder import Encoder
 from stylegan2.latent_space import LatentSpace
@@ -20,10 +20,11 @@ STEP_PER_SPREAD = 0.0045
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """The drag and inversion settings a model starts with."""
+    """The settings a model starts with; those of a tuning are the same for all models."""
 
     drag: DragSettings
     inversion: InversionSettings
+    tuning: TuningSettings = dataclasses.field(default_factory=TuningSettings)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -67,7 +67,11 @@ def edit_report(
         "device": str(device),
         "region": list(region.box),
         "frame": region.frame and dataclasses.asdict(region.frame),
-        "inversion": {"psnr": state.inversion_psnr, "seconds": round(inversion_seconds, 3)},
+        "inversion": {
+            "psnr": state.inversion_psnr,
+            "seconds": round(inversion_seconds, 3),
+            "likeness": state.likeness,
+        },
         **(record.report(region) if record else {}),
     }
 

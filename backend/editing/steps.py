@@ -8,18 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.editing.edit_state import EditState
+from backend.editing.pivotal_tuning import TuningStep
 from backend.editing.region import Region
 
 
 @dataclass(frozen=True)
 class InversionProgress:
-    """One step of the inversion.
+    """One step of the inversion, or of the tuning after it.
 
     Attributes:
-        step: of `steps`.
+        step: of `steps`, those of both.
         psnr: returns the likeness to the image in dB.
-        preview: returns the model's image now, uint8 [h, w, 3], in the region's rectangle; both cost one synthesis.
+        preview: returns the model's image now, uint8 [h, w, 3], in the region's rectangle; both may cost one synthesis.
         region: where it lies on the layer.
+        tuning: whether the generator is being tuned.
+        seconds_left: of the tuning, if it takes all its steps; 0 as long as nobody knows.
     """
 
     step: int
@@ -27,6 +30,23 @@ class InversionProgress:
     psnr: Callable[[], float]
     preview: Callable[[], np.ndarray]
     region: Region
+    tuning: bool = False
+    seconds_left: float = 0.0
+
+    @classmethod
+    def of_tuning(
+        cls, step: TuningStep, done: int, preview: Callable[[], np.ndarray], region: Region
+    ) -> InversionProgress:
+        """Return a step of the tuning as one of the whole way, of which `done` steps were before."""
+        return cls(
+            done + step.step,
+            done + step.steps,
+            lambda: step.psnr,
+            preview,
+            region,
+            tuning=True,
+            seconds_left=step.seconds_left,
+        )
 
 
 @dataclass(frozen=True)

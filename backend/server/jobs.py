@@ -18,7 +18,7 @@ from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
 from backend.editing.layers import changed_part, composite_over
 from backend.editing.region import LAYER, Region, box_around, choose_region
-from backend.editing.settings import with_changes
+from backend.editing.settings import EXACT, with_changes
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 from backend.models import device, models
@@ -101,13 +101,15 @@ class JobRunner:
         inversion = with_changes(preset.inversion, {"steps": options.inversion_steps})
         region = _region(job, editor)
         editor.check(region, job.drags, job.mask, settings, job.image.shape[:2])
-        if job.edit is not None:
-            editor.open_state(job.edit, job.image, job.original)
+        if job.edit is None:
+            opening = editor.open_steps(job.image, region, inversion, options.likeness)
         else:
-            psnr = 0.0
-            for step, preview in throttle.limit(editor.open_steps(job.image, region, inversion)):
-                psnr = step.psnr() if preview else psnr
-                yield inversion_update(step, step.region.box, psnr, preview), NO_FILES
+            editor.open_state(job.edit, job.image, job.original)
+            opening = editor.exact_steps() if options.likeness == EXACT else ()
+        psnr = 0.0
+        for step, preview in throttle.limit(opening):
+            psnr = step.psnr() if preview else psnr
+            yield inversion_update(step, step.region.box, psnr, preview), NO_FILES
         region = editor.region  # where it was found
         last = Update(phase="drag")
         for step, preview in throttle.limit(editor.drag(job.drags, job.mask, settings)):
@@ -231,11 +233,10 @@ def _usable(job: Job, editor: Editor) -> EditState | None:
         return None
     try:
         edit.region.check_inside(job.drags)
-        edit.check_image(editor.model, job.image)
+        return editor.check_state(edit, job.image)
     except UserError as error:
         logger.info("The layer's edit is left aside: %s", error)
         return None
-    return edit
 
 
 def _region(job: Job, editor: Editor) -> Region:

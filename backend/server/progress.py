@@ -49,7 +49,7 @@ class Throttle:
 
 
 def inversion_update(step: InversionProgress, box: tuple[int, int, int, int], psnr: float, preview: bool) -> Update:
-    """Return an update of the inversion.
+    """Return an update of the inversion, or of the tuning after it.
 
     Args:
         box: the region (x, y, width, height).
@@ -60,10 +60,17 @@ def inversion_update(step: InversionProgress, box: tuple[int, int, int, int], ps
         phase="invert",
         step=step.step,
         steps=step.steps,
-        message=f"Finding the picture in the model. It fits the layer {_fit(psnr)} so far.",
+        message=f"{_doing(step)} It fits the layer {_fit(psnr)} so far.",
         region=box,
         preview=Preview.of(step.preview()) if preview else None,
     )
+
+
+def _doing(step: InversionProgress) -> str:
+    if not step.tuning:
+        return "Finding the picture in the model."
+    left = f", about {step.seconds_left:.0f} seconds to go" if step.seconds_left >= 1 else ""
+    return f"Making the likeness exact{left}."
 
 
 def _fit(psnr: float) -> str:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from backend.client.protocol import OTHER_VERSION, PROTOCOL
 from backend.editing.points import Drag
+from backend.editing.settings import EDITABLE, Likeness
 from backend.errors import UserError
 from backend.models import EMBEDDED
 
@@ -65,11 +66,13 @@ class Options(_Incoming):
         region: the whole layer, or the square around the selection.
         result: "patch" is a layer to lie above the original, to be seen through its mask; "whole" is one to stand in
             its place, with the mask already applied, which is needed where the original would be seen beside it.
+        likeness: "exact" tunes the generator to the layer before the drag, which takes longer.
     """
 
     model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] | None = None
     region: Literal["layer", "selection"] = "layer"
     result: Literal["patch", "whole"] = "patch"
+    likeness: Likeness = EDITABLE
     latent_space: Literal["W+", "W"] | None = None
     steps: Steps | None = None
     inversion_steps: Steps | None = None
@@ -83,7 +86,7 @@ class Options(_Incoming):
 
     def drag_changes(self) -> dict[str, Any]:
         """Return the fields of DragSettings that differ from the preset."""
-        changes = self.model_dump(exclude={"model", "region", "result", "steps", "inversion_steps"})
+        changes = self.model_dump(exclude={"model", "region", "result", "likeness", "steps", "inversion_steps"})
         return {"max_steps": self.steps, **changes}
 
 

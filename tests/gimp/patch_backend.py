@@ -27,7 +27,7 @@ from backend.editing.editor import Editor
 from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.points import Drag
 from backend.editing.region import Region, choose_region
-from backend.editing.settings import DragSettings, InversionSettings
+from backend.editing.settings import EDITABLE, DragSettings, InversionSettings, Likeness
 from backend.editing.steps import DragStep, InversionProgress
 from backend.server import jobs
 
@@ -44,7 +44,11 @@ class PatchEditor(Editor):
     """An editor whose pictures are made without its network: a code is the number of one that was made before."""
 
     def open_steps(
-        self, image: np.ndarray, region: Region | None = None, settings: InversionSettings | None = None
+        self,
+        image: np.ndarray,
+        region: Region | None = None,
+        settings: InversionSettings | None = None,
+        likeness: Likeness = EDITABLE,
     ) -> Iterator[InversionProgress]:
         region = region or choose_region(image.shape[:2], self.generator.image_size)
         part = region.crop(image)
