@@ -15,9 +15,10 @@ from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
 from backend.editing.layers import composite_over
 from backend.editing.points import Drag, check_drags, parse_drag, parse_pin
-from backend.editing.region import Region, choose_region
+from backend.editing.region import Region
 from backend.editing.settings import EDITABLE, EXACT, Likeness, with_changes
 from backend.editing.steps import DragStep, InversionProgress
+from backend.editing.subject import find_subject
 from backend.files import write_text_whole
 from backend.models import device, models
 from backend.pictures import FILES, check_output, read_image, read_mask, write
@@ -75,7 +76,7 @@ def _drag(arguments: argparse.Namespace) -> int:
     editor = _editor(arguments.model)
     settings = with_changes(editor.loaded.preset.drag, {"max_steps": arguments.steps})
     edit = EditState.load(arguments.edit) if arguments.edit else None
-    region = edit.region if edit else choose_region(image.shape[:2], editor.generator.image_size)
+    region = edit.region if edit else find_subject(editor.loaded, image, drags)
     editor.check(region, drags, mask, settings, image.shape[:2])
     if edit is not None:
         editor.open_state(edit, image)
@@ -105,7 +106,7 @@ def _invert(arguments: argparse.Namespace) -> int:
     check_output(arguments.output)
     image = read_image(arguments.image, FILES)
     editor = _editor(arguments.model)
-    last = _open(editor, image, choose_region(image.shape[:2], editor.generator.image_size), arguments.likeness)
+    last = _open(editor, image, find_subject(editor.loaded, image), arguments.likeness)
     write(arguments.output, last.preview())
     print(f"The model shows the picture at {last.psnr():.1f} dB. Its picture is {arguments.output}.")
     return 0
