@@ -21,11 +21,12 @@ from backend.editing.pixels import digest, to_pixels
 from backend.editing.placement import Placement
 from backend.editing.points import Drag, check_drags
 from backend.editing.preset import LoadedModel
-from backend.editing.region import Region, choose_region
+from backend.editing.region import Region
 from backend.editing.report import DragRecord, edit_report
 from backend.editing.sampling import sample
 from backend.editing.settings import EDITABLE, EXACT, DragSettings, InversionSettings, Likeness
 from backend.editing.steps import DragStep, EditResult, InversionProgress
+from backend.editing.subject import find_subject
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 
@@ -86,7 +87,7 @@ class Editor:
 
         Args:
             image: uint8 [H, W, 4], the whole layer.
-            region: the part that the model sees; the largest in the middle by default.
+            region: the part that the model sees; where find_subject() finds the subject by default.
             settings: the model's preset by default.
             likeness: "exact" goes on with exact_steps().
 
@@ -97,7 +98,7 @@ class Editor:
             UserError: the region is fully transparent, or the image is too small.
         """
         self._close()
-        region = region or choose_region(image.shape[:2], self.generator.image_size)
+        region = region or find_subject(self.loaded, image)
         settings = settings or self.loaded.preset.inversion
         started = time.perf_counter()
         part = np.ascontiguousarray(region.crop(image))
