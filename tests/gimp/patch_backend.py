@@ -29,6 +29,7 @@ from backend.editing.points import Drag
 from backend.editing.region import Region, choose_region
 from backend.editing.settings import EDITABLE, DragSettings, InversionSettings, Likeness
 from backend.editing.steps import DragStep, InversionProgress
+from backend.models import models
 from backend.server import jobs
 
 LONG = 1000  # steps: more than any preset has
@@ -154,4 +155,5 @@ def with_square_moved(
 
 if __name__ == "__main__":
     jobs.Editor = PatchEditor
+    models.find_encoder = lambda model: None  # which would look for an animal in the tests' layers
     sys.exit(backend_main.main())

@@ -11,7 +11,7 @@ import torch
 
 import stylegan2
 from backend.editing.initial_candidates import BATCH, initial_candidates
-from backend.editing.inversion import invert, total_steps
+from backend.editing.inversion import adam, invert, lbfgs
 from backend.editing.preset import LoadedModel
 from backend.editing.reconstruction_loss import ReconstructionLoss, psnr
 from backend.editing.settings import InversionSettings
@@ -33,9 +33,26 @@ def test_a_image_of_the_models_own_is_found_again(
     critters: LoadedModel, image: torch.Tensor, new_cache: Callable[[], TensorCache]
 ) -> None:
     steps = list(invert(critters.model, image, OPAQUE, QUICK, new_cache()))
-    assert sorted({step.step for step in steps}) == list(range(total_steps(QUICK) + 1))
+    numbers = [step.step for step in steps]
+    assert numbers == sorted(numbers)
+    assert (numbers[0], numbers[-1]) == (0, steps[0].steps)
     assert steps[-1].psnr > 24
     assert steps[-1].psnr > steps[0].psnr + 8
+
+
+def test_with_the_encoder_it_is_found_without_a_search(critters: LoadedModel, image: torch.Tensor) -> None:
+    steps = list(invert(critters.model, image, OPAQUE, QUICK, encoder=critters.encoder))
+    assert steps[0].steps == QUICK.steps
+    assert steps[0].psnr > 15
+    assert steps[-1].psnr > 24
+
+
+def test_it_ends_when_nothing_improves(critters: LoadedModel) -> None:
+    grey = torch.zeros(1, 3, 256, 256)
+    endless = InversionSettings(steps=400, mean_weight=100.0)  # so strong a pull leaves nothing to improve
+    steps = list(invert(critters.model, grey, OPAQUE, endless, encoder=critters.encoder))
+    assert len(steps) < 300
+    assert steps[-1].step == 400
 
 
 def test_transparent_pixels_are_left_out(
@@ -45,9 +62,18 @@ def test_transparent_pixels_are_left_out(
     weight[..., :40] = 0
     spoilt[..., :40] = torch.rand(1, 3, 256, 40) * 2 - 1
     settings = InversionSettings(steps=6)
-    clean, other = (list(invert(critters.model, p, weight, settings, new_cache()))[-1] for p in (image, spoilt))
-    assert torch.equal(clean.w_plus, other.w_plus)
+    for encoder in (None, critters.encoder):
+        clean, other = (
+            list(invert(critters.model, p, weight, settings, new_cache(), encoder))[-1] for p in (image, spoilt)
+        )
+        assert torch.equal(clean.w_plus, other.w_plus)
     assert psnr(clean.image, spoilt, weight) == psnr(clean.image, image, weight)
+
+
+def test_no_steps_keep_the_encoders_guess(critters: LoadedModel, image: torch.Tensor) -> None:
+    assert critters.encoder is not None
+    (step,) = invert(critters.model, image, OPAQUE, InversionSettings(steps=0), encoder=critters.encoder)
+    assert torch.equal(step.w_plus, critters.encoder.encode(critters.model.generator, image, OPAQUE))
 
 
 def test_no_steps_keep_the_nearest_candidate(
@@ -70,13 +96,13 @@ def test_the_next_process_finds_the_drafts_on_disk(critters: LoadedModel, image:
     assert max(first) < BATCH, "drafts of another model are not taken"
 
 
-def test_the_pull_keeps_the_code_nearer_to_the_mean(
-    critters: LoadedModel, image: torch.Tensor, new_cache: Callable[[], TensorCache]
-) -> None:
+def test_the_pull_keeps_the_code_nearer_to_the_mean(critters: LoadedModel, image: torch.Tensor) -> None:
     space = LatentSpace(critters.model.generator)
     noise = (image + torch.randn(image.shape, generator=torch.Generator().manual_seed(0)) * 0.4).clamp(-1, 1)
     found = [
-        list(invert(critters.model, noise, OPAQUE, InversionSettings(24, mean_weight=weight), new_cache()))[-1]
+        list(invert(critters.model, noise, OPAQUE, InversionSettings(24, mean_weight=weight), None, critters.encoder))[
+            -1
+        ]
         for weight in (0.0, 0.1)
     ]
     free, pulled = (float(space.distance(step.w_plus)) for step in found)
@@ -108,3 +134,31 @@ def test_a_model_with_a_discriminator_is_compared_by_its_features_too() -> None:
     assert float(ReconstructionLoss(model, image, weight)(other)) > float(
         ReconstructionLoss(bare, image, weight)(other)
     )
+
+
+def rosenbrock(code: torch.Tensor) -> torch.Tensor:
+    """A bent valley: 0 at (1, 1)."""
+    x, y = code.flatten()
+    return (1 - x).square() + 100 * (y - x.square()).square()
+
+
+def test_lbfgs_finds_the_end_of_a_bent_valley() -> None:
+    *_, (loss, point) = lbfgs(torch.tensor([[[-1.2, 1.0]]]), rosenbrock, 60)
+    assert loss < 1e-6
+    assert torch.allclose(point, torch.ones(()), atol=1e-3)
+
+
+def test_adam_moves_all_layers_together_where_all_want_the_same() -> None:
+    goal, start = torch.ones(1, 4, 3), torch.zeros(1, 4, 3)
+    goal[:, 0] = 0.5
+    *_, (loss, code) = adam(start, lambda at: (at - goal).square().sum(), 80, 0.1)
+    assert loss < 0.01
+    assert torch.allclose(code, goal, atol=0.05)
+
+
+def test_the_loss_of_a_draft_is_that_of_the_target_made_smaller(critters: LoadedModel) -> None:
+    target = torch.rand(1, 3, 256, 256) * 2 - 1
+    loss = ReconstructionLoss(critters.model, target, OPAQUE)
+    small = torch.nn.functional.avg_pool2d(target, 4)
+    assert float(loss.pixel_loss(small)) == pytest.approx(0, abs=1e-10)
+    assert float(loss.pixel_loss(-small)) > 0
