@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,11 +14,13 @@ from tqdm import tqdm
 
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
+from backend.editing.fit import IN_WORDS, Fit
 from backend.editing.layers import composite_over
 from backend.editing.points import Drag, check_drags, parse_drag, parse_pin
 from backend.editing.region import Region, choose_region
 from backend.editing.settings import with_changes
 from backend.editing.steps import DragStep, InversionProgress
+from backend.errors import UserError
 from backend.files import write_text_whole
 from backend.models import device, models
 from backend.pictures import FILES, check_output, read_image, read_mask, write
@@ -38,6 +41,9 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     drag.add_argument("--steps", type=int, metavar="N", help="at most so many drag steps (default: the model's preset)")
     drag.add_argument("--save-edit", type=Path, metavar="FILE", help="keep the edit, to go on from (.safetensors)")
     drag.add_argument("--edit", type=Path, metavar="FILE", help="go on from a kept edit of the same picture")
+    drag.add_argument(
+        "--require-fit", action="store_true", help="write nothing where the model cannot show the picture"
+    )
     drag.add_argument("--report", type=Path, metavar="FILE", help="write what was done as JSON")
     _add_common(drag, _drag)
     sample = subparsers.add_parser("sample", help="make a picture of the model's own")
@@ -72,7 +78,10 @@ def _drag(arguments: argparse.Namespace) -> int:
     if edit is not None:
         editor.open_state(edit, image)
     else:
+        guess = editor.guess(image, region) if arguments.require_fit else None
+        _require_fit(editor, guess and guess.fit, arguments.require_fit)
         _open(editor, image, region)
+    _require_fit(editor, editor.fit, arguments.require_fit)
     last = _follow(editor.drag(drags, mask, settings), "Dragging", _still_to_go)
     result = editor.result()
     write(arguments.output, composite_over(image, result.layer, result.mask, result.offset))
@@ -80,7 +89,7 @@ def _drag(arguments: argparse.Namespace) -> int:
         result.state.save(arguments.save_edit)
     if arguments.report:
         write_text_whole(arguments.report, json.dumps(result.report, indent=1))
-    print(f"{_outcome(last, drags)} The result is {arguments.output}.")
+    print(f"{_outcome(last, drags, editor.fit)} The result is {arguments.output}.")
     return 0
 
 
@@ -97,7 +106,10 @@ def _invert(arguments: argparse.Namespace) -> int:
     editor = _editor(arguments.model)
     last = _open(editor, image, choose_region(image.shape[:2], editor.generator.image_size))
     write(arguments.output, last.preview())
-    print(f"The model shows the picture at {last.psnr():.1f} dB. Its picture is {arguments.output}.")
+    fit = editor.fit
+    _require_fit(editor, fit, False)
+    shown = f"{IN_WORDS[fit]}, at" if fit else "at"
+    print(f"The model shows the picture {shown} {last.psnr():.1f} dB. Its picture is {arguments.output}.")
     return 0
 
 
@@ -126,10 +138,21 @@ def _follow(steps: Iterable[Step], title: str, tell: Any) -> Step:
     return last
 
 
+def _require_fit(editor: Editor, fit: Fit | None, required: bool) -> None:
+    """Warn of a poor fit. Raises UserError instead where a fit is required."""
+    if fit == "poor" and required:
+        raise UserError(editor.loaded.refusal("picture"))
+    if fit == "poor":
+        print(f"Warning: {editor.loaded.misfit('picture')}.", file=sys.stderr)
+
+
 def _still_to_go(step: DragStep) -> str:
     return f"{step.distances.max():.1f} px to go"
 
 
-def _outcome(last: DragStep, drags: list[Drag]) -> str:
+def _outcome(last: DragStep, drags: list[Drag], fit: Fit | None) -> str:
     moved = [bool(arrived) for arrived, drag in zip(last.arrived, drags, strict=True) if not drag.is_pin]
-    return f"{sum(moved)} of {len(moved)} points arrived in {last.step} steps."
+    arrived = f"{sum(moved)} of {len(moved)} points arrived in {last.step} steps"
+    if fit == "poor":
+        return f"{arrived}, but in a picture that shows yours {IN_WORDS[fit]}: look whether it is what you meant."
+    return f"{arrived}. The model shows the picture {IN_WORDS[fit]}." if fit else f"{arrived}."

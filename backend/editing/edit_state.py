@@ -16,6 +16,7 @@ import safetensors.torch
 import torch
 
 import stylegan2
+from backend.editing.fit import Fit
 from backend.editing.pixels import digest
 from backend.editing.region import Region
 from backend.errors import UserError
@@ -38,6 +39,7 @@ class EditState:
     start_w_plus, w_plus: [1, num_ws, w_dim] float32, the inverted code and the present one.
     path: [T, num_ws, w_dim] float32, codes between the two, in order.
     inversion_psnr: dB, None for a sampled image.
+    fit: how well the model shows the image that the edit began with, None where nobody has looked.
     tuned: generator weights that belong to this edit (by their names in the generator), empty without tuning.
     """
 
@@ -50,6 +52,7 @@ class EditState:
     path: torch.Tensor
     inversion_psnr: float | None = None
     on_result: bool = False
+    fit: Fit | None = None
     tuned: Mapping[str, torch.Tensor] = dataclasses.field(default_factory=dict)
 
     def check_image(self, model: stylegan2.Model, image: np.ndarray) -> None:
@@ -144,6 +147,7 @@ class EditState:
             region=self.region,
             inversion_psnr=self.inversion_psnr,
             on_result=self.on_result,
+            fit=self.fit,
         )
 
 
@@ -159,6 +163,7 @@ class _Record(pydantic.BaseModel):
     region: Region
     inversion_psnr: pydantic.FiniteFloat | None
     on_result: bool
+    fit: Fit | None = None
 
     @classmethod
     def parse(cls, text: str) -> _Record:

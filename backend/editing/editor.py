@@ -14,15 +14,16 @@ from backend.editing.compositing import compose
 from backend.editing.correspondence import EditImages
 from backend.editing.drag_loop import DragLoop, LoopStep
 from backend.editing.edit_state import CodePath, EditState
+from backend.editing.fit import Fit, Judge
 from backend.editing.inversion import total_steps
 from backend.editing.latent_space import sample
-from backend.editing.pixels import digest, to_pixels
+from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.points import Drag, check_drags
 from backend.editing.preset import LoadedModel
 from backend.editing.region import Region, choose_region
 from backend.editing.report import DragRecord, edit_report
 from backend.editing.settings import DragSettings, InversionSettings
-from backend.editing.steps import DragStep, EditResult, InversionProgress
+from backend.editing.steps import DragStep, EditResult, Guess, InversionProgress
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 
@@ -56,6 +57,7 @@ class Editor:
         self.model = loaded.model
         self.generator = self.model.generator
         self._cache = TensorCache() if cache is None else cache
+        self._judge = Judge(self.model, self._cache)
         self._state: EditState | None = None
         self._record: DragRecord | None = None
 
@@ -86,15 +88,32 @@ class Editor:
         region = region or choose_region(image.shape[:2], self.generator.image_size)
         settings = settings or self.loaded.preset.inversion
         started = time.perf_counter()
-        part = np.ascontiguousarray(region.crop(image))
-        if not part[..., 3].any():
-            raise UserError("The layer is fully transparent where the model looks; there is nothing to drag.")
+        part = _opaque_part(region, image)
         step: CodeStep | None = None
         for step in invert_once(self.model, part, region, settings, self._cache):
-            yield InversionProgress(step.step, total_steps(settings), step.psnr, self._preview(step.w_plus))
+            fit, preview = self._fit(step.w_plus, part, region), self._preview(step.w_plus)
+            yield InversionProgress(step.step, total_steps(settings), step.psnr, fit, preview)
         assert step is not None
-        state = self._new_state(digest(part), region, step.w_plus, step.psnr())
+        fit = self._fit(step.w_plus, part, region)()
+        state = self._new_state(digest(part), region, step.w_plus, step.psnr(), fit)
         self._begin(part, image.shape[:2], state, time.perf_counter() - started, step.w_plus)
+
+    def guess(self, image: np.ndarray, region: Region) -> Guess | None:
+        """Look what the model's encoder makes of a region of an image, in a moment; the open edit stays.
+
+        Args:
+            image: uint8 [H, W, 4], the whole layer.
+            region: the part that the model sees.
+
+        Returns:
+            None where the model has no encoder.
+
+        Raises:
+            UserError: as open_steps() does.
+        """
+        target, weight = to_model(region.shrink(_opaque_part(region, image)), self.device)
+        w_plus = self._judge.guess(target, weight)
+        return None if w_plus is None else Guess(self._judge.fit(w_plus, target, weight), self._preview(w_plus))
 
     def open_state(self, state: EditState, image: np.ndarray, original: np.ndarray | None = None) -> None:
         """Go on from a saved edit without an inversion.
@@ -140,8 +159,14 @@ class Editor:
         opaque = np.full((height, width, 1), 255, np.uint8)
         image = np.concatenate([pixels, opaque], axis=2)
         region = Region(0, 0, width, height, (height, width))
-        self._begin(image, (height, width), self._new_state(digest(image), region, w_plus, None), 0.0, w_plus)
+        state = self._new_state(digest(image), region, w_plus, None, "good")
+        self._begin(image, (height, width), state, 0.0, w_plus)
         return pixels
+
+    @property
+    def fit(self) -> Fit | None:
+        """How well the model shows the image that the open edit began with; None where nobody has looked."""
+        return self._open_state.fit
 
     def check(
         self,
@@ -280,10 +305,14 @@ class Editor:
         block = self.loaded.preset.drag.feature_block
         return EditImages.along(self.generator, state.start_w_plus, state.w_plus, block)
 
-    def _new_state(self, image_sha256: str, region: Region, w_plus: torch.Tensor, quality: float | None) -> EditState:
-        return EditState(
-            self.loaded.name, self.model.sha256, image_sha256, region, w_plus, w_plus, w_plus, inversion_psnr=quality
-        )
+    def _fit(self, w_plus: torch.Tensor, part: np.ndarray, region: Region) -> Callable[[], Fit]:
+        return lambda: self._judge.fit(w_plus, *to_model(region.shrink(part), self.device))
+
+    def _new_state(
+        self, image_sha256: str, region: Region, w_plus: torch.Tensor, quality: float | None, fit: Fit
+    ) -> EditState:
+        codes = (w_plus, w_plus, w_plus)
+        return EditState(self.loaded.name, self.model.sha256, image_sha256, region, *codes, quality, fit=fit)
 
     def _model_mask(self, mask: np.ndarray | None) -> torch.Tensor | None:
         if mask is None:
@@ -291,3 +320,11 @@ class Editor:
         region = self._open_state.region
         small = region.shrink_mask(region.crop(mask))
         return torch.from_numpy(small.astype(np.float32) / 255).to(self.device)
+
+
+def _opaque_part(region: Region, image: np.ndarray) -> np.ndarray:
+    """The region's pixels, uint8 [h, w, 4]. Raises UserError when all of them are transparent."""
+    part = np.ascontiguousarray(region.crop(image))
+    if not part[..., 3].any():
+        raise UserError("The layer is fully transparent where the model looks; there is nothing to drag.")
+    return part

@@ -27,11 +27,24 @@ class Preset:
 
 @dataclasses.dataclass(frozen=True)
 class LoadedModel:
-    """A model in memory, what it is called, and the drag constants measured or published for it."""
+    """A model in memory, what it is called, and the drag constants measured or published for it.
+
+    makes: what it makes pictures of, in the plural and in an artist's words; "" where nobody has said.
+    """
 
     name: str
     model: stylegan2.Model
     preset: Preset
+    makes: str = ""
+
+    def misfit(self, what: str) -> str:
+        """Say that this is the wrong model: two clauses without the full stop; `what` is "layer" or "picture"."""
+        subject = f"This model makes {self.makes}" if self.makes else f"The model {self.name} makes other pictures"
+        return f"{subject}; it cannot rebuild this {what} well"
+
+    def refusal(self, what: str) -> str:
+        """Say in a sentence that nothing was dragged because of that."""
+        return f"{self.misfit(what)}, so nothing was dragged; choose a model of this kind of picture."
 
 
 def preset_for(model: stylegan2.Model, catalogue_entry: Mapping[str, Any] | None = None) -> Preset:

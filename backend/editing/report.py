@@ -55,7 +55,7 @@ class DragRecord:
 def edit_report(
     loaded: LoadedModel, device: torch.device, state: EditState, inversion_seconds: float, record: DragRecord | None
 ) -> dict[str, object]:
-    """Return the model, its preset, the region, the inversion, and the last drag if there was one."""
+    """Return the model, its preset, the region, the inversion, the fit, and the last drag if there was one."""
     preset, region = loaded.preset, state.region
     return {
         "model": {
@@ -66,6 +66,7 @@ def edit_report(
         "preset": {"drag": dataclasses.asdict(preset.drag), "inversion": dataclasses.asdict(preset.inversion)},
         "device": str(device),
         "region": [region.x, region.y, region.width, region.height],
+        "fit": state.fit,
         "inversion": {"psnr": state.inversion_psnr, "seconds": round(inversion_seconds, 3)},
         **(record.report(region) if record else {}),
     }

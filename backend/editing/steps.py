@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.editing.edit_state import EditState
+from backend.editing.fit import Fit
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,27 @@ class InversionProgress:
     Attributes:
         step: of `steps`.
         psnr: returns the likeness to the image in dB.
-        preview: returns the model's image now, uint8 [h, w, 3]; both cost one synthesis.
+        fit: returns how well the model shows the image so far.
+        preview: returns the model's image now, uint8 [h, w, 3]; each of the three costs one synthesis.
     """
 
     step: int
     steps: int
     psnr: Callable[[], float]
+    fit: Callable[[], Fit]
+    preview: Callable[[], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What the model's encoder makes of an image at once, before the inversion.
+
+    Attributes:
+        fit: how well that shows the image, beside what the encoder makes of the model's own images.
+        preview: returns the model's image of it, uint8 [h, w, 3].
+    """
+
+    fit: Fit
     preview: Callable[[], np.ndarray]
 
 

@@ -23,9 +23,10 @@ from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 from backend.models import device, models
 from backend.server import protocol
+from backend.server.finding import find
 from backend.server.job_queue import JobControl, JobQueue
 from backend.server.log import logger
-from backend.server.progress import Throttle, drag_update, inversion_update
+from backend.server.progress import Throttle, drag_update
 from backend.server.protocol import Preview, SampleOptions, Update
 from backend.server.requests import Job, Request
 from backend.server.result_files import NO_FILES, Files, ResultFiles
@@ -80,7 +81,10 @@ class JobRunner:
         if unwritten and unwritten.editor is editor and unwritten.request == request.digest():
             region, last = unwritten.region, unwritten.last
         else:
-            region, last = yield from self._steps(job, editor, throttle, control)
+            dragged = yield from self._steps(job, editor, throttle, control)
+            if dragged is None:
+                return
+            region, last = dragged
         throttle.check()
         yield last.model_copy(update={"phase": "compose", "message": "Putting the layer together."}), NO_FILES
         throttle.check()
@@ -93,8 +97,12 @@ class JobRunner:
 
     def _steps(
         self, job: Job, editor: Editor, throttle: Throttle, control: JobControl
-    ) -> Generator[tuple[Update, Files], None, tuple[Region, Update]]:
-        """Open the image or go on from its edit, then drag; return the region and the last update."""
+    ) -> Generator[tuple[Update, Files], None, tuple[Region, Update] | None]:
+        """Open the image or go on from its edit, then drag.
+
+        Returns:
+            The region and the last update; None where the client is to be asked first.
+        """
         job = replace(job, edit=_usable(job, editor))
         preset, options = editor.loaded.preset, job.options
         settings = with_changes(preset.drag, options.drag_changes())
@@ -105,10 +113,10 @@ class JobRunner:
         if job.edit is not None:
             editor.open_state(job.edit, job.image, job.original)
         else:
-            psnr = 0.0
-            for step, preview in throttle.limit(editor.open_steps(job.image, region, inversion)):
-                psnr = step.psnr() if preview else psnr
-                yield inversion_update(step, box, psnr, preview), NO_FILES
+            for update in find(job, editor, region, inversion, throttle):
+                yield update, NO_FILES
+                if update.phase == "unfit":
+                    return None
         last = Update(phase="drag")
         for step, preview in throttle.limit(editor.drag(job.drags, job.mask, settings)):
             last = drag_update(step, job.drags, box, preview)

@@ -65,11 +65,14 @@ class Options(_Incoming):
         region: the whole layer, or the square around the selection.
         result: "patch" is a layer to lie above the original, to be seen through its mask; "whole" is one to stand in
             its place, with the mask already applied, which is needed where the original would be seen beside it.
+        poor_fit: what to do where the model cannot show the image: end before the drag with an update of the phase
+            "unfit" ("ask"), drag all the same, or refuse the drag.
     """
 
     model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] | None = None
     region: Literal["layer", "selection"] = "layer"
     result: Literal["patch", "whole"] = "patch"
+    poor_fit: Literal["ask", "drag", "refuse"] = "drag"
     latent_space: Literal["W+", "W"] | None = None
     steps: Steps | None = None
     inversion_steps: Steps | None = None
@@ -83,7 +86,7 @@ class Options(_Incoming):
 
     def drag_changes(self) -> dict[str, Any]:
         """Return the fields of DragSettings that differ from the preset."""
-        changes = self.model_dump(exclude={"model", "region", "result", "steps", "inversion_steps"})
+        changes = self.model_dump(exclude={"model", "region", "result", "poor_fit", "steps", "inversion_steps"})
         return {"max_steps": self.steps, **changes}
 
 
@@ -136,7 +139,7 @@ class Result(BaseModel):
 class Update(BaseModel):
     """How far a job is. Distances are in pixels of the layer."""
 
-    phase: Literal["load", "invert", "drag", "compose", "sample", "done"]
+    phase: Literal["load", "invert", "unfit", "drag", "compose", "sample", "done"]
     step: int = 0
     steps: int = 0
     message: str = ""

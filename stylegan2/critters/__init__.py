@@ -5,3 +5,4 @@ from __future__ import annotations
 from pathlib import Path
 
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
+MAKES = "toy animals"

@@ -1,10 +1,10 @@
-"""`python -m tests.benchmarks drags|inversions|speed|large|layers|detector|model`: run one of the measurements."""
+"""`python -m tests.benchmarks drags|inversions|fit|speed|large|layers|detector|model`: run one of the measurements."""
 
 from __future__ import annotations
 
 import argparse
 
-from tests.benchmarks import detector_command, drags, inversions, large_layer, layers, model, speed
+from tests.benchmarks import detector_command, drags, fit, inversions, large_layer, layers, model, speed
 
 
 def main() -> None:
@@ -13,6 +13,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     drags.add_command(commands)
     inversions.add_command(commands)
+    fit.add_command(commands)
     speed.add_command(commands)
     large_layer.add_command(commands)
     layers.add_command(commands)

@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from backend.editing.edit_state import EditState
+from backend.editing.fit import Fit, Judge
 from backend.editing.steps import InversionProgress
 from backend.errors import UserError
 from backend.files import written_whole
@@ -135,11 +137,58 @@ def test_the_message_counts_what_was_to_move_not_the_pins(runner: JobRunner, pic
     assert first.message == "0 of 1 points have arrived, 12 pixels to go."
 
 
-@pytest.mark.parametrize(("psnr", "fit"), [(30.0, "well"), (26.0, "well"), (22.0, "fairly"), (17.6, "only roughly")])
-def test_the_message_says_in_words_how_well_the_model_fits(psnr: float, fit: str) -> None:
-    step = InversionProgress(3, 10, lambda: psnr, lambda: np.zeros((4, 4, 3), np.uint8))
-    message = inversion_update(step, (0, 0, 4, 4), psnr, preview=False).message
-    assert message == f"Finding the picture in the model. It fits the layer {fit} so far."
+@pytest.mark.parametrize(("fit", "words"), [("good", "well"), ("fair", "fairly"), ("poor", "only roughly")])
+def test_the_message_says_in_words_how_well_the_model_fits(fit: Fit, words: str) -> None:
+    step = InversionProgress(3, 10, lambda: 20.0, lambda: fit, lambda: np.zeros((4, 4, 3), np.uint8))
+    message = inversion_update(step, (0, 0, 4, 4), fit, preview=False).message
+    assert message == f"Finding the picture in the model. It fits the layer {words} so far."
+
+
+@pytest.fixture
+def noise(tmp_path: Path) -> Path:
+    """A picture that no model can show."""
+    path = tmp_path / "noise.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(path)
+    return path
+
+
+def asking(picture: Path, poor_fit: str) -> Request:
+    return request(picture, options={"inversion_steps": 3, "steps": 3, "poor_fit": poor_fit})
+
+
+def test_where_the_model_cannot_show_the_layer_a_client_that_asks_is_answered_before_anything_moves(
+    runner: JobRunner, noise: Path
+) -> None:
+    asked = [update for update, _ in runner.drag(asking(noise, "ask"))]
+    assert [update.phase for update in asked if update.phase in ("drag", "compose", "done")] == []
+    assert asked[-1].phase == "unfit"
+    assert asked[-1].message == "This model makes toy animals; it cannot rebuild this layer well."
+    assert asked[-1].preview
+    assert asked[-1].region == (0, 0, 64, 64)
+    assert not runner.queue.busy
+
+
+def test_dragged_all_the_same_the_report_says_that_the_fit_is_poor(runner: JobRunner, noise: Path) -> None:
+    done = [update for update, _ in runner.drag(asking(noise, "drag"))][-1]
+    assert done.phase == "done"
+    assert done.result
+    assert done.result.report["fit"] == "poor"
+
+
+def test_a_drag_that_requires_a_fit_is_refused_in_a_sentence(runner: JobRunner, noise: Path) -> None:
+    with pytest.raises(UserError, match="it cannot rebuild this layer well, so nothing was dragged; choose a model"):
+        list(runner.drag(asking(noise, "refuse")))
+    assert not runner.queue.busy
+
+
+def test_where_the_model_fits_nobody_is_asked(
+    runner: JobRunner, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Judge, "fit", lambda *_: "fair")
+    for poor_fit in ("ask", "refuse"):
+        done = [update for update, _ in runner.drag(asking(picture, poor_fit))][-1]
+        assert done.result
+        assert done.result.report["fit"] == "fair"
 
 
 @pytest.mark.usefixtures("every_step")

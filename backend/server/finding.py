@@ -1,0 +1,57 @@
+"""Finding a layer in the model: its progress, and what is done where the model cannot show the layer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from backend.editing.editor import Editor
+from backend.editing.fit import Fit
+from backend.editing.region import Region
+from backend.editing.settings import InversionSettings
+from backend.errors import UserError
+from backend.server.progress import Throttle, inversion_update, unfit_update
+from backend.server.protocol import Update
+from backend.server.requests import Job
+
+FIT_EVERY = 1.0  # seconds: to look how well the model shows the layer costs as much as some steps
+
+
+def find(job: Job, editor: Editor, region: Region, settings: InversionSettings, throttle: Throttle) -> Iterator[Update]:
+    """Open the image of a job; where its client wants to be asked, the encoder's guess is looked at first.
+
+    Args:
+        job: with an image that is opened anew.
+        editor: opens it.
+        region: the part that the model sees.
+        settings: of the inversion.
+        throttle: of the job.
+
+    Yields:
+        Updates; the last one has the phase "unfit" where the client is to be asked before anything moves.
+
+    Raises:
+        UserError: the model cannot show the image, and the client wants no drag then.
+    """
+    box = (region.x, region.y, region.width, region.height)
+    guess = None if job.options.poor_fit == "drag" else editor.guess(job.image, region)
+    if guess is not None and guess.fit == "poor":
+        refuse_unfit(job, editor)
+        yield unfit_update(editor.loaded, box, guess.preview())
+        return
+    fit: Fit = "poor"
+    last, judged = None, time.monotonic()
+    for last, preview in throttle.limit(editor.open_steps(job.image, region, settings)):
+        if preview and time.monotonic() - judged >= FIT_EVERY:
+            fit, judged = last.fit(), time.monotonic()
+        yield inversion_update(last, box, fit, preview)
+    if editor.fit == "poor" and job.options.poor_fit != "drag":
+        refuse_unfit(job, editor)
+        assert last is not None
+        yield unfit_update(editor.loaded, box, last.preview())
+
+
+def refuse_unfit(job: Job, editor: Editor) -> None:
+    """Raise UserError where the client of a job wants no drag on an image that the model cannot show."""
+    if job.options.poor_fit == "refuse":
+        raise UserError(editor.loaded.refusal("layer"))
