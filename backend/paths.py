@@ -45,6 +45,11 @@ def models_folder() -> Path:
     return data_folder() / "models"
 
 
+def encoders_folder() -> Path:
+    """The folder of the encoders of models that were prepared, by the models' sha256."""
+    return data_folder() / "encoders"
+
+
 def installation_file() -> Path:
     """What install.py wrote down: where it looked for GIMP, and the program it found; absent in a mere clone."""
     return data_folder() / "installation.json"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -16,7 +15,7 @@ from torch import Tensor
 from .architecture_json import from_json, to_json
 from .discriminator import Discriminator
 from .errors import ModelError
-from .files import replace_file
+from .files import replace_file, sha256_of
 from .generator import Generator
 from .importers import import_model
 from .model import Metadata, Model, fill
@@ -36,7 +35,7 @@ def load(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Mo
     path = Path(path)
     try:
         with path.open("rb") as file:
-            sha256 = _sha256(path)
+            sha256 = sha256_of(path)
             start = file.read(16)
     except OSError as error:
         raise ModelError(f"The model file {path} cannot be read: {error.strerror or error}.") from error
@@ -92,14 +91,6 @@ def _header(model: Model) -> dict[str, str]:
 def _is_safetensors(start: bytes, size: int) -> bool:
     """Eight bytes with the header's length, then the JSON header itself."""
     return len(start) > 8 and start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= size - 8
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _load_own(path: Path) -> Model:

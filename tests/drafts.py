@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 
 from backend.editing.initial_candidates import drafts_key, initial_candidates
-from backend.editing.latent_space import LatentSpace
 from backend.editing.preset import LoadedModel
 from backend.editing.tensor_cache import TensorCache, Tensors
 from backend.models import open_model
+from stylegan2.latent_space import LatentSpace
 
 FOLDER = Path(__file__).parents[1] / ".cache" / "drafts"
 

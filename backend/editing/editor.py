@@ -16,12 +16,12 @@ from backend.editing.drag_loop import DragLoop, LoopStep
 from backend.editing.edit_state import CodePath, EditState
 from backend.editing.fit import Fit, Judge
 from backend.editing.inversion import total_steps
-from backend.editing.latent_space import sample
 from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.points import Drag, check_drags
 from backend.editing.preset import LoadedModel
 from backend.editing.region import Region, choose_region
 from backend.editing.report import DragRecord, edit_report
+from backend.editing.sampling import sample
 from backend.editing.settings import DragSettings, InversionSettings
 from backend.editing.steps import DragStep, EditResult, Guess, InversionProgress
 from backend.editing.tensor_cache import TensorCache

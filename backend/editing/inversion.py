@@ -8,19 +8,17 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-import torch.nn.functional as F
 
 import stylegan2
 from backend.editing.initial_candidates import initial_candidates
-from backend.editing.latent_space import LatentSpace
+from backend.editing.reconstruction_loss import ReconstructionLoss, psnr
 from backend.editing.settings import InversionSettings
 from backend.editing.tensor_cache import TensorCache
+from stylegan2.latent_space import LatentSpace
 
 VERSION = 1  # to be raised when invert() finds other codes: what was remembered before is not found any more
-PYRAMID_LEVELS = 4
 WARM_UP = 0.05  # share of the steps in which Adam's step grows to its size
 COOL_DOWN = 0.5  # share of the steps in which it shrinks back to 0
-DISCRIMINATOR_WEIGHT = 0.1
 # Optimising one candidate ends in the wrong pose as often as not (20 dB instead of 29), so the search in W is by
 # successive halving (Jamieson and Talwalkar 2016): each round optimises all candidates and keeps the better half.
 CANDIDATES = 16
@@ -122,56 +120,6 @@ class _Inversion:
             loss.backward()
             optimizer.step()
             yield float(loss.detach()), (start + self.space.spread * offset).detach()
-
-
-class ReconstructionLoss:
-    """How far an image is from the target: mean squared error at several scales, and discriminator features.
-
-    The features cost as much again as the pixels: the search for a start, which only has to find the pose, does
-    without them (the same PSNR in the end, measured on the embedded model).
-    """
-
-    def __init__(self, model: stylegan2.Model, target: torch.Tensor, weight: torch.Tensor) -> None:
-        self.discriminator, self.target, self.weight = model.discriminator, target, weight
-        levels = min(PYRAMID_LEVELS, int(math.log2(min(target.shape[2:]))) - 2)
-        self.scales = [2**level for level in range(levels)]
-        self._target_features: list[torch.Tensor] | None = None  # known once and for all where nothing is transparent
-        if self.discriminator is not None and bool((weight == 1).all()):
-            self._target_features = self._filled_features(target)
-
-    def __call__(self, image: torch.Tensor) -> torch.Tensor:
-        """The loss of `image` [1, 3, H, W]."""
-        loss = self.pixel_loss(image)
-        return loss if self.discriminator is None else loss + DISCRIMINATOR_WEIGHT * self._features(image)
-
-    def pixel_loss(self, image: torch.Tensor) -> torch.Tensor:
-        """The part of the loss that compares pixels."""
-        difference = (image - self.target) * self.weight
-        total = image.new_zeros(())
-        for scale in self.scales:
-            coarse = F.avg_pool2d(difference, scale)
-            total = total + coarse.square().mean() / self.weight.mean()
-        return total
-
-    def _features(self, image: torch.Tensor) -> torch.Tensor:
-        assert self.discriminator is not None
-        prediction, target = self.discriminator.features(image), self._target_features or self._filled_features(image)
-        terms = [
-            (a - b).square().mean(dim=(1, 2, 3)) / b.square().mean() for a, b in zip(prediction, target, strict=True)
-        ]
-        return torch.stack(terms).mean(dim=0)
-
-    @torch.no_grad()
-    def _filled_features(self, image: torch.Tensor) -> list[torch.Tensor]:
-        """Features of the target, its transparent pixels filled with the image's own, so that they say nothing."""
-        assert self.discriminator is not None
-        return self.discriminator.features(torch.lerp(image, self.target, self.weight))
-
-
-def psnr(image: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> float:
-    """Peak signal-to-noise ratio in dB over the pixels that count; both images -1 .. 1, the first one clamped."""
-    error = ((image.clamp(-1, 1) - target).square() * weight).sum() / (3 * weight.sum())
-    return float(10 * torch.log10(4 / error.clamp(min=1e-10)))
 
 
 def _round_steps(settings: InversionSettings) -> int:

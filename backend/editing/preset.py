@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import stylegan2
-from backend.editing.latent_space import LatentSpace
 from backend.editing.settings import DragSettings, InversionSettings, with_changes
 from backend.errors import UserError
+from stylegan2.latent_space import LatentSpace
 
 PAPER_SIZE = 512
 PAPER_R1, PAPER_R2 = 3.0, 12.0

@@ -10,7 +10,8 @@ import stylegan2
 from backend import paths
 from backend.editing.preset import preset_for
 from backend.errors import UserError
-from backend.models import catalogue, models
+from backend.models import catalogue, encoders, models
+from stylegan2.files import sha256_of
 
 # What every system takes as the name of a file, and nobody takes for a path or an option.
 PLAIN_NAME = re.compile(r"[^\W_][\w .+-]{0,62}[\w+-]|[^\W_]")
@@ -52,7 +53,7 @@ def add(file: Path, name: str) -> Path:
 
 
 def remove(name: str) -> Path:
-    """Delete a model from the store.
+    """Delete a model from the store, and its encoder.
 
     Args:
         name: what it is called.
@@ -70,6 +71,7 @@ def remove(name: str) -> Path:
         there = ", ".join(sorted(models.stored())) or "no model yet"
         raise UserError(f'There is no model called "{name}" in {paths.models_folder()}; in it is: {there}.')
     try:
+        encoders.file_of(sha256_of(path)).unlink(missing_ok=True)
         path.unlink()
     except OSError as error:
         raise UserError(f"{path} cannot be deleted ({error.strerror}); end what uses it and try again.") from error

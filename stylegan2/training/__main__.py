@@ -71,7 +71,7 @@ def _train(options: argparse.Namespace) -> None:
         _steps(training, images, run, until, device)
     except KeyboardInterrupt:
         print("Stopped; go on with --resume.", file=sys.stderr)
-    run.keep(Model(training.average.generator, training.discriminator, model.metadata))
+    run.keep(Model(training.average.network, training.discriminator, model.metadata))
 
 
 def _steps(
@@ -93,7 +93,7 @@ def _steps(
         if run.state.steps % LOG_EVERY == 0:
             run.log(COLUMNS, {name: float(loss) for name, loss in losses.items()})
         if started - kept > KEEP_EVERY:
-            run.keep(Model(training.average.generator, training.discriminator, Metadata("trained")))
+            run.keep(Model(training.average.network, training.discriminator, Metadata("trained")))
             kept = started
 
 

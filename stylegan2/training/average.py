@@ -1,31 +1,34 @@
-"""The moving average of a generator's weights, whose images are better than those of any single step."""
+"""The moving average of a network's weights, which does better than those of any single step."""
 
 from __future__ import annotations
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
 from ..generator import Generator
 
+Network = TypeVar("Network", bound=nn.Module)
 
-class MovingAverage:
-    """An exponential moving average over steps of a generator (Karras et al. 2018, appendix)."""
 
-    def __init__(self, generator: Generator, half_life: float) -> None:
+class MovingAverage(Generic[Network]):
+    """An exponential moving average over steps of a network (Karras et al. 2018, appendix)."""
+
+    def __init__(self, network: Network, half_life: float) -> None:
         """`half_life` in steps."""
-        self.generator = copy.deepcopy(generator).eval().requires_grad_(False)
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.half_life = half_life
         self.steps = 0
 
     @torch.no_grad()
-    def update(self, generator: nn.Module) -> None:
+    def update(self, network: nn.Module) -> None:
         """Take in a step; the first ones count more, so that the start is soon forgotten."""
         self.steps += 1
         half_life = min(self.half_life, 0.25 * self.steps)
         keep = 0.5 ** (1 / half_life)
-        for average, value in zip(self.generator.parameters(), generator.parameters(), strict=True):
+        for average, value in zip(self.network.parameters(), network.parameters(), strict=True):
             average.lerp_(value, 1 - keep)
 
 

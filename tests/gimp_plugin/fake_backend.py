@@ -4,8 +4,8 @@
 
 Models: "critters" inverts the colours of a square; "broken" raises the user's sentence; "bug" raises another
 error; "dies" exits in the middle; "hangs" stops its whole process; "short" ends its stream without a result;
-"foreign" cannot show any layer; "slow" takes 100 steps of 0.1 s. What the job was asked, and how it ended, goes to READY_FILE.jobs as JSON
-lines.
+"foreign" cannot show any layer; "slow" takes 100 steps of 0.1 s. What the job was asked, and how it ended, goes to
+READY_FILE.jobs as JSON lines.
 """
 
 from __future__ import annotations

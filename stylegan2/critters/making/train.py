@@ -160,7 +160,7 @@ def _run_stage(
 
 
 def _keep(run: RunFolder, steps: PairedSteps | AdversarialSteps) -> None:
-    run.keep(Model(steps.average.generator, steps.discriminator, Metadata("Critters", "CC0-1.0", SOURCE)))
+    run.keep(Model(steps.average.network, steps.discriminator, Metadata("Critters", "CC0-1.0", SOURCE)))
 
 
 def learning_rate(stage: Stage, images: int, since_start: int) -> float:

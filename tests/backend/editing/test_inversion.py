@@ -11,11 +11,12 @@ import torch
 
 import stylegan2
 from backend.editing.initial_candidates import BATCH, initial_candidates
-from backend.editing.inversion import ReconstructionLoss, invert, psnr, total_steps
-from backend.editing.latent_space import LatentSpace
+from backend.editing.inversion import invert, total_steps
 from backend.editing.preset import LoadedModel
+from backend.editing.reconstruction_loss import ReconstructionLoss, psnr
 from backend.editing.settings import InversionSettings
 from backend.editing.tensor_cache import TensorCache
+from stylegan2.latent_space import LatentSpace
 from tests.drafts import remember_drafts
 
 QUICK = InversionSettings(steps=36)
@@ -58,9 +59,7 @@ def test_no_steps_keep_the_nearest_candidate(
     assert steps[-1].psnr > 10
 
 
-def test_the_next_process_finds_the_drafts_on_disk(
-    critters: LoadedModel, image: torch.Tensor, tmp_path: Path
-) -> None:
+def test_the_next_process_finds_the_drafts_on_disk(critters: LoadedModel, image: torch.Tensor, tmp_path: Path) -> None:
     remember_drafts(tmp_path)
     samples = LatentSpace(critters.model.generator).samples
     cache = TensorCache(tmp_path / "cache")

@@ -10,7 +10,6 @@ import torch
 
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
-from backend.editing.latent_space import SAMPLES, LatentSpace
 from backend.editing.points import Drag
 from backend.editing.preset import LoadedModel
 from backend.editing.region import Region, choose_region
@@ -18,6 +17,7 @@ from backend.editing.settings import InversionSettings, with_changes
 from backend.editing.steps import EditResult
 from backend.errors import UserError
 from backend.models import open_model
+from stylegan2.latent_space import SAMPLES, LatentSpace
 
 CHECKPOINTS = Path(__file__).parents[2] / "data" / "checkpoints"
 ENLARGED = 4  # layer pixels per pixel of the model

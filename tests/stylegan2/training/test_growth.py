@@ -60,11 +60,11 @@ def test_the_moving_average_comes_to_the_weights_that_stay():
     average = MovingAverage(generator, half_life=3)
     generator.synthesis.get_parameter("b4.const").fill_(7.0)
     average.update(generator)
-    once = average.generator.synthesis.get_parameter("b4.const").mean()
+    once = average.network.synthesis.get_parameter("b4.const").mean()
     for _ in range(50):
         average.update(generator)
     assert 0 < once <= 7
-    assert torch.allclose(average.generator.synthesis.get_parameter("b4.const"), torch.tensor(7.0), atol=1e-3)
+    assert torch.allclose(average.network.synthesis.get_parameter("b4.const"), torch.tensor(7.0), atol=1e-3)
 
 
 def test_the_mean_of_w_is_where_truncation_to_zero_leads():
