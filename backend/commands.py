@@ -20,7 +20,6 @@ from backend.editing.points import Drag, check_drags, parse_drag, parse_pin
 from backend.editing.region import Region, choose_region
 from backend.editing.settings import with_changes
 from backend.editing.steps import DragStep, InversionProgress
-from backend.errors import UserError
 from backend.files import write_text_whole
 from backend.models import device, models
 from backend.pictures import FILES, check_output, read_image, read_mask, write
@@ -78,10 +77,13 @@ def _drag(arguments: argparse.Namespace) -> int:
     if edit is not None:
         editor.open_state(edit, image)
     else:
-        guess = editor.guess(image, region) if arguments.require_fit else None
-        _require_fit(editor, guess and guess.fit, arguments.require_fit)
+        if arguments.require_fit:
+            guess = editor.guess(image, region)
+            editor.loaded.require_fit(guess and guess.fit, "picture")
         _open(editor, image, region)
-    _require_fit(editor, editor.fit, arguments.require_fit)
+    if arguments.require_fit:
+        editor.loaded.require_fit(editor.fit, "picture")
+    _warn(editor)
     last = _follow(editor.drag(drags, mask, settings), "Dragging", _still_to_go)
     result = editor.result()
     write(arguments.output, composite_over(image, result.layer, result.mask, result.offset))
@@ -106,9 +108,8 @@ def _invert(arguments: argparse.Namespace) -> int:
     editor = _editor(arguments.model)
     last = _open(editor, image, choose_region(image.shape[:2], editor.generator.image_size))
     write(arguments.output, last.preview())
-    fit = editor.fit
-    _require_fit(editor, fit, False)
-    shown = f"{IN_WORDS[fit]}, at" if fit else "at"
+    _warn(editor)
+    shown = f"{IN_WORDS[editor.fit]}, at" if editor.fit else "at"
     print(f"The model shows the picture {shown} {last.psnr():.1f} dB. Its picture is {arguments.output}.")
     return 0
 
@@ -138,11 +139,9 @@ def _follow(steps: Iterable[Step], title: str, tell: Any) -> Step:
     return last
 
 
-def _require_fit(editor: Editor, fit: Fit | None, required: bool) -> None:
-    """Warn of a poor fit. Raises UserError instead where a fit is required."""
-    if fit == "poor" and required:
-        raise UserError(editor.loaded.refusal("picture"))
-    if fit == "poor":
+def _warn(editor: Editor) -> None:
+    """Warn of a poor fit."""
+    if editor.fit == "poor":
         print(f"Warning: {editor.loaded.misfit('picture')}.", file=sys.stderr)
 
 

@@ -14,7 +14,7 @@ from backend.editing.compositing import compose
 from backend.editing.correspondence import EditImages
 from backend.editing.drag_loop import DragLoop, LoopStep
 from backend.editing.edit_state import CodePath, EditState
-from backend.editing.fit import Fit, Judge
+from backend.editing.fit import Fit, Judge, worse
 from backend.editing.inversion import total_steps
 from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.points import Drag, check_drags
@@ -57,7 +57,8 @@ class Editor:
         self.model = loaded.model
         self.generator = self.model.generator
         self._cache = TensorCache() if cache is None else cache
-        self._judge = Judge(self.model, self._cache)
+        self._guess: tuple[tuple[str, Region], Guess] | None = None
+        self._judge = Judge(self.model, loaded.encoder, self._cache) if loaded.encoder else None
         self._state: EditState | None = None
         self._record: DragRecord | None = None
 
@@ -89,12 +90,13 @@ class Editor:
         settings = settings or self.loaded.preset.inversion
         started = time.perf_counter()
         part = _opaque_part(region, image)
+        guess = self.guess(image, region)
         step: CodeStep | None = None
         for step in invert_once(self.model, part, region, settings, self._cache):
-            fit, preview = self._fit(step.w_plus, part, region), self._preview(step.w_plus)
+            fit, preview = self._fit(step.w_plus, part, region, guess), self._preview(step.w_plus)
             yield InversionProgress(step.step, total_steps(settings), step.psnr, fit, preview)
         assert step is not None
-        fit = self._fit(step.w_plus, part, region)()
+        fit = self._fit(step.w_plus, part, region, guess)()
         state = self._new_state(digest(part), region, step.w_plus, step.psnr(), fit)
         self._begin(part, image.shape[:2], state, time.perf_counter() - started, step.w_plus)
 
@@ -111,9 +113,15 @@ class Editor:
         Raises:
             UserError: as open_steps() does.
         """
-        target, weight = to_model(region.shrink(_opaque_part(region, image)), self.device)
-        w_plus = self._judge.guess(target, weight)
-        return None if w_plus is None else Guess(self._judge.fit(w_plus, target, weight), self._preview(w_plus))
+        part = _opaque_part(region, image)
+        if self._judge is None:
+            return None
+        key = (digest(part), region)
+        if self._guess is None or self._guess[0] != key:
+            target, weight = to_model(region.shrink(part), self.device)
+            w_plus = self._judge.guess(target, weight)
+            self._guess = key, Guess(self._judge.fit(w_plus, target, weight), self._preview(w_plus))
+        return self._guess[1]
 
     def open_state(self, state: EditState, image: np.ndarray, original: np.ndarray | None = None) -> None:
         """Go on from a saved edit without an inversion.
@@ -305,11 +313,17 @@ class Editor:
         block = self.loaded.preset.drag.feature_block
         return EditImages.along(self.generator, state.start_w_plus, state.w_plus, block)
 
-    def _fit(self, w_plus: torch.Tensor, part: np.ndarray, region: Region) -> Callable[[], Fit]:
-        return lambda: self._judge.fit(w_plus, *to_model(region.shrink(part), self.device))
+    def _fit(
+        self, w_plus: torch.Tensor, part: np.ndarray, region: Region, guess: Guess | None
+    ) -> Callable[[], Fit | None]:
+        """What a code of the inversion says of the fit: never better than the guess did; None without a guess."""
+        judge = self._judge
+        if judge is None or guess is None:
+            return lambda: None
+        return lambda: worse(guess.fit, judge.fit(w_plus, *to_model(region.shrink(part), self.device)))
 
     def _new_state(
-        self, image_sha256: str, region: Region, w_plus: torch.Tensor, quality: float | None, fit: Fit
+        self, image_sha256: str, region: Region, w_plus: torch.Tensor, quality: float | None, fit: Fit | None
     ) -> EditState:
         codes = (w_plus, w_plus, w_plus)
         return EditState(self.loaded.name, self.model.sha256, image_sha256, region, *codes, quality, fit=fit)

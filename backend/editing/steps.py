@@ -18,14 +18,14 @@ class InversionProgress:
     Attributes:
         step: of `steps`.
         psnr: returns the likeness to the image in dB.
-        fit: returns how well the model shows the image so far.
+        fit: returns how well the model shows the image so far; None where the model has no encoder.
         preview: returns the model's image now, uint8 [h, w, 3]; each of the three costs one synthesis.
     """
 
     step: int
     steps: int
     psnr: Callable[[], float]
-    fit: Callable[[], Fit]
+    fit: Callable[[], Fit | None]
     preview: Callable[[], np.ndarray]
 
 

@@ -9,7 +9,6 @@ from backend.editing.editor import Editor
 from backend.editing.fit import Fit
 from backend.editing.region import Region
 from backend.editing.settings import InversionSettings
-from backend.errors import UserError
 from backend.server.progress import Throttle, inversion_update, unfit_update
 from backend.server.protocol import Update
 from backend.server.requests import Job
@@ -34,24 +33,23 @@ def find(job: Job, editor: Editor, region: Region, settings: InversionSettings, 
         UserError: the model cannot show the image, and the client wants no drag then.
     """
     box = (region.x, region.y, region.width, region.height)
-    guess = None if job.options.poor_fit == "drag" else editor.guess(job.image, region)
-    if guess is not None and guess.fit == "poor":
-        refuse_unfit(job, editor)
+    guess = editor.guess(job.image, region)
+    require(guess and guess.fit, job, editor)
+    if guess is not None and guess.fit == "poor" and job.options.poor_fit == "ask":
         yield unfit_update(editor.loaded, box, guess.preview())
         return
-    fit: Fit = "poor"
+    fit: Fit | None = "poor" if guess else None  # as every search begins
     last, judged = None, time.monotonic()
     for last, preview in throttle.limit(editor.open_steps(job.image, region, settings)):
         if preview and time.monotonic() - judged >= FIT_EVERY:
             fit, judged = last.fit(), time.monotonic()
         yield inversion_update(last, box, fit, preview)
-    if editor.fit == "poor" and job.options.poor_fit != "drag":
-        refuse_unfit(job, editor)
-        assert last is not None
+    require(editor.fit, job, editor)
+    if editor.fit == "poor" and job.options.poor_fit == "ask" and last is not None:
         yield unfit_update(editor.loaded, box, last.preview())
 
 
-def refuse_unfit(job: Job, editor: Editor) -> None:
-    """Raise UserError where the client of a job wants no drag on an image that the model cannot show."""
+def require(fit: Fit | None, job: Job, editor: Editor) -> None:
+    """Raise UserError where the client of a job wants no drag without a fit, and there is none."""
     if job.options.poor_fit == "refuse":
-        raise UserError(editor.loaded.refusal("layer"))
+        editor.loaded.require_fit(fit, "layer")

@@ -52,19 +52,19 @@ class Throttle:
             yield unsent, True
 
 
-def inversion_update(step: InversionProgress, box: Box, fit: Fit, preview: bool) -> Update:
+def inversion_update(step: InversionProgress, box: Box, fit: Fit | None, preview: bool) -> Update:
     """Return an update of the inversion.
 
     Args:
         box: the region (x, y, width, height).
-        fit: as last looked at.
+        fit: as last looked at; None where nobody can tell.
         preview: whether to show this step.
     """
     return Update(
         phase="invert",
         step=step.step,
         steps=step.steps,
-        message=f"Finding the picture in the model. It fits the layer {IN_WORDS[fit]} so far.",
+        message="Finding the picture in the model." + (f" It fits the layer {IN_WORDS[fit]} so far." if fit else ""),
         region=box,
         preview=Preview.of(step.preview()) if preview else None,
     )

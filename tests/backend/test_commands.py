@@ -89,8 +89,9 @@ def poor_edit(edit: Path, tmp_path: Path) -> Path:
 
 
 def test_a_good_fit_is_said_and_reported(picture: Path, edit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert json.loads(edit.with_name("r.json").read_text())["fit"] == "good"
-    command = ["drag", str(picture), "--drag", "64,70:70,70", "--steps", "1", "--edit", str(edit), "--require-fit"]
+    good = tmp_path / "good.safetensors"
+    dataclasses.replace(EditState.load(edit), fit="good").save(good)
+    command = ["drag", str(picture), "--drag", "64,70:70,70", "--steps", "1", "--edit", str(good), "--require-fit"]
     assert main([*command, "-o", str(tmp_path / "o.png")]) == 0
     said = capsys.readouterr()
     assert said.out.startswith("0 of 1 points arrived in 1 steps. The model shows the picture well. The result is ")

@@ -8,14 +8,13 @@ import errno
 import itertools
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from backend.editing.edit_state import EditState
 from backend.editing.fit import Fit, Judge
@@ -26,6 +25,8 @@ from backend.models import models
 from backend.server.jobs import JobRunner
 from backend.server.progress import inversion_update
 from backend.server.requests import Request
+from stylegan2.encoder import Encoder
+from tests.drafts import remember_drafts
 
 DRAG = [{"handle": [40, 32], "target": [52, 32]}]
 
@@ -145,50 +146,57 @@ def test_the_message_says_in_words_how_well_the_model_fits(fit: Fit, words: str)
 
 
 @pytest.fixture
-def noise(tmp_path: Path) -> Path:
-    """A picture that no model can show."""
-    path = tmp_path / "noise.png"
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(path)
-    return path
+def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., JobRunner]:
+    """Makes a runner whose model has an encoder, for which every layer is of this fit."""
+    remember_drafts(tmp_path)
+    monkeypatch.setattr(models, "find_encoder", lambda model: Encoder.for_generator(model.generator))
+
+    def make(guessed: Fit, found: Fit) -> JobRunner:
+        fits = itertools.chain([guessed], itertools.repeat(found))
+        monkeypatch.setattr(Judge, "fit", lambda *_: next(fits))
+        (tmp_path / "work").mkdir(exist_ok=True)
+        return JobRunner(tmp_path / "work", torch.device("cpu"), tmp_path / "cache")
+
+    return make
 
 
 def asking(picture: Path, poor_fit: str) -> Request:
     return request(picture, options={"inversion_steps": 3, "steps": 3, "poor_fit": poor_fit})
 
 
-def test_where_the_model_cannot_show_the_layer_a_client_that_asks_is_answered_before_anything_moves(
-    runner: JobRunner, noise: Path
+@pytest.mark.parametrize(("guessed", "found"), [("poor", "good"), ("good", "poor")])
+def test_where_the_model_cannot_show_the_layer_a_client_is_asked_before_anything_moves(
+    judged: Callable[..., JobRunner], picture: Path, guessed: str, found: str
 ) -> None:
-    asked = [update for update, _ in runner.drag(asking(noise, "ask"))]
-    assert [update.phase for update in asked if update.phase in ("drag", "compose", "done")] == []
+    runner = judged(guessed, found)
+    asked = [update for update, _ in runner.drag(asking(picture, "ask"))]
+    assert {update.phase for update in asked} == {"load", "unfit", *(["invert"] if guessed == "good" else [])}
     assert asked[-1].phase == "unfit"
     assert asked[-1].message == "This model makes toy animals; it cannot rebuild this layer well."
     assert asked[-1].preview
-    assert asked[-1].region == (0, 0, 64, 64)
+    assert asked[-1].region == (8, 0, 64, 64)
     assert not runner.queue.busy
-
-
-def test_dragged_all_the_same_the_report_says_that_the_fit_is_poor(runner: JobRunner, noise: Path) -> None:
-    done = [update for update, _ in runner.drag(asking(noise, "drag"))][-1]
+    done = [update for update, _ in runner.drag(asking(picture, "drag"))][-1]
     assert done.phase == "done"
     assert done.result
     assert done.result.report["fit"] == "poor"
 
 
-def test_a_drag_that_requires_a_fit_is_refused_in_a_sentence(runner: JobRunner, noise: Path) -> None:
+@pytest.mark.parametrize(("guessed", "found"), [("poor", "good"), ("good", "poor")])
+def test_a_drag_that_requires_a_fit_is_refused_in_a_sentence(
+    judged: Callable[..., JobRunner], picture: Path, guessed: str, found: str
+) -> None:
+    runner = judged(guessed, found)
     with pytest.raises(UserError, match="it cannot rebuild this layer well, so nothing was dragged; choose a model"):
-        list(runner.drag(asking(noise, "refuse")))
+        list(runner.drag(asking(picture, "refuse")))
     assert not runner.queue.busy
 
 
-def test_where_the_model_fits_nobody_is_asked(
-    runner: JobRunner, picture: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Judge, "fit", lambda *_: "fair")
-    for poor_fit in ("ask", "refuse"):
-        done = [update for update, _ in runner.drag(asking(picture, poor_fit))][-1]
-        assert done.result
-        assert done.result.report["fit"] == "fair"
+@pytest.mark.parametrize("poor_fit", ["ask", "refuse"])
+def test_where_the_model_fits_nobody_is_asked(judged: Callable[..., JobRunner], picture: Path, poor_fit: str) -> None:
+    done = [update for update, _ in judged("good", "fair").drag(asking(picture, poor_fit))][-1]
+    assert done.result
+    assert done.result.report["fit"] == "fair"
 
 
 @pytest.mark.usefixtures("every_step")
