@@ -29,6 +29,9 @@ IN_WORDS: dict[Fit, str] = {"good": "well", "fair": "fairly", "poor": "only roug
 VERSION = 1  # to be raised when the numbers of a model change: those remembered before are not found any more
 SAMPLES = 24  # of the model's own, which it is measured by
 FINEST_SIDE, COARSEST_SIDE = 32, 4  # pixels, of the shorter side, between which structure is compared
+# A discriminator's coarser features tell real pictures from generated ones, for which it was trained: in those of 4
+# pixels, renders that the embedded model never saw lie 8 deviations beside its samples, in those of 16 half of one.
+SMALLEST_FEATURES = 16  # pixels of the shorter side
 # Nearly all of the model's own samples lie within three deviations of their mean, and most of them within one.
 GOOD, FAIR = 1.0, 3.0
 SMALLEST_SPREAD = 0.01  # of a part over the samples: one that hardly differs would outweigh all others
@@ -104,8 +107,9 @@ class Judge:
         parts = [_unlike(a, b, weight) for a, b in zip(_bands(image), _bands(target), strict=True)]
         if self._model.discriminator is not None:
             for a, b in zip(*map(self._model.discriminator.features, (image, target)), strict=True):
-                middle = ((a + b) / 2).mean(dim=(2, 3), keepdim=True)
-                parts.append(_unlike(a - middle, b - middle, weight))
+                if min(a.shape[2:]) >= SMALLEST_FEATURES:
+                    middle = ((a + b) / 2).mean(dim=(2, 3), keepdim=True)
+                    parts.append(_unlike(a - middle, b - middle, weight))
         return torch.stack(parts)
 
 
@@ -116,7 +120,7 @@ def reference_key(model: stylegan2.Model, encoder: Encoder) -> tuple[object, ...
 
 def worse(first: Fit, second: Fit) -> Fit:
     """Return the worse of two."""
-    return max(first, second, key=FITS.index)
+    return first if FITS.index(first) >= FITS.index(second) else second
 
 
 def _bands(image: torch.Tensor) -> list[torch.Tensor]:

@@ -116,7 +116,7 @@ def test_a_model_without_a_discriminator_is_judged_by_its_pixels(
 
 
 def test_what_a_model_reaches_is_remembered_for_its_encoder(critters: LoadedModel, parts: Tensors) -> None:
-    assert parts["parts"].shape == (SAMPLES, 10)  # four bands of pixels, six blocks of the discriminator
+    assert parts["parts"].shape == (SAMPLES, 8)  # four bands of pixels, four blocks of the discriminator
     encoders = [Encoder.for_generator(critters.model.generator) for _ in range(2)]
     torch.nn.init.ones_(encoders[1].correction.weight)
     first, further = (reference_key(critters.model, encoder) for encoder in encoders)
