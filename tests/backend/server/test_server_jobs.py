@@ -161,7 +161,7 @@ def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Job
 
 
 def asking(picture: Path, poor_fit: str) -> Request:
-    return request(picture, options={"inversion_steps": 3, "steps": 3, "poor_fit": poor_fit})
+    return request(picture, options={"inversion_steps": 0, "steps": 1, "poor_fit": poor_fit})
 
 
 @pytest.mark.parametrize(("guessed", "found"), [("poor", "good"), ("good", "poor")])
