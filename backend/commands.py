@@ -17,9 +17,10 @@ from backend.editing.editor import Editor
 from backend.editing.fit import IN_WORDS, Fit
 from backend.editing.layers import composite_over
 from backend.editing.points import Drag, check_drags, parse_drag, parse_pin
-from backend.editing.region import Region, choose_region
-from backend.editing.settings import with_changes
+from backend.editing.region import Region
+from backend.editing.settings import EDITABLE, EXACT, Likeness, with_changes
 from backend.editing.steps import DragStep, InversionProgress
+from backend.editing.subject import find_subject
 from backend.files import write_text_whole
 from backend.models import device, models
 from backend.pictures import FILES, check_output, read_image, read_mask, write
@@ -44,6 +45,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--require-fit", action="store_true", help="write nothing where the model cannot show the picture"
     )
     drag.add_argument("--report", type=Path, metavar="FILE", help="write what was done as JSON")
+    _add_likeness(drag)
     _add_common(drag, _drag)
     sample = subparsers.add_parser("sample", help="make a picture of the model's own")
     sample.add_argument("--seed", type=int, required=True, metavar="N")
@@ -51,7 +53,14 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     _add_common(sample, _sample)
     invert = subparsers.add_parser("invert", help="show a picture as the model sees it")
     invert.add_argument("image", type=Path, metavar="IMAGE")
+    _add_likeness(invert)
     _add_common(invert, _invert)
+
+
+def _add_likeness(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--likeness", choices=(EDITABLE, EXACT), default=EDITABLE, help="exact takes longer (default: %(default)s)"
+    )
 
 
 def _add_common(parser: argparse.ArgumentParser, run: Any) -> None:
@@ -72,15 +81,17 @@ def _drag(arguments: argparse.Namespace) -> int:
     editor = _editor(arguments.model)
     settings = with_changes(editor.loaded.preset.drag, {"max_steps": arguments.steps})
     edit = EditState.load(arguments.edit) if arguments.edit else None
-    region = edit.region if edit else choose_region(image.shape[:2], editor.generator.image_size)
+    region = edit.region if edit else find_subject(editor.loaded, image, drags)
     editor.check(region, drags, mask, settings, image.shape[:2])
     if edit is not None:
         editor.open_state(edit, image)
+        if arguments.likeness == EXACT and edit.likeness != EXACT:
+            _follow_opening(editor.exact_steps())
     else:
         if arguments.require_fit:
             guess = editor.guess(image, region)
             editor.loaded.require_fit(guess and guess.fit, "picture")
-        _open(editor, image, region)
+        _open(editor, image, region, arguments.likeness)
     if arguments.require_fit:
         editor.loaded.require_fit(editor.fit, "picture")
     _warn(editor)
@@ -106,7 +117,7 @@ def _invert(arguments: argparse.Namespace) -> int:
     check_output(arguments.output)
     image = read_image(arguments.image, FILES)
     editor = _editor(arguments.model)
-    last = _open(editor, image, choose_region(image.shape[:2], editor.generator.image_size))
+    last = _open(editor, image, find_subject(editor.loaded, image), arguments.likeness)
     write(arguments.output, last.preview())
     _warn(editor)
     shown = f"{IN_WORDS[editor.fit]}, at" if editor.fit else "at"
@@ -119,10 +130,12 @@ def _editor(name: str) -> Editor:
     return Editor(models.open_model(name, on), on)
 
 
-def _open(editor: Editor, image: np.ndarray, region: Region) -> InversionProgress:
-    return _follow(
-        editor.open_steps(image, region), "Finding the picture in the model", lambda step: f"{step.psnr():.1f} dB"
-    )
+def _open(editor: Editor, image: np.ndarray, region: Region, likeness: Likeness) -> InversionProgress:
+    return _follow_opening(editor.open_steps(image, region, likeness=likeness))
+
+
+def _follow_opening(steps: Iterable[InversionProgress]) -> InversionProgress:
+    return _follow(steps, "Finding the picture in the model", lambda step: f"{step.psnr():.1f} dB")
 
 
 def _follow(steps: Iterable[Step], title: str, tell: Any) -> Step:

@@ -130,7 +130,11 @@ class Encoder(nn.Module):
 
     def draft(self, generator: Generator, code: Tensor) -> Tensor:
         """Return what the generator shows of a whitened code, as far as a small image needs: [N, 3, h, w]."""
-        return generator.synthesis.draft(self.to_w_plus(code), DRAFT_SIDE)
+        return self.draft_of(generator, self.to_w_plus(code))
+
+    def draft_of(self, generator: Generator, w_plus: Tensor) -> Tensor:
+        """Return the same of W+."""
+        return generator.synthesis.draft(w_plus, DRAFT_SIDE)
 
     def to_input(self, image: Tensor) -> Tensor:
         """Scale an image [N, 3, h, w] to the input size, without aliasing where it is larger."""

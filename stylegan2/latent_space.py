@@ -36,9 +36,17 @@ class LatentSpace:
         self.axes = axes.to(device)
         self.deviation = variance.clamp(min=SMALLEST_VARIANCE * float(variance.max())).sqrt().to(device)
 
+    def whiten(self, code: torch.Tensor) -> torch.Tensor:
+        """Convert codes [..., w_dim] to coordinates along the principal axes, of mean 0 and deviation 1 in W."""
+        return ((code - self.mean) @ self.axes) / self.deviation
+
+    def unwhiten(self, whitened: torch.Tensor) -> torch.Tensor:
+        """Convert back what whiten() gave."""
+        return (whitened * self.deviation) @ self.axes.T + self.mean
+
     def distance(self, w_plus: torch.Tensor) -> torch.Tensor:
         """Mean squared distance [N] of the layers of `w_plus` [N, num_ws, w_dim] from the mean, in deviations.
 
         About 1 for a sample of W: the Mahalanobis distance, squared, per coordinate.
         """
-        return (((w_plus - self.mean) @ self.axes) / self.deviation).square().mean(dim=(1, 2))
+        return self.whiten(w_plus).square().mean(dim=(1, 2))

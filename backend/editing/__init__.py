@@ -2,6 +2,7 @@
 
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
+from backend.editing.frame import Frame
 from backend.editing.points import Drag
 from backend.editing.region import Region, choose_region
 from backend.editing.settings import DragSettings, InversionSettings
@@ -14,6 +15,7 @@ __all__ = [
     "EditResult",
     "EditState",
     "Editor",
+    "Frame",
     "InversionProgress",
     "InversionSettings",
     "Region",

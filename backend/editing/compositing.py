@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 import torch
+from PIL import Image
 
 from backend.editing.blocks import Block, blocks_over
 from backend.editing.correspondence import Correspondence, EditImages, find_correspondence
@@ -20,7 +21,8 @@ from backend.editing.filters import resample, weighted_blur
 from backend.editing.inpainting import Inpainting, inpaint
 from backend.editing.misplaced import follow_misplaced
 from backend.editing.optical_flow import CUBIC, read_sharp
-from backend.editing.region import Region
+from backend.editing.placement import laid_in_place
+from backend.editing.region import Region, resized
 
 CHANGE_SEEN = 0.06  # of -1 .. 1: a pixel that changed by this much is in the changed area
 GROW = 0.02  # of the region's shorter side: how far the changed area reaches beyond
@@ -55,6 +57,7 @@ def compose(
     Returns:
         The result layer, uint8 [height, width, 4], and its changed-area mask, uint8 [height, width].
     """
+    images, previous = laid_in_place(images, previous, region, layer_size, original)
     now = images.image(1.0).clamp(-1, 1)
     difference = (now - previous.clamp(-1, 1)).abs().amax(dim=0).cpu().numpy()
     result, visible = layer.copy(), np.zeros(layer.shape[:2], np.uint8)
@@ -62,8 +65,8 @@ def compose(
         return result, visible
     found, composed = _composition(layer, original, images, now)
     changed = _changed(difference, found)
-    selected = None if mask is None else _selected(region.shrink_mask(mask))
-    shown = _Shown(changed, mask, selected, _fades_at_cuts(region, layer_size))
+    selected = None if mask is None else _selected(resized(mask, changed.shape, Image.Resampling.BOX))
+    shown = _Shown(changed, mask, selected, region, layer_size)
 
     def put(block: Block) -> None:
         result[block.slices] = composed.at(block)
@@ -92,14 +95,18 @@ class _Shown:
         changed: np.ndarray,
         mask: np.ndarray | None,
         selected: np.ndarray | None,
-        fade: tuple[np.ndarray, np.ndarray],
+        region: Region,
+        layer_size: tuple[int, int],
     ) -> None:
-        """changed, selected: [h, w], 0 .. 1.  mask: uint8 [height, width].  fade: [height] and [width], 0 .. 1."""
-        self.changed, self.mask, self.selected, self.fade = changed, mask, selected, fade
+        """changed, selected: [h, w], 0 .. 1.  mask: uint8 [height, width].  The others are as compose() has them."""
+        self.changed, self.mask, self.selected = changed, mask, selected
+        self.region, self.layer_size = region, layer_size
 
     def at(self, block: Block) -> np.ndarray:
         """Uint8 [n, m]."""
-        fade = np.minimum(self.fade[0][block.rows, None], self.fade[1][block.columns])
+        y, x = (np.arange(part.start, part.stop, dtype=np.float32) + 0.5 for part in block.slices)
+        # it fades where what the model sees ends inside the layer
+        fade = self.region.inside(x, y, self.layer_size, max(2 * FEATHER * self.region.shorter_side, 1))
         shown = 255 * block.enlarged(self.changed) * fade
         if self.mask is not None and self.selected is not None:
             shown = shown * block.enlarged(self.selected) * (self.mask[block.slices] / np.float32(255))
@@ -190,18 +197,3 @@ def _soft(area: np.ndarray, grow: float, feather: float) -> np.ndarray:
 def _selected(small: np.ndarray) -> np.ndarray:
     """`small`, uint8 [h, w], the selection at the model's size, feathered inwards; nothing beyond it is let through."""
     return 1 - _soft(small == 0, 0, SELECTION_FEATHER)
-
-
-def _fades_at_cuts(region: Region, layer_size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Float32 [height] and [width]: 1 inside, falling to 0 at the sides where the region ends inside the layer."""
-    reach = max(2 * FEATHER * min(region.width, region.height), 1)
-    y = _fade(region.height, region.y > 0, region.y + region.height < layer_size[0], reach)
-    x = _fade(region.width, region.x > 0, region.x + region.width < layer_size[1], reach)
-    return y, x
-
-
-def _fade(length: int, cut_before: bool, cut_after: bool, reach: float) -> np.ndarray:
-    centres = np.arange(length, dtype=np.float32) + 0.5
-    before = centres / reach if cut_before else np.ones(length, np.float32)
-    after = (length - centres) / reach if cut_after else np.ones(length, np.float32)
-    return np.minimum(np.minimum(before, after), 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -10,20 +11,23 @@ import numpy as np
 import torch
 
 from backend.editing.cached_inversion import CodeStep, invert_once
+from backend.editing.cached_tuning import remembered_weights, tune_once
 from backend.editing.compositing import compose
 from backend.editing.correspondence import EditImages
 from backend.editing.drag_loop import DragLoop, LoopStep
 from backend.editing.edit_state import CodePath, EditState
 from backend.editing.fit import Fit, Judge, worse
-from backend.editing.inversion import total_steps
+from backend.editing.pivotal_tuning import TuningStep
 from backend.editing.pixels import digest, to_model, to_pixels
+from backend.editing.placement import Placement
 from backend.editing.points import Drag, check_drags
 from backend.editing.preset import LoadedModel
-from backend.editing.region import Region, choose_region
+from backend.editing.region import Region
 from backend.editing.report import DragRecord, edit_report
 from backend.editing.sampling import sample
-from backend.editing.settings import DragSettings, InversionSettings
+from backend.editing.settings import EDITABLE, EXACT, DragSettings, InversionSettings, Likeness
 from backend.editing.steps import DragStep, EditResult, Guess, InversionProgress
+from backend.editing.subject import find_subject
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 
@@ -64,20 +68,31 @@ class Editor:
 
     # -- opening ----------------------------------------------------------------------------------------------
 
-    def open(self, image: np.ndarray, region: Region | None = None, settings: InversionSettings | None = None) -> None:
+    def open(
+        self,
+        image: np.ndarray,
+        region: Region | None = None,
+        settings: InversionSettings | None = None,
+        likeness: Likeness = EDITABLE,
+    ) -> None:
         """Open an image: all of open_steps(), which see."""
-        for _ in self.open_steps(image, region, settings):
+        for _ in self.open_steps(image, region, settings, likeness):
             pass
 
     def open_steps(
-        self, image: np.ndarray, region: Region | None = None, settings: InversionSettings | None = None
+        self,
+        image: np.ndarray,
+        region: Region | None = None,
+        settings: InversionSettings | None = None,
+        likeness: Likeness = EDITABLE,
     ) -> Iterator[InversionProgress]:
         """Invert a region of an image into W+; the edit is open once the iterator is exhausted.
 
         Args:
             image: uint8 [H, W, 4], the whole layer.
-            region: the part that the model sees; the largest in the middle by default.
+            region: the part that the model sees; where find_subject() finds the subject by default.
             settings: the model's preset by default.
+            likeness: "exact" goes on with exact_steps().
 
         Yields:
             Every step, but only the last one when this image was inverted before.
@@ -85,20 +100,49 @@ class Editor:
         Raises:
             UserError: the region is fully transparent, or the image is too small.
         """
-        self._state = None
-        region = region or choose_region(image.shape[:2], self.generator.image_size)
+        self._close()
+        region = region or find_subject(self.loaded, image)
         settings = settings or self.loaded.preset.inversion
         started = time.perf_counter()
         part = _opaque_part(region, image)
-        guess = self.guess(image, region)
         step: CodeStep | None = None
-        for step in invert_once(self.model, part, region, settings, self._cache):
-            fit, preview = self._fit(step.w_plus, part, region, guess), self._preview(step.w_plus)
-            yield InversionProgress(step.step, total_steps(settings), step.psnr, fit, preview)
+        more = self.loaded.preset.tuning.steps if likeness == EXACT else 0
+        for step in invert_once(self.loaded, part, region, settings, self._cache):
+            place = Placement(step.region, image.shape[:2], step.region.crop(image))
+            fit, preview = self._fit(step.w_plus, image, step.region), self._preview(step.w_plus, place)
+            yield InversionProgress(step.step, step.steps + more, step.psnr, fit, preview, step.region)
         assert step is not None
-        fit = self._fit(step.w_plus, part, region, guess)()
+        region, part = step.region, np.ascontiguousarray(step.region.crop(image))
+        fit = self._fit(step.w_plus, image, region)()
         state = self._new_state(digest(part), region, step.w_plus, step.psnr(), fit)
         self._begin(part, image.shape[:2], state, time.perf_counter() - started, step.w_plus)
+        if likeness == EXACT:
+            yield from self.exact_steps(step.steps)
+
+    def exact_steps(self, done: int = 0) -> Iterator[InversionProgress]:
+        """Tune the edit's own generator until it shows the image that the edit began with.
+
+        The edit is open again once the iterator is exhausted.
+
+        Args:
+            done: steps before these, of the whole way to the open edit.
+
+        Yields:
+            Every step, but only the last one when this was done before, and none when the edit is exact already.
+        """
+        state = self._open_state
+        if state.likeness == EXACT:
+            return
+        self._state, started, settings = None, time.perf_counter(), self.loaded.preset.tuning
+        step: TuningStep | None = None
+        for step in tune_once(self.model, state.start_w_plus, self._original, state.region, settings, self._cache):
+            preview = functools.partial(_placed, self._place, step)
+            yield InversionProgress.of_tuning(step, done, lambda: state.fit, preview, state.region)
+        assert step is not None
+        assert step.tuned is not None
+        self._state = dataclasses.replace(state, tuned=step.tuned, inversion_psnr=step.psnr)
+        self.generator = self._state.tuned_generator(self.model.generator)
+        self._inversion_seconds += time.perf_counter() - started
 
     def guess(self, image: np.ndarray, region: Region) -> Guess | None:
         """Look what the model's encoder makes of a region of an image, in a moment; the open edit stays.
@@ -120,7 +164,8 @@ class Editor:
         if self._guess is None or self._guess[0] != key:
             target, weight = to_model(region.shrink(part), self.device)
             w_plus = self._judge.guess(target, weight)
-            self._guess = key, Guess(self._judge.fit(w_plus, target, weight), self._preview(w_plus))
+            preview = self._preview(w_plus, Placement(region, image.shape[:2], part))
+            self._guess = key, Guess(self._judge.fit(w_plus, target, weight), preview)
         return self._guess[1]
 
     def open_state(self, state: EditState, image: np.ndarray, original: np.ndarray | None = None) -> None:
@@ -133,9 +178,9 @@ class Editor:
                 moved by the whole motion since then; without them, or with others, the edit begins anew with `image`.
 
         Raises:
-            UserError: as EditState.check_image() does.
+            UserError: as check_state() does.
         """
-        state.check_image(self.model, image)
+        state = self.check_state(state, image)
         state = dataclasses.replace(
             state, start_w_plus=state.start_w_plus.to(self.device), w_plus=state.w_plus.to(self.device)
         )
@@ -146,6 +191,16 @@ class Editor:
             if not known:
                 state, original = state.restarted(digest(part)), None
         self._begin(part, image.shape[:2], state, 0.0, shown, original)
+
+    def check_state(self, state: EditState, image: np.ndarray) -> EditState:
+        """Check what open_state() would, and return the edit with the tuned weights that it only named.
+
+        Raises:
+            UserError: as EditState.check_image() does.
+        """
+        state = state.completed(lambda sha256: remembered_weights(self._cache, sha256))
+        state.check_image(self.model, image)
+        return state
 
     def sample(self, seed: int, truncation_psi: float = 0.7, label: int | None = None) -> np.ndarray:
         """Open an image that the model generates.
@@ -161,7 +216,8 @@ class Editor:
         Raises:
             UserError: the model has no such class.
         """
-        w_plus = sample(self.generator, seed, truncation_psi, label)
+        w_plus = sample(self.model.generator, seed, truncation_psi, label)
+        self._close()
         pixels = to_pixels(self.image(w_plus))
         height, width = pixels.shape[:2]
         opaque = np.full((height, width, 1), 255, np.uint8)
@@ -247,7 +303,7 @@ class Editor:
             distances=step.distances * np.mean(region.scale),
             arrived=step.arrived,
             stuck=step.stuck,
-            preview=self._preview(step.w_plus),
+            preview=self._preview(step.w_plus, self._place),
         )
 
     def result(self) -> EditResult:
@@ -266,6 +322,11 @@ class Editor:
         report = edit_report(self.loaded, self.device, state, self._inversion_seconds, self._record)
         return EditResult(self._layer, layer, changed, (region.x, region.y), state, report)
 
+    @property
+    def region(self) -> Region:
+        """What the model sees of the layer in the open edit."""
+        return self._open_state.region
+
     @torch.no_grad()
     def image(self, w_plus: torch.Tensor) -> torch.Tensor:
         """Synthesise a code with the edit's generator: [1, 3, h, w], unclamped."""
@@ -279,8 +340,12 @@ class Editor:
             raise RuntimeError("open(), open_state() or sample() has to be called, and run to its end, first")
         return self._state
 
-    def _preview(self, w_plus: torch.Tensor) -> Callable[[], np.ndarray]:
-        return lambda: to_pixels(self.image(w_plus))
+    def _close(self) -> None:
+        """Leave the open edit, and with it the generator that was tuned for it."""
+        self._state, self.generator = None, self.model.generator
+
+    def _preview(self, w_plus: torch.Tensor, place: Placement | None = None) -> Callable[[], np.ndarray]:
+        return lambda: to_pixels(place.image(self.image(w_plus)) if place else self.image(w_plus))
 
     def _begin(
         self,
@@ -304,6 +369,7 @@ class Editor:
         # The generator belongs to the edit: tuned weights must never reach the model or another edit.
         self.generator = state.tuned_generator(self.model.generator)
         self._layer, self._layer_size, self._shown = part, layer_size, shown
+        self._place = Placement(state.region, layer_size, part)
         self._original = part if original is None else original
         self._state, self._mask = state, None
         self._path, self._record = CodePath(state.path), None
@@ -313,20 +379,25 @@ class Editor:
         block = self.loaded.preset.drag.feature_block
         return EditImages.along(self.generator, state.start_w_plus, state.w_plus, block)
 
-    def _fit(
-        self, w_plus: torch.Tensor, part: np.ndarray, region: Region, guess: Guess | None
-    ) -> Callable[[], Fit | None]:
-        """What a code of the inversion says of the fit: never better than the guess did; None without a guess."""
-        judge = self._judge
-        if judge is None or guess is None:
-            return lambda: None
-        return lambda: worse(guess.fit, judge.fit(w_plus, *to_model(region.shrink(part), self.device)))
+    def _fit(self, w_plus: torch.Tensor, image: np.ndarray, region: Region) -> Callable[[], Fit | None]:
+        """What a code of the inversion says of the fit: never better than the guess does; None without a guess."""
+
+        def fit() -> Fit | None:
+            guess = self.guess(image, region)
+            if guess is None or self._judge is None:
+                return None
+            target, weight = to_model(region.shrink(region.crop(image)), self.device)
+            return worse(guess.fit, self._judge.fit(w_plus, target, weight))
+
+        return fit
 
     def _new_state(
         self, image_sha256: str, region: Region, w_plus: torch.Tensor, quality: float | None, fit: Fit | None
     ) -> EditState:
         codes = (w_plus, w_plus, w_plus)
-        return EditState(self.loaded.name, self.model.sha256, image_sha256, region, *codes, quality, fit=fit)
+        return EditState(
+            self.loaded.name, self.model.sha256, image_sha256, region, *codes, inversion_psnr=quality, fit=fit
+        )
 
     def _model_mask(self, mask: np.ndarray | None) -> torch.Tensor | None:
         if mask is None:
@@ -339,6 +410,11 @@ class Editor:
 def _opaque_part(region: Region, image: np.ndarray) -> np.ndarray:
     """The region's pixels, uint8 [h, w, 4]. Raises UserError when all of them are transparent."""
     part = np.ascontiguousarray(region.crop(image))
-    if not part[..., 3].any():
+    if region.is_empty(part):
         raise UserError("The layer is fully transparent where the model looks; there is nothing to drag.")
     return part
+
+
+def _placed(place: Placement, step: TuningStep) -> np.ndarray:
+    """The image of a step of the tuning in the region's rectangle."""
+    return to_pixels(place.image(step.image()))

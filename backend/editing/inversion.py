@@ -1,36 +1,41 @@
-"""Inversion: search W+ for the code whose image is the target, near enough to the mean of W to stay editable."""
+"""Inversion: find the code in W+ whose image is the target, near enough to the mean of W to stay editable."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 
 import torch
 
 import stylegan2
-from backend.editing.initial_candidates import initial_candidates
+from backend.editing.initial_candidates import DRAFT_SIDE, initial_candidates
 from backend.editing.reconstruction_loss import ReconstructionLoss, psnr
 from backend.editing.settings import InversionSettings
 from backend.editing.tensor_cache import TensorCache
+from stylegan2.encoder import Encoder
 from stylegan2.latent_space import LatentSpace
 
-VERSION = 1  # to be raised when invert() finds other codes: what was remembered before is not found any more
-WARM_UP = 0.05  # share of the steps in which Adam's step grows to its size
-COOL_DOWN = 0.5  # share of the steps in which it shrinks back to 0
-# Optimising one candidate ends in the wrong pose as often as not (20 dB instead of 29), so the search in W is by
-# successive halving (Jamieson and Talwalkar 2016): each round optimises all candidates and keeps the better half.
+VERSION = 2  # to be raised when invert() finds other codes: what was remembered before is not found any more
+COARSE_SHARE = 0.5  # of the steps, on drafts, which cost a part of an image
+WARM_UP, COOL_DOWN = 0.05, 0.5  # shares of them in which Adam's step grows to its size, and shrinks back to 0
+LAYER_RATE = 0.3  # of Adam's step for each layer, beside that for all layers together
+HISTORY = 20  # steps from which L-BFGS knows the curvature
+MOST_EVALUATIONS = 25  # of the loss in a step of L-BFGS; nearly always it takes one
+PATIENCE, IMPROVEMENT = 8, 0.03  # the end: in so many steps, the loss falls by a smaller share
+# Optimising one candidate ends in the wrong pose as often as not (20 dB instead of 29), so the search is by successive
+# halving (Jamieson and Talwalkar 2016): each round optimises all candidates and keeps the better half.
 CANDIDATES = 16
-ROUND_SHARE = 0.08  # steps of one candidate in one round, as a share of the steps in W+
-SEARCH_STEP = 1.4  # Adam's step in W, as a multiple of that in W+
+ROUND_SHARE = 0.08  # steps of one candidate in one round, as a share of the steps
 
 
 @dataclasses.dataclass(frozen=True)
 class InversionStep:
-    """The code after a step, w_plus [1, num_ws, w_dim]; its image and PSNR are made when asked for."""
+    """The code after a step of at most `steps`, w_plus [1, num_ws, w_dim]; image and PSNR are made when asked for."""
 
     step: int
+    steps: int
     w_plus: torch.Tensor
     inversion: _Inversion
 
@@ -46,87 +51,164 @@ class InversionStep:
         return psnr(self.image, self.inversion.target, self.inversion.weight)
 
 
-def total_steps(settings: InversionSettings) -> int:
-    """Steps that invert() takes: the search in W, then `settings.steps` in W+."""
-    return 2 * (CANDIDATES - 1) * _round_steps(settings) + settings.steps
-
-
 def invert(
     model: stylegan2.Model,
     image: torch.Tensor,
     weight: torch.Tensor,
     settings: InversionSettings,
     cache: TensorCache | None = None,
+    encoder: Encoder | None = None,
 ) -> Iterator[InversionStep]:
-    """Yield an InversionStep after each of the total_steps(settings) Adam steps, and some of step 0 before.
+    """Yield an InversionStep after each step, and some of step 0 before; it ends when nothing improves.
 
     Args:
         model: whose W+ is searched.
         image: [1, 3, H, W], -1 .. 1, of the size of the model's image.
         weight: [1, 1, H, W], 0 .. 1, how much a pixel counts (its alpha).
         settings: how long and how far from the mean.
-        cache: remembers what every inversion with the model begins with.
+        cache: remembers what every search without an encoder begins with.
+        encoder: of the model; without one, a start is searched.
     """
-    inversion = _Inversion(model, image, weight, settings)
-    codes: list[torch.Tensor] = []
-    samples, cache = inversion.space.samples, cache or TensorCache()
-    for candidates in initial_candidates(model, samples, image, weight, CANDIDATES, cache):
-        codes = [samples[index : index + 1] for index in candidates]
-        yield InversionStep(0, inversion.to_layers(codes[0]), inversion)
-    if settings.steps == 0:
-        return
-    done = 0
-    while len(codes) > 1:
-        found: list[tuple[float, torch.Tensor]] = []
-        for start in codes:
-            last = (float("inf"), start)
-            for last in inversion.optimize(start, [SEARCH_STEP] * _round_steps(settings), inversion.loss.pixel_loss):
-                done += 1
-                yield InversionStep(done, inversion.to_layers(last[1]), inversion)
-            found.append(last)
-        codes = [code for _, code in sorted(found, key=lambda entry: entry[0])[: len(codes) // 2]]
-    rates = [_schedule(step / settings.steps) for step in range(1, settings.steps + 1)]
-    for _, w_plus in inversion.optimize(inversion.to_layers(codes[0]), rates, inversion.loss):
-        done += 1
-        yield InversionStep(done, w_plus, inversion)
+    inversion = _Inversion(model, image, weight, settings, search=encoder is None)
+    if encoder is not None:
+        start = encoder.encode(model.generator, image, weight)
+        yield inversion.step(start)
+    else:
+        start = yield from _search(model, inversion, cache or TensorCache())
+    if settings.steps:
+        yield from _optimize(inversion, start)
 
 
 class _Inversion:
-    """What the steps of one inversion share.  A code is w [1, w_dim] or W+ [1, num_ws, w_dim]."""
+    """What the steps of one inversion share. A code is W+ [1, num_ws, w_dim]."""
 
     def __init__(
-        self, model: stylegan2.Model, target: torch.Tensor, weight: torch.Tensor, settings: InversionSettings
+        self,
+        model: stylegan2.Model,
+        target: torch.Tensor,
+        weight: torch.Tensor,
+        settings: InversionSettings,
+        search: bool,
     ) -> None:
         self.generator, self.target, self.weight, self.settings = model.generator, target, weight, settings
         self.space = LatentSpace(model.generator)
         self.loss = ReconstructionLoss(model, target, weight)
+        self.round_steps = max(round(ROUND_SHARE * settings.steps), 1) if settings.steps else 0
+        self.steps = settings.steps + (2 * (CANDIDATES - 1) * self.round_steps if search else 0)
+        self.done = 0
 
-    def to_layers(self, code: torch.Tensor) -> torch.Tensor:
-        """W+ of a code."""
-        return code if code.ndim == 3 else code[:, None].repeat(1, self.generator.num_ws, 1)
+    def step(self, code: torch.Tensor) -> InversionStep:
+        """The step that led to a code."""
+        return InversionStep(self.done, self.steps, code, self)
 
-    def optimize(
-        self, start: torch.Tensor, rates: Sequence[float], loss_of: Callable[[torch.Tensor], torch.Tensor]
-    ) -> Iterator[tuple[float, torch.Tensor]]:
-        """Adam from `start`, its step size times each of `rates`; yields each step's loss and code."""
-        offset = torch.zeros_like(start, requires_grad=True)
-        optimizer = torch.optim.Adam([offset])
-        for rate in rates:
-            optimizer.param_groups[0]["lr"] = self.settings.step_size * rate
-            w_plus = self.to_layers(start + self.space.spread * offset)
-            loss = loss_of(self.generator.synthesis(w_plus, noise_mode="const"))
-            loss = loss + self.settings.mean_weight * self.space.distance(w_plus).sum()
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            yield float(loss.detach()), (start + self.space.spread * offset).detach()
+    def to_layers(self, w: torch.Tensor) -> torch.Tensor:
+        """W+ of w [1, w_dim]."""
+        return w[:, None].repeat(1, self.generator.num_ws, 1)
+
+    def loss_of(self, whitened: torch.Tensor, draft: bool) -> torch.Tensor:
+        """The loss of a whitened code [1, num_ws, w_dim], on its draft or on its whole image."""
+        w_plus, synthesis = self.space.unwhiten(whitened), self.generator.synthesis
+        image = synthesis.draft(w_plus, DRAFT_SIDE) if draft else synthesis(w_plus, noise_mode="const")
+        return self.loss.pixel_loss(image) + self.settings.mean_weight * whitened.square().mean()
+
+    def approach(self, start: torch.Tensor, steps: int) -> Iterator[tuple[float, torch.Tensor]]:
+        """Yield loss and code after each step of Adam on drafts."""
+        loss_of = functools.partial(self.loss_of, draft=True)
+        for loss, whitened in adam(self.space.whiten(start), loss_of, steps, self.settings.step_size):
+            self.done += 1
+            yield loss, self.space.unwhiten(whitened)
+
+    def converge(self, start: torch.Tensor, steps: int) -> Iterator[torch.Tensor]:
+        """Yield the code after each step of L-BFGS on whole images, until nothing improves."""
+        losses: list[float] = []
+        for loss, whitened in lbfgs(self.space.whiten(start), functools.partial(self.loss_of, draft=False), steps):
+            self.done += 1
+            losses.append(loss)
+            yield self.space.unwhiten(whitened)
+            if len(losses) > PATIENCE and loss > (1 - IMPROVEMENT) * losses[-1 - PATIENCE]:
+                return
 
 
-def _round_steps(settings: InversionSettings) -> int:
-    return max(round(ROUND_SHARE * settings.steps), 1) if settings.steps else 0
+def _search(
+    model: stylegan2.Model, inversion: _Inversion, cache: TensorCache
+) -> Generator[InversionStep, None, torch.Tensor]:
+    """Search W for a start, on drafts; yields each step, returns the code."""
+    samples = inversion.space.samples
+    codes: list[torch.Tensor] = []
+    for candidates in initial_candidates(model, samples, inversion.target, inversion.weight, CANDIDATES, cache):
+        codes = [inversion.to_layers(samples[index : index + 1]) for index in candidates]
+        yield inversion.step(codes[0])
+    while len(codes) > 1 and inversion.round_steps:
+        found: list[tuple[float, torch.Tensor]] = []
+        for start in codes:
+            last = (float("inf"), start)
+            for last in inversion.approach(start, inversion.round_steps):
+                yield inversion.step(last[1])
+            found.append(last)
+        codes = [code for _, code in sorted(found, key=lambda entry: entry[0])[: len(codes) // 2]]
+    return codes[0]
+
+
+def _optimize(inversion: _Inversion, code: torch.Tensor) -> Iterator[InversionStep]:
+    """Optimise a code in W+, first on drafts, then on whole images; the last step is number `steps`."""
+    coarse_steps = round(COARSE_SHARE * inversion.settings.steps)
+    for _, found in inversion.approach(code, coarse_steps):
+        yield inversion.step(code := found)
+    for found in inversion.converge(code, inversion.settings.steps - coarse_steps):
+        yield inversion.step(code := found)
+    inversion.done = inversion.steps
+    yield inversion.step(code)
+
+
+def adam(
+    start: torch.Tensor, loss_of: Callable[[torch.Tensor], torch.Tensor], steps: int, rate: float
+) -> Iterator[tuple[float, torch.Tensor]]:
+    """Minimise the loss of a whitened code [1, num_ws, w_dim] by Adam; yields loss and code after each step.
+
+    All layers together have a step of their own, which is how the generator was trained: what each layer would do for
+    itself leads away from W, into poses from which nothing leads on.
+    """
+    together, apart = torch.zeros_like(start[:, :1]).requires_grad_(), torch.zeros_like(start).requires_grad_()
+    optimizer = torch.optim.Adam([{"params": [together]}, {"params": [apart]}], betas=(0.9, 0.99))
+    for step in range(1, steps + 1):
+        now = rate * _schedule(step / steps)
+        optimizer.param_groups[0]["lr"], optimizer.param_groups[1]["lr"] = now, LAYER_RATE * now
+        loss = loss_of(start + together + apart)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        yield float(loss.detach()), (start + together + apart).detach()
 
 
 def _schedule(progress: float) -> float:
     """Adam's step over the run (0 .. 1): a short warm-up, and a cosine down to 0."""
     down = 0.5 - 0.5 * math.cos(math.pi * min((1 - progress) / COOL_DOWN, 1))
     return min(progress / WARM_UP, 1) * down
+
+
+def lbfgs(
+    start: torch.Tensor, loss_of: Callable[[torch.Tensor], torch.Tensor], steps: int
+) -> Iterator[tuple[float, torch.Tensor]]:
+    """Minimise a smooth loss by L-BFGS with a line search; yields loss and point after each step.
+
+    Near the minimum it is faster than Adam, and it needs no schedule, so that it can end when nothing improves.
+    """
+    point = start.clone().requires_grad_()
+    optimizer = torch.optim.LBFGS(
+        [point], max_iter=1, max_eval=MOST_EVALUATIONS, history_size=HISTORY, line_search_fn="strong_wolfe"
+    )
+    known: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []  # the last point, its loss and its gradient
+
+    def closure() -> torch.Tensor:
+        """The loss; its gradient is left in the point. The optimizer asks again for the end of its last search."""
+        if not (known and torch.equal(known[0][0], point)):
+            with torch.enable_grad():
+                loss = loss_of(point)
+                (gradient,) = torch.autograd.grad(loss, point)
+            known[:] = [(point.detach().clone(), loss.detach(), gradient)]
+        point.grad = known[0][2].clone()
+        return known[0][1]
+
+    for _ in range(steps):
+        optimizer.step(closure)
+        yield float(closure()), point.detach().clone()

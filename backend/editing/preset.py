@@ -8,7 +8,7 @@ from typing import Any
 
 import stylegan2
 from backend.editing.fit import Fit
-from backend.editing.settings import DragSettings, InversionSettings, with_changes
+from backend.editing.settings import DragSettings, InversionSettings, TuningSettings, with_changes
 from backend.errors import UserError
 from stylegan2.encoder import Encoder
 from stylegan2.latent_space import LatentSpace
@@ -21,18 +21,19 @@ STEP_PER_SPREAD = 0.0045
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """The drag and inversion settings a model starts with."""
+    """The settings a model starts with; those of a tuning are the same for all models."""
 
     drag: DragSettings
     inversion: InversionSettings
+    tuning: TuningSettings = dataclasses.field(default_factory=TuningSettings)
 
 
 @dataclasses.dataclass(frozen=True)
 class LoadedModel:
-    """A model in memory, what it is called, and the drag constants measured or published for it.
+    """A model in memory, what it is called, the constants measured or published for it, and its encoder if it has one.
 
-    encoder: of the model, on its device, if there is one.
-    makes: what it makes pictures of, in the plural and in an artist's words; "" where nobody has said.
+    Model and encoder are on one device. What it makes pictures of is in the plural and in an artist's words; "" where
+    nobody has said.
     """
 
     name: str

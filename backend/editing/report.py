@@ -65,9 +65,14 @@ def edit_report(
         },
         "preset": {"drag": dataclasses.asdict(preset.drag), "inversion": dataclasses.asdict(preset.inversion)},
         "device": str(device),
-        "region": [region.x, region.y, region.width, region.height],
+        "region": list(region.box),
+        "frame": region.frame and dataclasses.asdict(region.frame),
         "fit": state.fit,
-        "inversion": {"psnr": state.inversion_psnr, "seconds": round(inversion_seconds, 3)},
+        "inversion": {
+            "psnr": state.inversion_psnr,
+            "seconds": round(inversion_seconds, 3),
+            "likeness": state.likeness,
+        },
         **(record.report(region) if record else {}),
     }
 

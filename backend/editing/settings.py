@@ -1,17 +1,21 @@
-"""The settings of an inversion and of a drag: two small records, validated when they are made."""
+"""The settings of an inversion, of a tuning and of a drag: small records, validated when they are made."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from backend.errors import UserError
 
 W_PLUS, W = "W+", "W"
+Likeness = Literal["editable", "exact"]
+"""How like the image an edit begins: as the model can show it, or with a generator that was tuned to it."""
+EDITABLE: Likeness = "editable"
+EXACT: Likeness = "exact"
 
 Number = Annotated[float, Field(strict=True)]
 Whole = Annotated[int, Field(strict=True)]
@@ -82,19 +86,40 @@ class InversionSettings:
     """The constants of one inversion.
 
     Attributes:
-        steps: Adam steps in W+, after a search in W in proportion; 0 keeps the nearest initial candidate.
-        step_size: Adam's first step, as a share of the spread of W.
+        steps: at most, half of them on drafts; a search in proportion comes before where there is no encoder. 0 keeps
+            what the encoder predicts, or the nearest initial candidate.
+        step_size: Adam's first step, in deviations of W.
         mean_weight: pull of every layer towards the mean of W, measured in the model's own spread.
     """
 
-    steps: Whole = 150
-    step_size: Number = 0.05
+    steps: Whole = 100
+    step_size: Number = 0.2
     mean_weight: Number = 0.002
 
     def __post_init__(self) -> None:
         if self.steps < 0:
             raise UserError(f"The number of inversion steps must be 0 or more, not {self.steps}.")
         _positive("step size of the inversion", self.step_size)
+
+
+@dataclasses.dataclass(frozen=True)
+class TuningSettings:
+    """The constants of one tuning. Weights of every StyleGAN2 have unit variance: no model needs others.
+
+    Attributes:
+        steps: Adam steps at most.
+        step_size: Adam's first step.
+        locality_weight: of the loss that keeps the generator's other images as they are.
+    """
+
+    steps: Whole = 60
+    step_size: Number = 0.004
+    locality_weight: Number = 0.1
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise UserError(f"The number of tuning steps must be 1 or more, not {self.steps}.")
+        _positive("step size of the tuning", self.step_size)
 
 
 Settings = TypeVar("Settings", DragSettings, InversionSettings)

@@ -9,17 +9,24 @@ import numpy as np
 
 from backend.editing.edit_state import EditState
 from backend.editing.fit import Fit
+from backend.editing.pivotal_tuning import TuningStep
+from backend.editing.region import Region
 
 
 @dataclass(frozen=True)
 class InversionProgress:
-    """One step of the inversion.
+    """One step of the inversion, or of the tuning after it.
 
     Attributes:
-        step: of `steps`.
+        step: of `steps`, those of both.
         psnr: returns the likeness to the image in dB.
         fit: returns how well the model shows the image so far; None where the model has no encoder.
-        preview: returns the model's image now, uint8 [h, w, 3]; each of the three costs one synthesis.
+        preview: returns the model's image now, uint8 [h, w, 3], in the region's rectangle.
+        region: where it lies on the layer.
+        tuning: whether the generator is being tuned.
+        seconds_left: of the tuning, if it takes all its steps; 0 as long as nobody knows.
+
+    Likeness, fit and image may cost one synthesis each.
     """
 
     step: int
@@ -27,6 +34,30 @@ class InversionProgress:
     psnr: Callable[[], float]
     fit: Callable[[], Fit | None]
     preview: Callable[[], np.ndarray]
+    region: Region
+    tuning: bool = False
+    seconds_left: float = 0.0
+
+    @classmethod
+    def of_tuning(
+        cls,
+        step: TuningStep,
+        done: int,
+        fit: Callable[[], Fit | None],
+        preview: Callable[[], np.ndarray],
+        region: Region,
+    ) -> InversionProgress:
+        """Return a step of the tuning as one of the whole way, of which `done` steps were before."""
+        return cls(
+            done + step.step,
+            done + step.steps,
+            lambda: step.psnr,
+            fit,
+            preview,
+            region,
+            tuning=True,
+            seconds_left=step.seconds_left,
+        )
 
 
 @dataclass(frozen=True)
@@ -35,7 +66,7 @@ class Guess:
 
     Attributes:
         fit: how well that shows the image, beside what the encoder makes of the model's own images.
-        preview: returns the model's image of it, uint8 [h, w, 3].
+        preview: returns the model's image of it, uint8 [h, w, 3], in the region's rectangle.
     """
 
     fit: Fit
@@ -53,7 +84,8 @@ class DragStep:
         distances: [N], layer pixels to go, along the way-points.
         arrived: bool [N].
         stuck: whether the drag is given up because no handle comes nearer.
-        preview: returns the model's image at this step, uint8 [h, w, 3]; costs one synthesis.
+        preview: returns the model's image at this step, uint8 [h, w, 3], in the region's rectangle; costs one
+            synthesis.
     """
 
     step: int

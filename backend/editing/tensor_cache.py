@@ -1,10 +1,10 @@
-"""What takes long to compute, remembered in memory and on disk: inversions, and the drafts that they begin with."""
+"""What takes long to compute, remembered in memory and on disk: inversions, their drafts, and tuned weights."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import safetensors
@@ -14,8 +14,9 @@ import torch
 from backend.errors import UserError
 from backend.files import written_whole
 
-MOST_IN_MEMORY = 32  # entries; an inversion has some kilobytes, the drafts of a model six megabytes
-MOST_ON_DISK = 256
+# An inversion has some kilobytes, the drafts of a model six megabytes, tuned weights from one megabyte to sixty.
+MOST_IN_MEMORY, MOST_BYTES_IN_MEMORY = 32, 128 << 20  # entries, and bytes of all of them
+MOST_ON_DISK, MOST_BYTES_ON_DISK = 256, 512 << 20
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -23,7 +24,8 @@ Tensors = Mapping[str, torch.Tensor]
 class TensorCache:
     """Named tensors by whatever decides them: of an inversion, the model, the pixels, the region and the settings.
 
-    The least recently used go first. What cannot be read or written is as if it had never been there.
+    The least recently used go first, but the last one stays. What cannot be read or written is as if it had never been
+    there.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -50,7 +52,8 @@ class TensorCache:
     def _remember(self, name: str, tensors: Tensors) -> None:
         self._memory[name] = tensors
         self._memory.move_to_end(name)
-        while len(self._memory) > MOST_IN_MEMORY:
+        sizes = [sum(tensor.nbytes for tensor in entry.values()) for entry in self._memory.values()]
+        for _ in range(_superfluous(sizes, MOST_IN_MEMORY, MOST_BYTES_IN_MEMORY)):
             self._memory.popitem(last=False)
 
     def _read(self, name: str) -> Tensors | None:
@@ -71,11 +74,28 @@ class TensorCache:
             self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
             with written_whole(self.folder / name) as temporary:
                 temporary.write_bytes(safetensors.torch.save(dict(tensors)))
-            files = sorted(self.folder.glob("*.safetensors"), key=lambda file: file.stat().st_mtime)
-            for file in files[:-MOST_ON_DISK]:
+            known = [(file.stat(), file) for file in self.folder.glob("*.safetensors")]
+            known.sort(key=lambda entry: entry[0].st_mtime_ns)
+            sizes = [status.st_size for status, _ in known]
+            for _, file in known[: _superfluous(sizes, MOST_ON_DISK, MOST_BYTES_ON_DISK)]:
                 file.unlink(missing_ok=True)
         except (OSError, UserError):  # a full disk costs the next inversion, not this drag
             return
+
+
+def _superfluous(sizes: Sequence[int], most: int, most_bytes: int) -> int:
+    """How many entries have to go.
+
+    Args:
+        sizes: bytes of each, the least recently used first.
+    """
+    kept, total = 0, 0
+    for size in reversed(sizes):
+        total += size
+        if kept == most or (kept and total > most_bytes):
+            break
+        kept += 1
+    return len(sizes) - kept
 
 
 def _name(key: tuple[object, ...]) -> str:

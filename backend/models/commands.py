@@ -52,6 +52,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
         try:
             for step in encoders.prepare(model, minutes=arguments.minutes, resume=arguments.resume):
                 if not bar.n:
+                    bar.initial = bar.n = step.samples
                     bar.write(f"This takes about {step.seconds_left / 60:.0f} minutes; Ctrl+C keeps what was learned.")
                 bar.total = step.total
                 bar.set_postfix_str(f"{step.seconds_left / 60:.0f} minutes left", refresh=False)

@@ -17,7 +17,7 @@ from stylegan2.encoder import Encoder
 from stylegan2.encoder_file import SavedEncoder, load_encoder
 from stylegan2.training.encoder import BATCH, EncoderTraining
 
-SAMPLES = 60_000  # of the generator's, after which an encoder is good
+SAMPLES = 60_000  # of the generator's, augmented, after which an encoder is good
 KEEP_EVERY = 60.0  # seconds
 COOL_DOWN = 0.25  # share of a training in which the learning rate falls to 0
 

@@ -18,7 +18,8 @@ from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
 from backend.editing.layers import changed_part, composite_over
 from backend.editing.region import LAYER, Region, box_around, choose_region
-from backend.editing.settings import with_changes
+from backend.editing.settings import EXACT, with_changes
+from backend.editing.subject import find_subject
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 from backend.models import device, models
@@ -109,17 +110,19 @@ class JobRunner:
         inversion = with_changes(preset.inversion, {"steps": options.inversion_steps})
         region = _region(job, editor)
         editor.check(region, job.drags, job.mask, settings, job.image.shape[:2])
-        box = (region.x, region.y, region.width, region.height)
-        if job.edit is not None:
-            editor.open_state(job.edit, job.image, job.original)
+        if job.edit is None:
+            opening = editor.open_steps(job.image, region, inversion, options.likeness)
         else:
-            for update in find(job, editor, region, inversion, throttle):
-                yield update, NO_FILES
-                if update.phase == "unfit":
-                    return None
+            editor.open_state(job.edit, job.image, job.original)
+            opening = editor.exact_steps() if options.likeness == EXACT else ()
+        for update in find(job, editor, region, opening, throttle):
+            yield update, NO_FILES
+            if update.phase == "unfit":
+                return None
+        region = editor.region  # where it was found
         last = Update(phase="drag")
         for step, preview in throttle.limit(editor.drag(job.drags, job.mask, settings)):
-            last = drag_update(step, job.drags, box, preview)
+            last = drag_update(step, job.drags, region.box, preview)
             yield last, NO_FILES
             if control.finish_early.is_set():
                 break
@@ -130,7 +133,7 @@ class JobRunner:
         result = editor.result()
         rows, columns = part = changed_part(result.source, result.layer)
         layer, mask, offset = result.layer[part], result.mask[part], (region.x + columns.start, region.y + rows.start)
-        next_region = replace(region, x=0, y=0)  # of the layer that will hold a patch
+        next_region = region.moved_to(0, 0)  # of the layer that will hold a patch
         if whole:
             layer, next_region = composite_over(result.source[part], layer, mask, (0, 0)), region
         result = replace(result, layer=layer, mask=mask, offset=offset)
@@ -211,7 +214,7 @@ class JobRunner:
             return {"region": None}
         width, height = place.layer_size
         region = choose_region((height, width), model_size, place.selected, chosen.region)
-        return {"region": [region.x, region.y, region.width, region.height]}
+        return {"region": list(region.box)}
 
     def free(self) -> None:
         """Give back the memory of the model, unless a job is using it."""
@@ -239,15 +242,13 @@ def _usable(job: Job, editor: Editor) -> EditState | None:
         return None
     try:
         edit.region.check_inside(job.drags)
-        edit.check_image(editor.model, job.image)
+        return editor.check_state(edit, job.image)
     except UserError as error:
         logger.info("The layer's edit is left aside: %s", error)
         return None
-    return edit
 
 
 def _region(job: Job, editor: Editor) -> Region:
     if job.edit is not None:
         return job.edit.region
-    size = job.image.shape[:2]
-    return choose_region(size, editor.generator.image_size, box_around(job.mask), job.options.region)
+    return find_subject(editor.loaded, job.image, job.drags, box_around(job.mask), job.options.region)

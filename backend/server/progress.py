@@ -53,7 +53,7 @@ class Throttle:
 
 
 def inversion_update(step: InversionProgress, box: Box, fit: Fit | None, preview: bool) -> Update:
-    """Return an update of the inversion.
+    """Return an update of the inversion, or of the tuning after it.
 
     Args:
         box: the region (x, y, width, height).
@@ -64,10 +64,17 @@ def inversion_update(step: InversionProgress, box: Box, fit: Fit | None, preview
         phase="invert",
         step=step.step,
         steps=step.steps,
-        message="Finding the picture in the model." + (f" It fits the layer {IN_WORDS[fit]} so far." if fit else ""),
+        message=_doing(step) + (f" It fits the layer {IN_WORDS[fit]} so far." if fit else ""),
         region=box,
         preview=Preview.of(step.preview()) if preview else None,
     )
+
+
+def _doing(step: InversionProgress) -> str:
+    if not step.tuning:
+        return "Finding the picture in the model."
+    left = f", about {step.seconds_left:.0f} seconds to go" if step.seconds_left >= 1 else ""
+    return f"Making the likeness exact{left}."
 
 
 def unfit_update(loaded: LoadedModel, box: Box, preview: np.ndarray) -> Update:

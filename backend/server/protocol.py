@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from backend.client.protocol import OTHER_VERSION, PROTOCOL
 from backend.editing.points import Drag
+from backend.editing.settings import EDITABLE, Likeness
 from backend.errors import UserError
 from backend.models import EMBEDDED
 
@@ -67,12 +68,14 @@ class Options(_Incoming):
             its place, with the mask already applied, which is needed where the original would be seen beside it.
         poor_fit: what to do where the model cannot show the image: end before the drag with an update of the phase
             "unfit" ("ask"), drag all the same, or refuse the drag.
+        likeness: "exact" tunes the generator to the layer before the drag, which takes longer.
     """
 
     model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] | None = None
     region: Literal["layer", "selection"] = "layer"
     result: Literal["patch", "whole"] = "patch"
     poor_fit: Literal["ask", "drag", "refuse"] = "drag"
+    likeness: Likeness = EDITABLE
     latent_space: Literal["W+", "W"] | None = None
     steps: Steps | None = None
     inversion_steps: Steps | None = None
@@ -86,7 +89,8 @@ class Options(_Incoming):
 
     def drag_changes(self) -> dict[str, Any]:
         """Return the fields of DragSettings that differ from the preset."""
-        changes = self.model_dump(exclude={"model", "region", "result", "poor_fit", "steps", "inversion_steps"})
+        apart = {"model", "region", "result", "poor_fit", "likeness", "steps", "inversion_steps"}
+        changes = self.model_dump(exclude=apart)
         return {"max_steps": self.steps, **changes}
 
 

@@ -43,7 +43,7 @@ class ResultFiles:
             self._of(session).mkdir(parents=True)
             place = Path(tempfile.mkdtemp(dir=self._of(session)))
             edit, layer, mask = place / "edit.safetensors", place / "layer.png", place / "mask.png"
-            result.state.continued(next_region).save(edit)
+            result.state.continued(next_region).carried().save(edit)
             return pictures.write_plain(layer, result.layer), pictures.write_plain(mask, result.mask), str(edit)
         except (OSError, UserError) as error:
             cause = error if isinstance(error, OSError) else error.__cause__

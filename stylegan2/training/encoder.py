@@ -13,6 +13,7 @@ from .average import MovingAverage
 from .views import random_places, views_of
 
 BATCH = 16
+USES = 3  # of a batch of samples, each time augmented anew: to synthesise it costs as much as to learn from it
 PASSES = 2  # of the encoder in training; later ones do as the second
 LEARNING_RATE = 5e-4
 WARM_UP = 200  # steps
@@ -40,6 +41,7 @@ class EncoderTraining:
             seed: of the samples.
         """
         self.generator, self.steps, self.seed = generator, steps, seed
+        self._samples: tuple[Tensor, Tensor] | None = None
         device = generator.mapping.w_avg.device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -75,10 +77,9 @@ class EncoderTraining:
         """Add up the gradients of all passes over a batch; return the losses after the last one."""
         encoder, generator = self.encoder, self.generator
         with torch.no_grad():
-            w_plus = random_codes(generator, BATCH, rng)
-            with self._autocast():
-                image = generator.synthesis(w_plus)
-            upright = encoder.to_input(image.float().clamp(-1, 1))
+            if self._samples is None or self.steps % USES == 0:
+                self._samples = self._synthesize(rng)
+            w_plus, upright = self._samples
             sample = relit(moved(upright, rng), rng)
             seen, opaque = degraded(sample, rng), opacity(sample, rng)
             target = encoder.to_whitened(w_plus)
@@ -98,6 +99,13 @@ class EncoderTraining:
             losses |= {"image": of_image.item(), "code": of_code.item()}
         return losses
 
+    def _synthesize(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw a batch of codes and make their images, of the encoder's input size."""
+        w_plus = random_codes(self.generator, BATCH, rng)
+        with self._autocast():
+            image = self.generator.synthesis(w_plus)
+        return w_plus, self.encoder.to_input(image.float().clamp(-1, 1))
+
     def _place_loss(self, sample: Tensor, rng: torch.Generator) -> Tensor:
         """How wrong the localisation of samples in larger views is; what is small is to be found as exactly."""
         place = random_places(len(sample), rng)
@@ -109,7 +117,10 @@ class EncoderTraining:
         return F.smooth_l1_loss(torch.cat([error[:, :2] / size, error[:, 2:]], dim=1), torch.zeros_like(place))
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.encoder.mean.device.type, torch.bfloat16)
+        """Compute in 16 bits where the processor does; where it only pretends to, that is slower."""
+        device = self.encoder.mean.device.type
+        fast = device == "cuda" or bool(device == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16"))
+        return torch.autocast(device, torch.bfloat16, enabled=fast)
 
 
 def random_codes(generator: Generator, count: int, rng: torch.Generator) -> Tensor:

@@ -9,18 +9,27 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import stylegan2
 from backend.__main__ import main
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
-from backend.models import open_model
+from backend.editing.preset import Preset, preset_for
+from backend.editing.settings import TuningSettings
+from backend.models import models, open_model
 
 ROOT = Path(__file__).parents[2]
+
+
+def quickly_tuned(model: stylegan2.Model, catalogue_entry: Mapping[str, Any] | None = None) -> Preset:
+    return dataclasses.replace(preset_for(model, catalogue_entry), tuning=TuningSettings(steps=2))
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +133,20 @@ def test_where_a_fit_is_required_a_poor_one_is_one_sentence_and_nothing_is_writt
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_an_edit_is_made_exact_when_that_is_asked_for(
+    picture: Path, edit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "preset_for", quickly_tuned)
+    report, command = tmp_path / "r.json", ["drag", str(picture), "--drag", "64,70:70,70", "--steps", "0"]
+    for kept in (edit, tmp_path / "exact.safetensors"):
+        again = [*command, "--edit", str(kept), "--save-edit", str(tmp_path / "exact.safetensors")]
+        assert main([*again, "--likeness", "exact", "--report", str(report), "-o", str(tmp_path / "o.png")]) == 0
+        inversion = json.loads(report.read_text())["inversion"]
+        assert inversion["likeness"] == "exact"
+        assert (inversion["seconds"] == 0) is (kept != edit), "the second time it is exact already"
+    assert EditState.load(tmp_path / "exact.safetensors").tuned
+
+
 def test_zero_steps_change_nothing(picture: Path, edit: Path, tmp_path: Path) -> None:
     start = EditState.load(edit)
     EditState.save(type(start)(**{**start.__dict__, "w_plus": start.start_w_plus}), tmp_path / "start.safetensors")
@@ -192,7 +215,15 @@ def test_a_wrong_input_is_one_sentence_and_exit_code_2(
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["frobnicate"], ["drag"], ["drag", "a.png", "--drag", "-o", "b.png"], ["sample", "--seed", "x"]]
+    "command",
+    [
+        [],
+        ["frobnicate"],
+        ["drag"],
+        ["drag", "a.png", "--drag", "-o", "b.png"],
+        ["sample", "--seed", "x"],
+        ["invert", "a.png", "--likeness", "perfect", "-o", "b.png"],
+    ],
 )
 def test_a_command_that_is_not_understood_is_one_sentence_too(
     command: list[str], capsys: pytest.CaptureFixture[str]

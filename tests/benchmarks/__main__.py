@@ -1,10 +1,20 @@
-"""`python -m tests.benchmarks drags|inversions|fit|speed|large|layers|detector|model`: run one of the measurements."""
+"""`python -m tests.benchmarks NAME`: run one of the measurements; `--help` tells their names."""
 
 from __future__ import annotations
 
 import argparse
 
-from tests.benchmarks import detector_command, drags, fit, inversions, large_layer, layers, model, speed
+from tests.benchmarks import (
+    detector_command,
+    drags,
+    exact_likeness,
+    fit,
+    inversions,
+    large_layer,
+    layers,
+    model,
+    speed,
+)
 
 
 def main() -> None:
@@ -14,6 +24,7 @@ def main() -> None:
     drags.add_command(commands)
     inversions.add_command(commands)
     fit.add_command(commands)
+    exact_likeness.add_command(commands)
     speed.add_command(commands)
     large_layer.add_command(commands)
     layers.add_command(commands)

@@ -28,7 +28,7 @@ from backend.editing.fit import Fit
 from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.points import Drag
 from backend.editing.region import Region, choose_region
-from backend.editing.settings import DragSettings, InversionSettings
+from backend.editing.settings import EDITABLE, DragSettings, InversionSettings, Likeness
 from backend.editing.steps import DragStep, Guess, InversionProgress
 from backend.server import jobs
 
@@ -46,7 +46,11 @@ class PatchEditor(Editor):
     """An editor whose pictures are made without its network: a code is the number of one that was made before."""
 
     def open_steps(
-        self, image: np.ndarray, region: Region | None = None, settings: InversionSettings | None = None
+        self,
+        image: np.ndarray,
+        region: Region | None = None,
+        settings: InversionSettings | None = None,
+        likeness: Likeness = EDITABLE,
     ) -> Iterator[InversionProgress]:
         region = region or choose_region(image.shape[:2], self.generator.image_size)
         part = region.crop(image)
@@ -54,7 +58,7 @@ class PatchEditor(Editor):
         hidden = torch.where(weight > 0.5, small, small.new_tensor(-0.8))  # a network makes up what it cannot see
         code = self._code_of(hidden)
         fit: Fit = "poor" if (paths.data_folder() / FOREIGN_LAYERS).exists() else "good"
-        yield InversionProgress(1, 1, lambda: 99.0, lambda: fit, self._preview(code))
+        yield InversionProgress(1, 1, lambda: 99.0, lambda: fit, self._preview(code), region)
         state = self._new_state(digest(part), region, code, 99.0, fit)
         self._begin(np.ascontiguousarray(part), image.shape[:2], state, 0.0, code)
 

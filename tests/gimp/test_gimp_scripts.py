@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from session import Session
+from session import Session, newest_log
 
 DRAG = "(draggan-drag-along-paths #:run-mode RUN-NONINTERACTIVE #:image {image} #:drawables (vector {layer}))"
 SAMPLE = "(draggan-new-sample-image #:run-mode RUN-NONINTERACTIVE #:seed 5)"
@@ -16,6 +16,16 @@ def test_script_fu_drags(layers: Session):
     result, source = layers.state(made["image"])["layers"]
     assert result["name"] == "Subject (dragged)"
     assert source["id"] == made["layer"]
+    layers.close_image(made["image"])
+
+
+def test_script_fu_asks_for_an_exact_likeness(layers: Session):
+    made = layers.build("plain", "rgb", "U8_NON_LINEAR", False, str(layers.home))
+    layers.draw_path(made["image"], [(60, 50), (75, 50)])
+    for words, wanted in (("", "editable"), (' #:likeness "exact"', "exact")):
+        answer = layers.script_fu(DRAG.format(**made).replace(")", f"){words}", 1))
+        assert answer["status"] == "success", answer
+        assert f"'likeness': '{wanted}'" in newest_log(layers.home)
     layers.close_image(made["image"])
 
 

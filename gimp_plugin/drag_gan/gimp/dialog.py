@@ -68,7 +68,7 @@ def ask(
     title = dialog.get_label("advanced-title", "Advanced", False, False)
     title.set_text_with_mnemonic("_Advanced")
     title.set_mnemonic_widget(dialog.fill_expander("advanced", "advanced-title", False, "advanced-box"))
-    dialog.fill(["region", "steps", "advanced"])
+    dialog.fill(["region", "likeness", "steps", "advanced"])
     preview.follow()
     accepted = dialog.run()
     preview.leave()

@@ -46,6 +46,10 @@ def _add_arguments(procedure: Gimp.Procedure) -> None:
     selection_help = "Work on the square around the selection: sharper for a small subject"
     region.add("selection", 1, "Around the selection", selection_help)
     procedure.add_choice_argument("region", "R_egion", "The part to work on", region, "layer", FLAGS)
+    likeness = Gimp.Choice.new()
+    likeness.add("editable", 0, "Editable", "As near as the model can show it")
+    likeness.add("exact", 1, "Exact (takes longer)", "The model learns this picture before it is dragged")
+    procedure.add_choice_argument("likeness", "Li_keness", "How like the layer", likeness, "editable", FLAGS)
     steps_help = f"Most steps of the drag ({PRESET_HELP})"
     procedure.add_int_argument("steps", "S_teps (0: automatic)", steps_help, 0, 2000, 0, FLAGS)
     fit_help = "For scripts: refuse the drag where the model cannot show the layer (an artist is asked)"
@@ -70,6 +74,7 @@ def options_from(config: Gimp.ProcedureConfig) -> dict[str, object]:
     options: dict[str, object] = {
         "model": config.get_property("model") or "critters",
         "region": config.get_property("region"),
+        "likeness": config.get_property("likeness"),
         "latent_space": "W" if config.get_property("latent-space") == "w" else "W+",
     }
     for name in ("steps", "inversion-steps"):

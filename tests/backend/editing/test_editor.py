@@ -185,9 +185,27 @@ def test_a_file_that_is_no_edit_is_refused(content: bytes, tmp_path: Path) -> No
         EditState.load(file)
 
 
+def framed(**wrong: Any) -> dict[str, Any]:
+    """A saved region with a frame, and something wrong about it."""
+    frame = {"x": 128.0, "y": 128.0, "scale": 1.0, "roll": 10.0}
+    box = {"width": 256, "height": 256, "model_size": [256, 256]}
+    frame, box = ({name: wrong.get(name, value) for name, value in part.items()} for part in (frame, box))
+    return {"x": 0, "y": 0, **box, "frame": frame}
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"model_name": 3}, {"region": None}, {"region": {"x": 1}}, {"on_result": "perhaps"}, {"inversion_psnr": "x"}],
+    [
+        {"model_name": 3},
+        {"region": None},
+        {"region": {"x": 1}},
+        {"region": framed(scale=0.0)},
+        {"region": framed(roll="upright")},
+        {"region": framed(x=float("nan"))},
+        {"region": framed(width=100_000)},
+        {"on_result": "perhaps"},
+        {"inversion_psnr": "x"},
+    ],
 )
 def test_an_edit_with_values_of_another_type_is_refused(
     wrong: dict[str, Any], result: EditResult, tmp_path: Path
@@ -202,6 +220,16 @@ def test_an_edit_with_values_of_another_type_is_refused(
     safetensors.torch.save_file(tensors, file, {**metadata, "edit": json.dumps(record)})
     with pytest.raises(UserError, match="is not a saved edit"):
         EditState.load(file)
+
+
+def test_an_edit_of_before_there_were_frames_is_read(result: EditResult, tmp_path: Path) -> None:
+    result.state.save(file := tmp_path / "edit.safetensors")
+    with safetensors.safe_open(file, "pt") as saved:
+        record = json.loads(saved.metadata()["edit"])
+        tensors = {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118 - not a mapping
+    assert record["region"].pop("frame") is None
+    safetensors.torch.save_file(tensors, file, {"format": "draggan-edit", "edit": json.dumps(record)})
+    assert EditState.load(file).region == result.state.region
 
 
 @pytest.mark.parametrize("path", [torch.zeros(0), torch.zeros(0, 14, 512), torch.zeros(2, 3, 5)])

@@ -48,6 +48,28 @@ def test_the_least_recently_used_go_first(tmp_path: Path, monkeypatch: pytest.Mo
     assert [cache.get(key) is not None for key in "abc"] == [True, False, True]
 
 
+def test_there_is_room_for_so_many_bytes_only_but_the_last_entry_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tensor_cache, "MOST_BYTES_ON_DISK", 3000)
+    monkeypatch.setattr(tensor_cache, "MOST_BYTES_IN_MEMORY", 3000)
+    weights = {"weights": torch.ones(600, dtype=torch.float16)}  # 1200 bytes, and a header on the disk
+    cache = TensorCache(tmp_path)
+    for age, key in ((3, "a"), (2, "b"), (1, "c")):
+        cache.put(weights, key)
+        for file in tmp_path.iterdir():
+            os.utime(file, (file.stat().st_atime, file.stat().st_mtime - age))
+    in_memory = TensorCache()
+    for key in "abc":
+        in_memory.put(weights, key)
+    for remembered in (TensorCache(tmp_path), in_memory):
+        assert [remembered.get(key) is not None for key in "abc"] == [False, True, True]
+    for remembered in (cache, in_memory):
+        remembered.put({"weights": torch.ones(6000)}, "larger than all the room")
+        assert remembered.get("larger than all the room") is not None
+    assert [TensorCache(tmp_path).get(key) for key in "abc"] == [None] * 3
+
+
 @pytest.mark.parametrize("content", [b"", b"nothing of the kind", None])
 def test_a_broken_file_is_as_if_it_were_not_there(content: bytes | None, tmp_path: Path) -> None:
     TensorCache(tmp_path).put(inversion(float("nan")), "key")

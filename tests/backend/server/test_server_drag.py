@@ -108,6 +108,7 @@ def test_the_report_is_complete(outputs: list[tuple[Any, ...]]) -> None:
     assert wanted <= set(report)
     assert report["steps"] == 4
     assert report["inversion"]["psnr"] > 5
+    assert report["inversion"]["likeness"] == "editable"
 
 
 def test_a_second_drag_on_the_same_picture_needs_no_inversion(backend: Backend, picture: Path) -> None:

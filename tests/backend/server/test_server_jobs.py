@@ -16,8 +16,12 @@ import numpy as np
 import pytest
 import torch
 
+import stylegan2
+from backend.editing.cached_inversion import CodeStep
 from backend.editing.edit_state import EditState
 from backend.editing.fit import Fit, Judge
+from backend.editing.frame import Frame
+from backend.editing.region import Region
 from backend.editing.steps import InversionProgress
 from backend.errors import UserError
 from backend.files import written_whole
@@ -59,6 +63,31 @@ def test_a_forgotten_job_does_not_take_another_step(runner: JobRunner, picture: 
         runner.forget("one")
         assert list(job) == []
         assert not runner.queue.busy
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_subject_that_is_found_in_a_frame_is_dragged_and_gone_on_from_there(
+    runner: JobRunner, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = Frame(41.0, 33.0, 48 / 256, 20.0)
+
+    def found(model: stylegan2.Model, part: np.ndarray, region: Region, *_: Any) -> Iterator[CodeStep]:
+        code = model.generator.mapping(torch.ones(1, model.generator.z_dim), truncation_psi=0.5)
+        yield CodeStep(0, code, lambda: 20.0, region)
+        yield CodeStep(1, code, lambda: 21.0, Region.framed(frame, (64, 80), region.model_size))
+
+    monkeypatch.setattr("backend.editing.editor.invert_once", found)
+    updates = list(runner.drag(request(picture)))
+    framed = Region.framed(frame, (64, 80), (256, 256))
+    regions = [update.region for update, _ in updates if update.phase in ("invert", "drag")]
+    assert [region for region, _ in itertools.groupby(regions)] == [(8, 0, 64, 64), framed.box]
+    preview = [update.preview for update, _ in updates if update.preview][-1]
+    assert preview is not None
+    assert abs(preview.width - framed.width * 256 / 48) < 1, "it is the rectangle's"
+    done, (_, _, edit) = updates[-1]
+    assert done.result is not None
+    assert done.result.report["frame"] == dataclasses.asdict(frame)
+    assert EditState.load(str(edit)).region == framed.moved_to(0, 0)
 
 
 def test_closing_a_job_frees_the_turn(runner: JobRunner, picture: Path) -> None:
@@ -140,8 +169,9 @@ def test_the_message_counts_what_was_to_move_not_the_pins(runner: JobRunner, pic
 
 @pytest.mark.parametrize(("fit", "words"), [("good", "well"), ("fair", "fairly"), ("poor", "only roughly")])
 def test_the_message_says_in_words_how_well_the_model_fits(fit: Fit, words: str) -> None:
-    step = InversionProgress(3, 10, lambda: 20.0, lambda: fit, lambda: np.zeros((4, 4, 3), np.uint8))
-    message = inversion_update(step, (0, 0, 4, 4), fit, preview=False).message
+    region = Region(0, 0, 4, 4, (4, 4))
+    step = InversionProgress(3, 10, lambda: 20.0, lambda: fit, lambda: np.zeros((4, 4, 3), np.uint8), region)
+    message = inversion_update(step, region.box, fit, preview=False).message
     assert message == f"Finding the picture in the model. It fits the layer {words} so far."
 
 

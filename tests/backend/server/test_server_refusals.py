@@ -114,6 +114,7 @@ def test_drags_that_make_no_sense_are_refused(backend: Backend, picture: Path, d
         ({"feature_block": 48, **SHORT}, "power of two"),
         ({"latent_space": "Z"}, "'W+' or 'W'"),
         ({"region": "picture"}, "'layer' or 'selection'"),
+        ({"likeness": "perfect"}, "'editable' or 'exact'"),
         ({"region": "selection"}, "Nothing is selected"),
         ({"model": ""}, '"model"'),
         ({"colour": "blue"}, "unknown"),

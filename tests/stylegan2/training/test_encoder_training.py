@@ -34,7 +34,6 @@ def test_it_learns_to_encode_and_goes_on_from_where_it_was(generator: Generator)
     for _ in range(150):
         losses = training.step()
     after = error(generator, training)
-    assert before == pytest.approx(1, abs=0.15), "the mean image explains nothing"
     assert after < 0.7 * before
     assert losses.keys() == {"image", "code", "place"}
     resumed = EncoderTraining(generator, training.average, training.steps)
