@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
+from backend.editing.fit import IN_WORDS, Fit
 from backend.editing.layers import composite_over
 from backend.editing.points import Drag, check_drags, parse_drag, parse_pin
 from backend.editing.region import Region
@@ -39,6 +41,9 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     drag.add_argument("--steps", type=int, metavar="N", help="at most so many drag steps (default: the model's preset)")
     drag.add_argument("--save-edit", type=Path, metavar="FILE", help="keep the edit, to go on from (.safetensors)")
     drag.add_argument("--edit", type=Path, metavar="FILE", help="go on from a kept edit of the same picture")
+    drag.add_argument(
+        "--require-fit", action="store_true", help="write nothing where the model cannot show the picture"
+    )
     drag.add_argument("--report", type=Path, metavar="FILE", help="write what was done as JSON")
     _add_likeness(drag)
     _add_common(drag, _drag)
@@ -83,7 +88,13 @@ def _drag(arguments: argparse.Namespace) -> int:
         if arguments.likeness == EXACT and edit.likeness != EXACT:
             _follow_opening(editor.exact_steps())
     else:
+        if arguments.require_fit:
+            guess = editor.guess(image, region)
+            editor.loaded.require_fit(guess and guess.fit, "picture")
         _open(editor, image, region, arguments.likeness)
+    if arguments.require_fit:
+        editor.loaded.require_fit(editor.fit, "picture")
+    _warn(editor)
     last = _follow(editor.drag(drags, mask, settings), "Dragging", _still_to_go)
     result = editor.result()
     write(arguments.output, composite_over(image, result.layer, result.mask, result.offset))
@@ -91,7 +102,7 @@ def _drag(arguments: argparse.Namespace) -> int:
         result.state.save(arguments.save_edit)
     if arguments.report:
         write_text_whole(arguments.report, json.dumps(result.report, indent=1))
-    print(f"{_outcome(last, drags)} The result is {arguments.output}.")
+    print(f"{_outcome(last, drags, editor.fit)} The result is {arguments.output}.")
     return 0
 
 
@@ -108,7 +119,9 @@ def _invert(arguments: argparse.Namespace) -> int:
     editor = _editor(arguments.model)
     last = _open(editor, image, find_subject(editor.loaded, image), arguments.likeness)
     write(arguments.output, last.preview())
-    print(f"The model shows the picture at {last.psnr():.1f} dB. Its picture is {arguments.output}.")
+    _warn(editor)
+    shown = f"{IN_WORDS[editor.fit]}, at" if editor.fit else "at"
+    print(f"The model shows the picture {shown} {last.psnr():.1f} dB. Its picture is {arguments.output}.")
     return 0
 
 
@@ -139,10 +152,19 @@ def _follow(steps: Iterable[Step], title: str, tell: Any) -> Step:
     return last
 
 
+def _warn(editor: Editor) -> None:
+    """Warn of a poor fit."""
+    if editor.fit == "poor":
+        print(f"Warning: {editor.loaded.misfit('picture')}.", file=sys.stderr)
+
+
 def _still_to_go(step: DragStep) -> str:
     return f"{step.distances.max():.1f} px to go"
 
 
-def _outcome(last: DragStep, drags: list[Drag]) -> str:
+def _outcome(last: DragStep, drags: list[Drag], fit: Fit | None) -> str:
     moved = [bool(arrived) for arrived, drag in zip(last.arrived, drags, strict=True) if not drag.is_pin]
-    return f"{sum(moved)} of {len(moved)} points arrived in {last.step} steps."
+    arrived = f"{sum(moved)} of {len(moved)} points arrived in {last.step} steps"
+    if fit == "poor":
+        return f"{arrived}, but in a picture that shows yours {IN_WORDS[fit]}: look whether it is what you meant."
+    return f"{arrived}. The model shows the picture {IN_WORDS[fit]}." if fit else f"{arrived}."

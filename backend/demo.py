@@ -183,7 +183,7 @@ def tell(example: Example, outcome: Outcome) -> dict[str, Any]:
     shown = example.achieved(np.asarray(outcome.after.convert("RGB"))).value
     share = (shown - example.start) / (example.asked - example.start)
     arrived = sum(entry["arrived"] for entry in moved)
-    print(f"  model:    shows the picture at {report['inversion']['psnr']:.1f} dB")
+    print(f"  model:    shows the picture at {report['inversion']['psnr']:.1f} dB, fit: {report['fit'] or 'not known'}")
     print(f"  tracker:  {arrived} of {len(moved)} points arrived; {far:.1f} model pixels to go, {near:.1f} left")
     print(f"  renderer: {example.factor} {example.start:.2f} became {shown:.2f}, {share:.0%} of what was asked")
     print(f"  the job took {outcome.seconds:.1f} seconds", flush=True)

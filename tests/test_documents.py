@@ -14,9 +14,7 @@ from PIL import Image
 
 import backend.models
 from backend.editing import Editor, editor
-from backend.editing.initial_candidates import drafts_key
-from backend.editing.tensor_cache import TensorCache
-from tests.drafts import drafts_of
+from tests.drafts import remembered
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("backend", "gimp_plugin", "stylegan2", "tests", "docs", ".ci")
@@ -132,8 +130,7 @@ def test_the_example_of_the_engine_runs_as_written(tmp_path: Path, monkeypatch: 
         inversion=dataclasses.replace(loaded.preset.inversion, steps=0),
     )
     quick = dataclasses.replace(loaded, preset=preset)
-    cache = TensorCache()
-    cache.put(drafts_of(loaded), *drafts_key(loaded.model))
+    cache = remembered(loaded)
     before = np.zeros((500, 700, 3), np.uint8)
     animal = Image.fromarray(Editor(loaded).sample(5))
     before[:, 100:600] = np.asarray(animal.resize((500, 500)))

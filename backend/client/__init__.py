@@ -11,7 +11,7 @@ the demo, the doctor and the command line use it, too.
 from backend.client.connection import Connection
 from backend.client.launcher import Backend, Installation
 from backend.client.png import Pixels
-from backend.client.progress import Box, Points, Result, Update
+from backend.client.progress import Box, Points, Result, Unfit, Update
 from backend.client.protocol import PROTOCOL, TOKEN_HEADER, DragRequest, Flag
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "Pixels",
     "Points",
     "Result",
+    "Unfit",
     "Update",
 ]

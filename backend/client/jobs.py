@@ -13,7 +13,7 @@ from typing import Any
 
 from backend.client.connection import Connection
 from backend.client.png import Pixels
-from backend.client.progress import Result, Update
+from backend.client.progress import Result, Unfit, Update
 from backend.client.protocol import PROTOCOL, DragRequest, Flag
 from backend.errors import Cancelled, UserError
 
@@ -45,6 +45,21 @@ def drag(
     return _result(connection, _submit(connection.client, request), show, cancelled, finish_early)
 
 
+def drag_if_fit(
+    connection: Connection,
+    request: DragRequest,
+    show: Show,
+    cancelled: Flag = lambda: False,
+    finish_early: Flag = lambda: False,
+) -> Result | Unfit:
+    """Do a drag unless the model cannot show the layer; then nothing has moved. Otherwise as `drag`."""
+    asked = replace(request, options={**request.options, "poor_fit": "ask"})
+    last = _last(connection, _submit(connection.client, asked), show, cancelled, finish_early)
+    if last and last.phase == "unfit" and last.preview and last.region:
+        return Unfit(last.message, last.preview, last.region)
+    return _result_of(last, connection, finish_early)
+
+
 def sample(
     connection: Connection, options: Mapping[str, object], show: Show, cancelled: Flag = lambda: False
 ) -> Result:
@@ -62,9 +77,7 @@ def thumbnails(connection: Connection, options: Mapping[str, object], cancelled:
     log.info("thumbnails have come: %s", options)
 
 
-def follow(
-    connection: Connection, job: Any, cancelled: Flag, finish_early: Flag = lambda: False
-) -> Iterator[Update]:
+def follow(connection: Connection, job: Any, cancelled: Flag, finish_early: Flag = lambda: False) -> Iterator[Update]:
     """Yield the updates of a job, a gradio_client Job, until the last. Raises as `drag` does."""
     seen, asked, last_ahead, started = 0, False, None, time.monotonic()
     while True:
@@ -90,16 +103,25 @@ def follow(
 
 
 def _result(connection: Connection, job: Any, show: Show, cancelled: Flag, finish_early: Flag) -> Result:
-    result, phase = None, ""
+    return _result_of(_last(connection, job, show, cancelled, finish_early), connection, finish_early)
+
+
+def _last(connection: Connection, job: Any, show: Show, cancelled: Flag, finish_early: Flag) -> Update | None:
+    """Show the updates of a job to its end; return the last, None where there was none. Raises as `drag` does."""
+    last = None
     for update in follow(connection, job, cancelled, finish_early):
-        if update.phase != phase:
-            phase = update.phase
-            log.info("phase %s", phase)
-        result = update.result or result
+        if last is None or update.phase != last.phase:
+            log.info("phase %s", update.phase)
         show(update)
-    if result is None:
+        last = update
+    return last
+
+
+def _result_of(last: Update | None, connection: Connection, finish_early: Flag) -> Result:
+    """Return the result in the last update of a job. Raises UserError where it has none."""
+    if last is None or last.result is None:
         raise _gone(connection.log_file)
-    return replace(result, finished_early=finish_early())
+    return replace(last.result, finished_early=finish_early())
 
 
 def _jobs_ahead(job: Any) -> int | None:

@@ -14,6 +14,7 @@ from backend.client.png import Pixels
 Points = tuple[tuple[float, float], ...]
 Box = tuple[int, int, int, int]  # x, y, width, height
 Fetch = Callable[[Mapping[str, Any]], Path]
+POOR_FIT = "The model cannot rebuild this layer well: what was dragged may not look as it should."
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,29 @@ class Result:
     from_original: bool = False
 
     def remarks(self) -> list[str]:
-        """A sentence for every point that did not reach its target, unless the artist ended the drag."""
+        """Say what is not well: the fit, and each point short of its target, unless the artist ended the drag."""
+        unfit = [POOR_FIT] if self.report.get("fit") == "poor" else []
         if self.finished_early:
-            return []
+            return unfit
         points = enumerate(self.report.get("points") or (), start=1)
         late = [(number, point.get("why_not")) for number, point in points if not point.get("arrived", True)]
-        return [f"Point {number} did not reach its target: {why or 'the drag ended before'}." for number, why in late]
+        short = [f"Point {number} did not reach its target: {why or 'the drag ended before'}." for number, why in late]
+        return [*unfit, *short]
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """The answer to a drag that asks first: the model cannot show the layer, and nothing has moved.
+
+    Attributes:
+        sentence: says so.
+        picture: RGB, what the model makes of the layer.
+        region: (x, y, width, height) of what that shows of the layer.
+    """
+
+    sentence: str
+    picture: Pixels
+    region: Box
 
 
 @dataclass(frozen=True)
@@ -116,6 +134,4 @@ def _result(
     edit, layer, mask = fetch(edit), fetch(layer), fetch(mask)
     x, y = result["offset"]
     from_original = result.get("from_original") is True
-    return Result(
-        layer, mask, edit, (int(x), int(y)), result.get("report") or {}, region, from_original=from_original
-    )
+    return Result(layer, mask, edit, (int(x), int(y)), result.get("report") or {}, region, from_original=from_original)

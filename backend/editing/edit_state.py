@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 
 import stylegan2
+from backend.editing.fit import Fit
 from backend.editing.pivotal_tuning import digest_of, weights_fit, with_weights
 from backend.editing.pixels import digest
 from backend.editing.region import Region
@@ -43,6 +44,7 @@ class EditState:
     start_w_plus, w_plus: [1, num_ws, w_dim] float32, the inverted code and the present one.
     path: [T, num_ws, w_dim] float32, codes between the two, in order.
     inversion_psnr: dB, None for a sampled image.
+    fit: how well the model shows the image that the edit began with, None where nobody has looked.
     tuned: generator weights that belong to this edit (by their names in the generator), empty without tuning.
     tuned_sha256: of such weights that are not here, but in the cache of the backend that tuned them; else empty.
     """
@@ -56,6 +58,7 @@ class EditState:
     path: torch.Tensor
     inversion_psnr: float | None = None
     on_result: bool = False
+    fit: Fit | None = None
     tuned: Mapping[str, torch.Tensor] = dataclasses.field(default_factory=dict)
     tuned_sha256: str = ""
 
@@ -168,6 +171,7 @@ class EditState:
             region=self.region,
             inversion_psnr=self.inversion_psnr,
             on_result=self.on_result,
+            fit=self.fit,
             tuned_sha256=self.tuned_sha256,
         )
 
@@ -184,6 +188,7 @@ class _Record(pydantic.BaseModel):
     region: Region
     inversion_psnr: pydantic.FiniteFloat | None
     on_result: bool
+    fit: Fit | None = None
     tuned_sha256: str = ""  # of version 1 nothing is tuned
 
     @classmethod

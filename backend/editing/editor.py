@@ -16,8 +16,9 @@ from backend.editing.compositing import compose
 from backend.editing.correspondence import EditImages
 from backend.editing.drag_loop import DragLoop, LoopStep
 from backend.editing.edit_state import CodePath, EditState
+from backend.editing.fit import Fit, Judge, worse
 from backend.editing.pivotal_tuning import TuningStep
-from backend.editing.pixels import digest, to_pixels
+from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.placement import Placement
 from backend.editing.points import Drag, check_drags
 from backend.editing.preset import LoadedModel
@@ -25,7 +26,7 @@ from backend.editing.region import Region
 from backend.editing.report import DragRecord, edit_report
 from backend.editing.sampling import sample
 from backend.editing.settings import EDITABLE, EXACT, DragSettings, InversionSettings, Likeness
-from backend.editing.steps import DragStep, EditResult, InversionProgress
+from backend.editing.steps import DragStep, EditResult, Guess, InversionProgress
 from backend.editing.subject import find_subject
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
@@ -60,6 +61,8 @@ class Editor:
         self.model = loaded.model
         self.generator = self.model.generator
         self._cache = TensorCache() if cache is None else cache
+        self._guess: tuple[tuple[str, Region], Guess] | None = None
+        self._judge = Judge(self.model, loaded.encoder, self._cache) if loaded.encoder else None
         self._state: EditState | None = None
         self._record: DragRecord | None = None
 
@@ -101,18 +104,17 @@ class Editor:
         region = region or find_subject(self.loaded, image)
         settings = settings or self.loaded.preset.inversion
         started = time.perf_counter()
-        part = np.ascontiguousarray(region.crop(image))
-        if region.is_empty(part):
-            raise UserError("The layer is fully transparent where the model looks; there is nothing to drag.")
+        part = _opaque_part(region, image)
         step: CodeStep | None = None
         more = self.loaded.preset.tuning.steps if likeness == EXACT else 0
         for step in invert_once(self.loaded, part, region, settings, self._cache):
             place = Placement(step.region, image.shape[:2], step.region.crop(image))
-            preview = self._preview(step.w_plus, place)
-            yield InversionProgress(step.step, step.steps + more, step.psnr, preview, step.region)
+            fit, preview = self._fit(step.w_plus, image, step.region), self._preview(step.w_plus, place)
+            yield InversionProgress(step.step, step.steps + more, step.psnr, fit, preview, step.region)
         assert step is not None
         region, part = step.region, np.ascontiguousarray(step.region.crop(image))
-        state = self._new_state(digest(part), region, step.w_plus, step.psnr())
+        fit = self._fit(step.w_plus, image, region)()
+        state = self._new_state(digest(part), region, step.w_plus, step.psnr(), fit)
         self._begin(part, image.shape[:2], state, time.perf_counter() - started, step.w_plus)
         if likeness == EXACT:
             yield from self.exact_steps(step.steps)
@@ -135,12 +137,36 @@ class Editor:
         step: TuningStep | None = None
         for step in tune_once(self.model, state.start_w_plus, self._original, state.region, settings, self._cache):
             preview = functools.partial(_placed, self._place, step)
-            yield InversionProgress.of_tuning(step, done, preview, state.region)
+            yield InversionProgress.of_tuning(step, done, lambda: state.fit, preview, state.region)
         assert step is not None
         assert step.tuned is not None
         self._state = dataclasses.replace(state, tuned=step.tuned, inversion_psnr=step.psnr)
         self.generator = self._state.tuned_generator(self.model.generator)
         self._inversion_seconds += time.perf_counter() - started
+
+    def guess(self, image: np.ndarray, region: Region) -> Guess | None:
+        """Look what the model's encoder makes of a region of an image, in a moment; the open edit stays.
+
+        Args:
+            image: uint8 [H, W, 4], the whole layer.
+            region: the part that the model sees.
+
+        Returns:
+            None where the model has no encoder.
+
+        Raises:
+            UserError: as open_steps() does.
+        """
+        part = _opaque_part(region, image)
+        if self._judge is None:
+            return None
+        key = (digest(part), region)
+        if self._guess is None or self._guess[0] != key:
+            target, weight = to_model(region.shrink(part), self.device)
+            w_plus = self._judge.guess(target, weight)
+            preview = self._preview(w_plus, Placement(region, image.shape[:2], part))
+            self._guess = key, Guess(self._judge.fit(w_plus, target, weight), preview)
+        return self._guess[1]
 
     def open_state(self, state: EditState, image: np.ndarray, original: np.ndarray | None = None) -> None:
         """Go on from a saved edit without an inversion.
@@ -197,8 +223,14 @@ class Editor:
         opaque = np.full((height, width, 1), 255, np.uint8)
         image = np.concatenate([pixels, opaque], axis=2)
         region = Region(0, 0, width, height, (height, width))
-        self._begin(image, (height, width), self._new_state(digest(image), region, w_plus, None), 0.0, w_plus)
+        state = self._new_state(digest(image), region, w_plus, None, "good")
+        self._begin(image, (height, width), state, 0.0, w_plus)
         return pixels
+
+    @property
+    def fit(self) -> Fit | None:
+        """How well the model shows the image that the open edit began with; None where nobody has looked."""
+        return self._open_state.fit
 
     def check(
         self,
@@ -347,9 +379,24 @@ class Editor:
         block = self.loaded.preset.drag.feature_block
         return EditImages.along(self.generator, state.start_w_plus, state.w_plus, block)
 
-    def _new_state(self, image_sha256: str, region: Region, w_plus: torch.Tensor, quality: float | None) -> EditState:
+    def _fit(self, w_plus: torch.Tensor, image: np.ndarray, region: Region) -> Callable[[], Fit | None]:
+        """What a code of the inversion says of the fit: never better than the guess does; None without a guess."""
+
+        def fit() -> Fit | None:
+            guess = self.guess(image, region)
+            if guess is None or self._judge is None:
+                return None
+            target, weight = to_model(region.shrink(region.crop(image)), self.device)
+            return worse(guess.fit, self._judge.fit(w_plus, target, weight))
+
+        return fit
+
+    def _new_state(
+        self, image_sha256: str, region: Region, w_plus: torch.Tensor, quality: float | None, fit: Fit | None
+    ) -> EditState:
+        codes = (w_plus, w_plus, w_plus)
         return EditState(
-            self.loaded.name, self.model.sha256, image_sha256, region, w_plus, w_plus, w_plus, inversion_psnr=quality
+            self.loaded.name, self.model.sha256, image_sha256, region, *codes, inversion_psnr=quality, fit=fit
         )
 
     def _model_mask(self, mask: np.ndarray | None) -> torch.Tensor | None:
@@ -358,6 +405,14 @@ class Editor:
         region = self._open_state.region
         small = region.shrink_mask(region.crop(mask))
         return torch.from_numpy(small.astype(np.float32) / 255).to(self.device)
+
+
+def _opaque_part(region: Region, image: np.ndarray) -> np.ndarray:
+    """The region's pixels, uint8 [h, w, 4]. Raises UserError when all of them are transparent."""
+    part = np.ascontiguousarray(region.crop(image))
+    if region.is_empty(part):
+        raise UserError("The layer is fully transparent where the model looks; there is nothing to drag.")
+    return part
 
 
 def _placed(place: Placement, step: TuningStep) -> np.ndarray:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import stylegan2
+from backend.editing.fit import Fit
 from backend.editing.settings import DragSettings, InversionSettings, TuningSettings, with_changes
 from backend.errors import UserError
 from stylegan2.encoder import Encoder
@@ -31,13 +32,30 @@ class Preset:
 class LoadedModel:
     """A model in memory, what it is called, the constants measured or published for it, and its encoder if it has one.
 
-    Model and encoder are on one device.
+    Model and encoder are on one device. What it makes pictures of is in the plural and in an artist's words; "" where
+    nobody has said.
     """
 
     name: str
     model: stylegan2.Model
     preset: Preset
     encoder: Encoder | None = None
+    makes: str = ""
+
+    def misfit(self, what: str) -> str:
+        """Say that this is the wrong model: two clauses without the full stop; `what` is "layer" or "picture"."""
+        subject = f"This model makes {self.makes}" if self.makes else f"The model {self.name} makes other pictures"
+        return f"{subject}; it cannot rebuild this {what} well"
+
+    def require_fit(self, fit: Fit | None, what: str) -> None:
+        """Raise UserError where the fit is poor, or not known; `what` is "layer" or "picture"."""
+        if fit == "poor":
+            raise UserError(f"{self.misfit(what)}, so nothing was dragged; choose a model of this kind of picture.")
+        if fit is None:
+            raise UserError(
+                f"How well the model {self.name} shows this {what} is not known, so nothing was dragged; prepare the "
+                f"model first, with `python -m backend models prepare {self.name}`."
+            )
 
 
 def preset_for(model: stylegan2.Model, catalogue_entry: Mapping[str, Any] | None = None) -> Preset:

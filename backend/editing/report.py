@@ -55,7 +55,7 @@ class DragRecord:
 def edit_report(
     loaded: LoadedModel, device: torch.device, state: EditState, inversion_seconds: float, record: DragRecord | None
 ) -> dict[str, object]:
-    """Return the model, its preset, the region, the inversion, and the last drag if there was one."""
+    """Return the model, its preset, the region, the inversion, the fit, and the last drag if there was one."""
     preset, region = loaded.preset, state.region
     return {
         "model": {
@@ -67,6 +67,7 @@ def edit_report(
         "device": str(device),
         "region": list(region.box),
         "frame": region.frame and dataclasses.asdict(region.frame),
+        "fit": state.fit,
         "inversion": {
             "psnr": state.inversion_psnr,
             "seconds": round(inversion_seconds, 3),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.editing.edit_state import EditState
+from backend.editing.fit import Fit
 from backend.editing.pivotal_tuning import TuningStep
 from backend.editing.region import Region
 
@@ -19,15 +20,19 @@ class InversionProgress:
     Attributes:
         step: of `steps`, those of both.
         psnr: returns the likeness to the image in dB.
-        preview: returns the model's image now, uint8 [h, w, 3], in the region's rectangle; both may cost one synthesis.
+        fit: returns how well the model shows the image so far; None where the model has no encoder.
+        preview: returns the model's image now, uint8 [h, w, 3], in the region's rectangle.
         region: where it lies on the layer.
         tuning: whether the generator is being tuned.
         seconds_left: of the tuning, if it takes all its steps; 0 as long as nobody knows.
+
+    Likeness, fit and image may cost one synthesis each.
     """
 
     step: int
     steps: int
     psnr: Callable[[], float]
+    fit: Callable[[], Fit | None]
     preview: Callable[[], np.ndarray]
     region: Region
     tuning: bool = False
@@ -35,18 +40,37 @@ class InversionProgress:
 
     @classmethod
     def of_tuning(
-        cls, step: TuningStep, done: int, preview: Callable[[], np.ndarray], region: Region
+        cls,
+        step: TuningStep,
+        done: int,
+        fit: Callable[[], Fit | None],
+        preview: Callable[[], np.ndarray],
+        region: Region,
     ) -> InversionProgress:
         """Return a step of the tuning as one of the whole way, of which `done` steps were before."""
         return cls(
             done + step.step,
             done + step.steps,
             lambda: step.psnr,
+            fit,
             preview,
             region,
             tuning=True,
             seconds_left=step.seconds_left,
         )
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What the model's encoder makes of an image at once, before the inversion.
+
+    Attributes:
+        fit: how well that shows the image, beside what the encoder makes of the model's own images.
+        preview: returns the model's image of it, uint8 [h, w, 3], in the region's rectangle.
+    """
+
+    fit: Fit
+    preview: Callable[[], np.ndarray]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,12 @@ def by_name(name: str) -> Entry | None:
     return next((entry for entry in entries() if entry["name"] == name), None)
 
 
+def makes(entry: Entry | None) -> str:
+    """Return what an entry's model makes pictures of: "human faces" of the title "Human faces (FFHQ)"; "" of None."""
+    title = entry["title"].partition(" (")[0] if entry else ""
+    return title[:1].lower() + title[1:]
+
+
 def by_sha256(digest: str) -> Entry | None:
     """Return the entry of the file with this SHA-256 (64 lower-case hexadecimal digits), or None."""
     return next((entry for entry in entries() if entry["sha256"] == digest), None)

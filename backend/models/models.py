@@ -16,7 +16,7 @@ from backend.errors import UserError
 from backend.models import catalogue
 from backend.models.encoders import find_encoder
 from stylegan2.architecture_json import from_json
-from stylegan2.critters import WEIGHTS
+from stylegan2.critters import MAKES, WEIGHTS
 
 EMBEDDED = "critters"
 """The name of the model that comes with the program."""
@@ -90,8 +90,8 @@ def open_model(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
     model = stylegan2.load(path, device=str(device))
     name = str(name_or_path) if not _is_path(name_or_path) else path.stem
     entry = catalogue.by_sha256(model.sha256) or catalogue.by_name(name)
-    encoder = find_encoder(model)
-    return LoadedModel(name, model, preset_for(model, entry), encoder and encoder.to(device))
+    encoder, makes = find_encoder(model), MAKES if path == WEIGHTS else catalogue.makes(entry)
+    return LoadedModel(name, model, preset_for(model, entry), encoder and encoder.to(device), makes)
 
 
 def find(name_or_path: str | Path) -> Path:

@@ -24,9 +24,10 @@ from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 from backend.models import device, models
 from backend.server import protocol
+from backend.server.finding import find
 from backend.server.job_queue import JobControl, JobQueue
 from backend.server.log import logger
-from backend.server.progress import Throttle, drag_update, inversion_update
+from backend.server.progress import Throttle, drag_update
 from backend.server.protocol import Preview, SampleOptions, Update
 from backend.server.requests import Job, Request
 from backend.server.result_files import NO_FILES, Files, ResultFiles
@@ -81,7 +82,10 @@ class JobRunner:
         if unwritten and unwritten.editor is editor and unwritten.request == request.digest():
             region, last = unwritten.region, unwritten.last
         else:
-            region, last = yield from self._steps(job, editor, throttle, control)
+            dragged = yield from self._steps(job, editor, throttle, control)
+            if dragged is None:
+                return
+            region, last = dragged
         throttle.check()
         yield last.model_copy(update={"phase": "compose", "message": "Putting the layer together."}), NO_FILES
         throttle.check()
@@ -94,8 +98,12 @@ class JobRunner:
 
     def _steps(
         self, job: Job, editor: Editor, throttle: Throttle, control: JobControl
-    ) -> Generator[tuple[Update, Files], None, tuple[Region, Update]]:
-        """Open the image or go on from its edit, then drag; return the region and the last update."""
+    ) -> Generator[tuple[Update, Files], None, tuple[Region, Update] | None]:
+        """Open the image or go on from its edit, then drag.
+
+        Returns:
+            The region and the last update; None where the client is to be asked first.
+        """
         job = replace(job, edit=_usable(job, editor))
         preset, options = editor.loaded.preset, job.options
         settings = with_changes(preset.drag, options.drag_changes())
@@ -107,10 +115,10 @@ class JobRunner:
         else:
             editor.open_state(job.edit, job.image, job.original)
             opening = editor.exact_steps() if options.likeness == EXACT else ()
-        psnr = 0.0
-        for step, preview in throttle.limit(opening):
-            psnr = step.psnr() if preview else psnr
-            yield inversion_update(step, step.region.box, psnr, preview), NO_FILES
+        for update in find(job, editor, region, opening, throttle):
+            yield update, NO_FILES
+            if update.phase == "unfit":
+                return None
         region = editor.region  # where it was found
         last = Update(phase="drag")
         for step, preview in throttle.limit(editor.drag(job.drags, job.mask, settings)):

@@ -6,14 +6,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+import numpy as np
+
+from backend.editing.fit import IN_WORDS, Fit
 from backend.editing.points import Drag
+from backend.editing.preset import LoadedModel
 from backend.editing.steps import DragStep, InversionProgress
 from backend.errors import Cancelled
 from backend.server.protocol import Preview, Update
 
 UPDATE_EVERY, PREVIEW_EVERY = 0.1, 0.3  # seconds
-GOOD_FIT, FAIR_FIT = 26.0, 20.0  # dB; a photograph of what a model has never seen ends below 18
 
+Box = tuple[int, int, int, int]
 Step = TypeVar("Step", InversionProgress, DragStep)
 
 
@@ -48,19 +52,19 @@ class Throttle:
             yield unsent, True
 
 
-def inversion_update(step: InversionProgress, box: tuple[int, int, int, int], psnr: float, preview: bool) -> Update:
+def inversion_update(step: InversionProgress, box: Box, fit: Fit | None, preview: bool) -> Update:
     """Return an update of the inversion, or of the tuning after it.
 
     Args:
         box: the region (x, y, width, height).
-        psnr: dB, as last measured: it costs a synthesis, as a preview does.
+        fit: as last looked at; None where nobody can tell.
         preview: whether to show this step.
     """
     return Update(
         phase="invert",
         step=step.step,
         steps=step.steps,
-        message=f"{_doing(step)} It fits the layer {_fit(psnr)} so far.",
+        message=_doing(step) + (f" It fits the layer {IN_WORDS[fit]} so far." if fit else ""),
         region=box,
         preview=Preview.of(step.preview()) if preview else None,
     )
@@ -73,12 +77,12 @@ def _doing(step: InversionProgress) -> str:
     return f"Making the likeness exact{left}."
 
 
-def _fit(psnr: float) -> str:
-    """Say in an artist's words how alike the model's image and the layer are; psnr is in dB."""
-    return "well" if psnr >= GOOD_FIT else "fairly" if psnr >= FAIR_FIT else "only roughly"
+def unfit_update(loaded: LoadedModel, box: Box, preview: np.ndarray) -> Update:
+    """Return the update that ends a job whose client wants to be asked; `preview` is uint8 [h, w, 3]."""
+    return Update(phase="unfit", message=f"{loaded.misfit('layer')}.", region=box, preview=Preview.of(preview))
 
 
-def drag_update(step: DragStep, drags: list[Drag], box: tuple[int, int, int, int], preview: bool) -> Update:
+def drag_update(step: DragStep, drags: list[Drag], box: Box, preview: bool) -> Update:
     """Return an update of the drag, with a preview or without; `box` is the region (x, y, width, height)."""
     moved = [index for index, drag in enumerate(drags) if not drag.is_pin]
     left = max(step.distances[index] for index in moved)

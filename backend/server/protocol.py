@@ -66,12 +66,15 @@ class Options(_Incoming):
         region: the whole layer, or the square around the selection.
         result: "patch" is a layer to lie above the original, to be seen through its mask; "whole" is one to stand in
             its place, with the mask already applied, which is needed where the original would be seen beside it.
+        poor_fit: what to do where the model cannot show the image: end before the drag with an update of the phase
+            "unfit" ("ask"), drag all the same, or refuse the drag.
         likeness: "exact" tunes the generator to the layer before the drag, which takes longer.
     """
 
     model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] | None = None
     region: Literal["layer", "selection"] = "layer"
     result: Literal["patch", "whole"] = "patch"
+    poor_fit: Literal["ask", "drag", "refuse"] = "drag"
     likeness: Likeness = EDITABLE
     latent_space: Literal["W+", "W"] | None = None
     steps: Steps | None = None
@@ -86,7 +89,8 @@ class Options(_Incoming):
 
     def drag_changes(self) -> dict[str, Any]:
         """Return the fields of DragSettings that differ from the preset."""
-        changes = self.model_dump(exclude={"model", "region", "result", "likeness", "steps", "inversion_steps"})
+        apart = {"model", "region", "result", "poor_fit", "likeness", "steps", "inversion_steps"}
+        changes = self.model_dump(exclude=apart)
         return {"max_steps": self.steps, **changes}
 
 
@@ -139,7 +143,7 @@ class Result(BaseModel):
 class Update(BaseModel):
     """How far a job is. Distances are in pixels of the layer."""
 
-    phase: Literal["load", "invert", "drag", "compose", "sample", "done"]
+    phase: Literal["load", "invert", "unfit", "drag", "compose", "sample", "done"]
     step: int = 0
     steps: int = 0
     message: str = ""

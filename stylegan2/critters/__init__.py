@@ -5,4 +5,5 @@ from __future__ import annotations
 from pathlib import Path
 
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
+MAKES = "toy animals"
 ENCODER = Path(__file__).with_name("encoder.safetensors")

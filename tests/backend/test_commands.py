@@ -89,6 +89,50 @@ def test_a_saved_edit_is_gone_on_from_without_inverting(picture: Path, edit: Pat
     assert json.loads(report.read_text())["inversion"]["seconds"] == 0
 
 
+@pytest.fixture
+def poor_edit(edit: Path, tmp_path: Path) -> Path:
+    """The edit as if it had begun with a picture that the model cannot show."""
+    path = tmp_path / "poor.safetensors"
+    dataclasses.replace(EditState.load(edit), fit="poor").save(path)
+    return path
+
+
+def test_a_good_fit_is_said_and_reported(picture: Path, edit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    good = tmp_path / "good.safetensors"
+    dataclasses.replace(EditState.load(edit), fit="good").save(good)
+    command = ["drag", str(picture), "--drag", "64,70:70,70", "--steps", "1", "--edit", str(good), "--require-fit"]
+    assert main([*command, "-o", str(tmp_path / "o.png")]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("0 of 1 points arrived in 1 steps. The model shows the picture well. The result is ")
+    assert "Warning" not in said.err
+
+
+def test_a_poor_fit_is_a_warning_and_no_success(
+    picture: Path, poor_edit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "r.json"
+    command = ["drag", str(picture), "--drag", "64,70:70,70", "--steps", "1", "--edit", str(poor_edit)]
+    assert main([*command, "--report", str(report), "-o", str(tmp_path / "o.png")]) == 0
+    said = capsys.readouterr()
+    assert "Warning: This model makes toy animals; it cannot rebuild this picture well.\n" in said.err
+    assert "but in a picture that shows yours only roughly" in said.out
+    assert json.loads(report.read_text())["fit"] == "poor"
+
+
+def test_where_a_fit_is_required_a_poor_one_is_one_sentence_and_nothing_is_written(
+    picture: Path, poor_edit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(tmp_path.iterdir())
+    command = ["drag", str(picture), "--drag", "64,70:70,70", "--edit", str(poor_edit), "--require-fit"]
+    assert main([*command, "-o", str(tmp_path / "o.png"), "--report", str(tmp_path / "r.json")]) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        "This model makes toy animals; it cannot rebuild this picture well, so nothing was dragged; "
+        "choose a model of this kind of picture.\n"
+    )
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_an_edit_is_made_exact_when_that_is_asked_for(
     picture: Path, edit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,20 @@
-"""`python -m tests.benchmarks drags|inversions|exact|speed|large|layers|detector|model`: one of the measurements."""
+"""`python -m tests.benchmarks NAME`: run one of the measurements; `--help` tells their names."""
 
 from __future__ import annotations
 
 import argparse
 
-from tests.benchmarks import detector_command, drags, exact_likeness, inversions, large_layer, layers, model, speed
+from tests.benchmarks import (
+    detector_command,
+    drags,
+    exact_likeness,
+    fit,
+    inversions,
+    large_layer,
+    layers,
+    model,
+    speed,
+)
 
 
 def main() -> None:
@@ -13,6 +23,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     drags.add_command(commands)
     inversions.add_command(commands)
+    fit.add_command(commands)
     exact_likeness.add_command(commands)
     speed.add_command(commands)
     large_layer.add_command(commands)

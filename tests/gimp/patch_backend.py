@@ -24,17 +24,19 @@ from backend.editing import correspondence
 from backend.editing.correspondence import EditImages
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
+from backend.editing.fit import Fit
 from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.points import Drag
 from backend.editing.region import Region, choose_region
 from backend.editing.settings import EDITABLE, DragSettings, InversionSettings, Likeness
-from backend.editing.steps import DragStep, InversionProgress
+from backend.editing.steps import DragStep, Guess, InversionProgress
 from backend.models import models
 from backend.server import jobs
 
 LONG = 1000  # steps: more than any preset has
 PICTURES = 4  # that a drag makes on its way
 PLAIN_SUBJECTS = "plain subjects"  # a file in the data folder: the tests at work drag nothing with fine detail
+FOREIGN_LAYERS = "foreign layers"  # a file in the data folder: the model cannot show what is opened
 COMPARED_SMALLER = 90  # pixels of a layer's shorter side; from there on images are compared at half their size
 CELL = 4  # pixels of a picture for one of its features
 GROUND = 0.15  # of -1 .. 1: a picture of its first colour shows the ground, whose features stay
@@ -56,9 +58,13 @@ class PatchEditor(Editor):
         small, weight = to_model(region.shrink(part), self.device)
         hidden = torch.where(weight > 0.5, small, small.new_tensor(-0.8))  # a network makes up what it cannot see
         code = self._code_of(hidden)
-        yield InversionProgress(1, 1, lambda: 99.0, self._preview(code), region)
-        state = self._new_state(digest(part), region, code, 99.0)
+        fit: Fit = "poor" if (paths.data_folder() / FOREIGN_LAYERS).exists() else "good"
+        yield InversionProgress(1, 1, lambda: 99.0, lambda: fit, self._preview(code), region)
+        state = self._new_state(digest(part), region, code, 99.0, fit)
         self._begin(np.ascontiguousarray(part), image.shape[:2], state, 0.0, code)
+
+    def guess(self, image: np.ndarray, region: Region) -> Guess | None:
+        return None
 
     def sample(self, seed: int, truncation_psi: float = 0.7, label: int | None = None) -> np.ndarray:
         z = torch.randn(1, self.generator.z_dim, generator=torch.Generator().manual_seed(seed))
@@ -68,7 +74,7 @@ class PatchEditor(Editor):
         layer = np.dstack([pixels, np.full((height, width), 255, np.uint8)])
         region = Region(0, 0, width, height, (height, width))
         code = self._code_of(picture)
-        self._begin(layer, (height, width), self._new_state(digest(layer), region, code, None), 0.0, code)
+        self._begin(layer, (height, width), self._new_state(digest(layer), region, code, None, "good"), 0.0, code)
         return pixels
 
     def drag(

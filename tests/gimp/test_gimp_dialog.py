@@ -1,7 +1,7 @@
 """What an artist may do to the image while the filter's dialog is open, in the windows of a real GIMP 3.0 and 3.2.
 
-Everything counts as it is when the dialog is closed with Drag. The backend is the real one but for its engine, which
-moves a square (patch_backend.py).
+Everything counts as it is when the dialog is closed with Drag; where the model cannot show the layer, another question
+comes. The backend is the real one but for its engine, which moves a square (patch_backend.py).
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gimp_root import Gimp
+from patch_backend import FOREIGN_LAYERS
 from session import Session, left_behind, newest_log, wait_for
 from story import TITLE, Story, asked, count, see_picture, told
 
+from backend.client.progress import POOR_FIT
 from core import markers
 
 PATIENCE = 60.0  # seconds
 FIRST, SECOND = [(100, 110), (120, 110)], [(90, 140), (110, 150)]
 SHIFT = (5, -3)  # by which the layer is moved meanwhile
 SELECTED = (60, 100, 90, 80)  # x, y, width, height in the image
+QUESTION = "^Drag All the Same"
 DELETED = "The layer was deleted or its image closed; select a layer and run the filter again."
 FOREIGN = "//example.invalid/share/model.safetensors"
 
@@ -35,6 +38,7 @@ def story(either_gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFact
         see_picture(story, "256x256")
         change_everything(story)
         come_from_elsewhere(story)
+        be_asked(story)
         delete_the_layer(story)
         yield story
 
@@ -85,6 +89,37 @@ def come_from_elsewhere(story: Story) -> None:
     story.states["asked from elsewhere"] = asked(story)
 
 
+def be_asked(story: Story) -> None:
+    """On a layer that the model cannot show: first cancelled, then dragged all the same."""
+    session, image = story.session, story.image
+    foreign = session.home / "backend" / FOREIGN_LAYERS
+    foreign.touch()
+    session.select_layers(image, [session.add_layer(image, 0, 0, 256, 256)])
+    session.call(image, "clean_all")
+    story.note("foreign layer")
+    question(story, "Escape")
+    story.note("not dragged")
+    question(story, "alt+d")
+    wait_for(lambda: left_behind(session.home) == [], "the end of the plug-in", PATIENCE, story.desktop.windows)
+    story.look("told of the fit")
+    if "GIMP Message" in story.desktop.windows():  # else it stands in the status bar
+        story.desktop.wait_for_window("GIMP Message")
+        story.desktop.press("Escape")
+    story.note("dragged all the same")
+    story.states["told of the fit"] = newest_log(session.home)
+    foreign.unlink()
+
+
+def question(story: Story, key: str) -> None:
+    """Run the filter until it asks, and answer with a key."""
+    open_dialog(story, "dialog of a foreign layer")
+    story.desktop.press("alt+d")
+    story.desktop.wait_for_window(QUESTION)
+    story.look_anew("question", story.screens["dialog of a foreign layer"])
+    story.desktop.press(key)
+    story.wait_without_window(QUESTION)
+
+
 def delete_the_layer(story: Story) -> None:
     session, image = story.session, story.image
     newest, *_ = layers(session, image)
@@ -125,6 +160,19 @@ def test_the_pixels_count_as_they_are_after_the_dialog_and_with_them_the_edit(st
 
 def test_a_model_that_the_backend_does_not_offer_is_not_taken_from_a_layer(story: Story):
     assert story.states["asked from elsewhere"]["model"] == "critters"
+
+
+def test_a_layer_that_the_model_cannot_show_is_left_alone_unless_the_artist_says_so(story: Story):
+    assert "unfit: This model makes toy animals; it cannot rebuild this layer well." in story.states["told of the fit"]
+    assert story.states["not dragged"] == story.states["foreign layer"]
+    assert not story.states["not dragged"]["changed"], "nothing to undo"
+    before, after = story.states["foreign layer"]["layers"], story.states["dragged all the same"]["layers"]
+    assert after[1:] == before
+    assert after[0]["name"] == "Small (dragged)"
+
+
+def test_after_a_drag_on_such_a_layer_the_artist_is_told_of_it_again(story: Story):
+    assert POOR_FIT in story.states["told of the fit"]
 
 
 def test_when_the_layer_is_deleted_before_the_drag_the_artist_is_told(story: Story):

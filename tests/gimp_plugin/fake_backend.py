@@ -4,8 +4,8 @@
 
 Models: "critters" inverts the colours of a square; "broken" raises the user's sentence; "bug" raises another
 error; "dies" exits in the middle; "hangs" stops its whole process; "short" ends its stream without a result;
-"slow" takes 100 steps of 0.1 s. What the job was asked, and how it ended, goes to READY_FILE.jobs as JSON
-lines.
+"foreign" cannot show any layer; "slow" takes 100 steps of 0.1 s. What the job was asked, and how it ended, goes to
+READY_FILE.jobs as JSON lines.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from PIL import Image
 
 TOKEN = "a-token-for-tests"
 SENTENCE = "The model is broken; choose another one."
+UNFIT = "This model makes ships; it cannot rebuild this layer well."
 
 
 def health() -> dict[str, Any]:
@@ -72,6 +73,9 @@ def drag(
         raise gr.Error(SENTENCE)
     if model == "bug":
         raise RuntimeError("an inner detail")
+    if model == "foreign" and options.get("poor_fit") == "ask":
+        yield {**update("unfit", 0, 0, picture, drags), "message": UNFIT}, None, None, None
+        return
     step = 0
     ENOUGH.clear()
     try:
@@ -88,7 +92,8 @@ def drag(
         note(ended="by the client", step=step)
         raise
     if model != "short":
-        result = {"offset": [2, 1], "report": {"steps": steps}, "from_original": bool(edit and original)}
+        report = {"steps": steps, "fit": "poor"} if model == "foreign" else {"steps": steps}
+        result = {"offset": [2, 1], "report": report, "from_original": bool(edit and original)}
         yield (
             update("done", steps, steps, picture, drags, result),
             *result_files(picture, mask),

@@ -19,7 +19,8 @@ import pytest
 from conftest import Place, drag_request, wait_until
 from PIL import Image
 
-from backend.client import Connection, Pixels, Result, Update, jobs, png
+from backend.client import Connection, Pixels, Result, Unfit, Update, jobs, png
+from backend.client.progress import POOR_FIT
 from backend.errors import Cancelled, UserError
 from core import job
 
@@ -224,6 +225,30 @@ def test_points_that_did_not_arrive_are_named_with_the_reason():
     result = Result(Path("layer.png"), Path("mask.png"), Path("edit"), (0, 0), {"points": points})
     assert result.remarks() == ["Point 2 did not reach its target: the 20 steps were used up; allow more steps."]
     assert dataclasses.replace(result, finished_early=True).remarks() == []
+
+
+def test_a_drag_that_asks_first_ends_before_anything_moves(running: Place, tmp_path: Path):
+    phases: list[str] = []
+    sent = drag_request(tmp_path, "foreign")
+    answer = job.drag_if_fit(running.backend(), sent, lambda update: phases.append(update.phase))
+    assert isinstance(answer, Unfit)
+    assert answer.sentence == "This model makes ships; it cannot rebuild this layer well."
+    assert (answer.picture.width, answer.picture.height, answer.region) == (10, 8, (0, 0, 40, 30))
+    assert "drag" not in phases
+    assert running.jobs[-1]["options"] == {"model": "foreign", "poor_fit": "ask"}
+
+
+def test_all_the_same_it_is_dragged_and_the_last_words_are_of_the_fit(running: Place, tmp_path: Path):
+    result = job.drag(running.backend(), drag_request(tmp_path, "foreign"), lambda update: None)
+    assert result.layer.exists()
+    assert result.remarks() == [POOR_FIT]
+    assert dataclasses.replace(result, finished_early=True).remarks() == [POOR_FIT]
+
+
+def test_a_drag_that_asks_first_is_done_where_the_model_fits(running: Place, tmp_path: Path):
+    answer = job.drag_if_fit(running.backend(), drag_request(tmp_path), lambda update: None)
+    assert isinstance(answer, Result)
+    assert answer.remarks() == []
 
 
 def test_a_result_without_its_files_is_no_result():

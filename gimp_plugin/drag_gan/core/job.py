@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from backend.client import Backend, Connection, DragRequest, Flag, Pixels, Result, Update, jobs, png
+from backend.client import Backend, Connection, DragRequest, Flag, Pixels, Result, Unfit, Update, jobs, png
 from core import logs
 
 
@@ -27,6 +27,17 @@ def drag(
 ) -> Result:
     """Do a drag and return its result; `backend` is found or started, the rest is as in backend.client.jobs.drag."""
     return jobs.drag(_connect(backend, show, cancelled), request, show, cancelled, finish_early)
+
+
+def drag_if_fit(
+    backend: Backend,
+    request: DragRequest,
+    show: Callable[[Update], None],
+    cancelled: Flag = lambda: False,
+    finish_early: Flag = lambda: False,
+) -> Result | Unfit:
+    """Do a drag unless the model cannot show the layer. Otherwise as `drag`."""
+    return jobs.drag_if_fit(_connect(backend, show, cancelled), request, show, cancelled, finish_early)
 
 
 def sample(

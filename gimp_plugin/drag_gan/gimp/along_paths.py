@@ -7,14 +7,14 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import gi
 
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp
 
-from backend.client import Backend, DragRequest, Flag, Result, Update
+from backend.client import Backend, DragRequest, Flag, Result, Unfit, Update
 from backend.errors import Cancelled, UserError
 from core import job, sketch
 from core.drags import Drag, drags_from_strokes
@@ -23,6 +23,8 @@ from gimp.canvas import Canvas
 from gimp.drag_arguments import PROCEDURE, options_from
 
 DELETED = "The layer was deleted during the drag; the result is now on top of the image."
+
+Outcome = TypeVar("Outcome")
 
 log = logging.getLogger("draggan")
 
@@ -95,7 +97,15 @@ def drag(
         sent = with_model(request.sent, last_model, backend, cancelled)
         return job.drag(backend, sent, show, cancelled, finish_early)
 
-    result = watch(request, work) if with_windows else work(lambda update: None, lambda: False, lambda: False)
+    def work_if_fit(show: Callable[[Update], None], cancelled: Flag, finish_early: Flag) -> Result | Unfit:
+        sent = with_model(request.sent, last_model, backend, cancelled)
+        return job.drag_if_fit(backend, sent, show, cancelled, finish_early)
+
+    if with_windows:
+        answer = watch(request, work_if_fit)
+        result = answer if isinstance(answer, Result) else watch_all_the_same(request, answer, work)
+    else:
+        result = work(lambda update: None, lambda: False, lambda: False)
     inserted = result_layer.insert(image, request.insertion, result, with_windows)
     log.info("done: %s", dict(result.report))
     tell(result, deleted=not source_layer.is_in(image, layer))
@@ -138,7 +148,19 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, canvas: Canvas,
         raise Cancelled
 
 
-def watch(request: Request, work: Callable[..., Result]) -> Result:
+def watch_all_the_same(request: Request, unfit: Unfit, work: Callable[..., Result]) -> Result:
+    """Ask whether to drag on a layer that the model cannot show, and do the work. Raises Cancelled."""
+    from gimp import poor_fit_window
+
+    log.info("unfit: %s", unfit.sentence)
+    layer = source_layer.thumbnail(request.insertion.snapshot, unfit.region, poor_fit_window.SIDE)
+    if not poor_fit_window.ask(layer, unfit):
+        log.info("cancelled by the artist, because of the fit")
+        raise Cancelled
+    return watch(request, work)
+
+
+def watch(request: Request, work: Callable[..., Outcome]) -> Outcome:
     """Do the work behind a window that shows it."""
     from gimp import progress_window
 

@@ -52,6 +52,8 @@ def _add_arguments(procedure: Gimp.Procedure) -> None:
     procedure.add_choice_argument("likeness", "Li_keness", "How like the layer", likeness, "editable", FLAGS)
     steps_help = f"Most steps of the drag ({PRESET_HELP})"
     procedure.add_int_argument("steps", "S_teps (0: automatic)", steps_help, 0, 2000, 0, FLAGS)
+    fit_help = "For scripts: refuse the drag where the model cannot show the layer (an artist is asked)"
+    procedure.add_boolean_argument("require-fit", "Require a _fit", fit_help, False, FLAGS)
 
 
 def _add_advanced_arguments(procedure: Gimp.Procedure) -> None:
@@ -78,6 +80,8 @@ def options_from(config: Gimp.ProcedureConfig) -> dict[str, object]:
     for name in ("steps", "inversion-steps"):
         if config.get_property(name) > 0:
             options[name.replace("-", "_")] = config.get_property(name)
+    if config.get_property("require-fit"):
+        options["poor_fit"] = "refuse"
     if config.get_property("mask-weight") >= 0:
         options["mask_weight"] = config.get_property("mask-weight")
     return options

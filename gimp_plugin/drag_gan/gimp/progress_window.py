@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import gi
 
@@ -17,14 +18,15 @@ gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
 from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk
 
-from backend.client import Points, Result, Update, png
+from backend.client import Points, Update, png
 from backend.errors import Cancelled
 from core import markers
 from gimp.widgets import to_pixbuf
 
 LONGEST_SIDE = 420
 KEEP = 1  # the response of the button Stop and Keep
-Work = Callable[[Callable[[Update], None], Callable[[], bool], Callable[[], bool]], Result]
+Outcome = TypeVar("Outcome")
+Work = Callable[[Callable[[Update], None], Callable[[], bool], Callable[[], bool]], Outcome]
 
 log = logging.getLogger("draggan.progress_window")
 
@@ -47,14 +49,14 @@ class ProgressWindow:
         self._targets: Points = ()
         self._pins: set[int] = set()  # numbers of the points that are to stay; they may still move a little
         self._pulsing = True
-        self._result: Result | None = None
+        self._outcome: Any = None
         self._error: BaseException | None = None
         self._dialog, self._image, self._bar, self._text = _build(title)
         self._dialog.connect("response", lambda dialog, response: self._respond(response))
         self._dialog.connect("delete-event", lambda dialog, event: self._cancel())
 
-    def run(self, work: Work, update: Update) -> Result:
-        """Do the work, in another thread, and return its result.
+    def run(self, work: Work[Outcome], update: Update) -> Outcome:
+        """Do the work, in another thread, and return what it returns.
 
         Args:
             work: is given what takes its updates, whether it is cancelled, and whether it is to finish early.
@@ -78,12 +80,11 @@ class ProgressWindow:
             raise Cancelled
         if self._error:
             raise self._error
-        assert self._result is not None
-        return self._result
+        return self._outcome
 
-    def _work(self, work: Work) -> None:
+    def _work(self, work: Work[Any]) -> None:
         try:
-            self._result = work(self._post, self._cancelled.is_set, self._finish_early.is_set)
+            self._outcome = work(self._post, self._cancelled.is_set, self._finish_early.is_set)
         except BaseException as error:  # for the main thread, which raises it
             self._error = error
         GLib.idle_add(self._loop.quit)

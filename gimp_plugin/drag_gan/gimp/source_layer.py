@@ -16,7 +16,7 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp
 
-from backend.client import png
+from backend.client import Box, png
 from backend.errors import UserError
 
 SRGB = "R'G'B'A u8"  # what the backend works in, whatever the image's precision and profile are
@@ -130,11 +130,16 @@ class SourceLayer:
 
     def thumbnail(self, longest: int) -> png.Pixels:
         """Return the pixels, RGB, made smaller so that the longer side has at most `longest`."""
-        width, height = self.size
-        scale = min(1.0, longest / max(width, height))
-        small = max(1, int(width * scale)), max(1, int(height * scale))
-        data = self.native.get(Gegl.Rectangle.new(0, 0, *small), scale, OPAQUE_SRGB, Gegl.AbyssPolicy.CLAMP)
-        return png.Pixels(*small, 3, bytes(data))
+        return thumbnail(self.native, (0, 0, *self.size), longest)
+
+
+def thumbnail(pixels: Gegl.Buffer, box: Box, longest: int) -> png.Pixels:
+    """Return a box of the pixels, RGB, made smaller so that the longer side has at most `longest`."""
+    x, y, width, height = box
+    scale = min(1.0, longest / max(width, height))
+    small = max(1, int(width * scale)), max(1, int(height * scale))
+    place = Gegl.Rectangle.new(int(x * scale), int(y * scale), *small)  # counted in pixels of the smaller image
+    return png.Pixels(*small, 3, bytes(pixels.get(place, scale, OPAQUE_SRGB, Gegl.AbyssPolicy.CLAMP)))
 
 
 def require_layer(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:

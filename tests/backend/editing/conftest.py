@@ -7,11 +7,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from backend.editing.initial_candidates import drafts_key
 from backend.editing.preset import LoadedModel
 from backend.editing.tensor_cache import TensorCache
 from backend.models import open_model
-from tests.drafts import drafts_of
+from tests.drafts import remembered
 
 
 @pytest.fixture(scope="session")
@@ -22,14 +21,9 @@ def critters() -> LoadedModel:
 
 @pytest.fixture(scope="session")
 def new_cache(critters: LoadedModel) -> Callable[[], TensorCache]:
-    """Makes a cache in memory that holds the embedded model's drafts and nothing else."""
+    """Makes a cache in memory that holds what costs long of the embedded model, and nothing else."""
 
-    def make() -> TensorCache:
-        cache = TensorCache()
-        cache.put(drafts_of(critters), *drafts_key(critters.model))
-        return cache
-
-    return make
+    return lambda: remembered(critters)
 
 
 @pytest.fixture(scope="session")

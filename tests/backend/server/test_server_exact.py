@@ -17,6 +17,7 @@ import stylegan2
 from backend.editing import edit_state
 from backend.editing.edit_state import EditState
 from backend.editing.preset import Preset, preset_for
+from backend.editing.region import Region
 from backend.editing.settings import TuningSettings
 from backend.editing.steps import InversionProgress
 from backend.models import models
@@ -109,8 +110,13 @@ def test_the_message_says_that_the_likeness_is_made_exact(first: Done) -> None:
 
 def test_the_message_tells_how_long_it_will_take() -> None:
     nothing = np.zeros((4, 4, 3), np.uint8)
-    step = InversionProgress(3, 10, lambda: 30.0, lambda: nothing, tuning=True, seconds_left=12.4)
-    message = inversion_update(step, (0, 0, 4, 4), 30.0, preview=False).message
+    step = InversionProgress(
+        *(3, 10, lambda: 30.0, lambda: "good", lambda: nothing),
+        region=Region(0, 0, 4, 4, (4, 4)),
+        tuning=True,
+        seconds_left=12.4,
+    )
+    message = inversion_update(step, step.region.box, "good", preview=False).message
     assert message == "Making the likeness exact, about 12 seconds to go. It fits the layer well so far."
 
 

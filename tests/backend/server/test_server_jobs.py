@@ -8,7 +8,7 @@ import errno
 import itertools
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import torch
 import stylegan2
 from backend.editing.cached_inversion import CodeStep
 from backend.editing.edit_state import EditState
+from backend.editing.fit import Fit, Judge
 from backend.editing.frame import Frame
 from backend.editing.region import Region
 from backend.editing.steps import InversionProgress
@@ -28,6 +29,8 @@ from backend.models import models
 from backend.server.jobs import JobRunner
 from backend.server.progress import inversion_update
 from backend.server.requests import Request
+from stylegan2.encoder import Encoder
+from tests.drafts import remember_drafts
 
 DRAG = [{"handle": [40, 32], "target": [52, 32]}]
 
@@ -164,12 +167,66 @@ def test_the_message_counts_what_was_to_move_not_the_pins(runner: JobRunner, pic
     assert first.message == "0 of 1 points have arrived, 12 pixels to go."
 
 
-@pytest.mark.parametrize(("psnr", "fit"), [(30.0, "well"), (26.0, "well"), (22.0, "fairly"), (17.6, "only roughly")])
-def test_the_message_says_in_words_how_well_the_model_fits(psnr: float, fit: str) -> None:
+@pytest.mark.parametrize(("fit", "words"), [("good", "well"), ("fair", "fairly"), ("poor", "only roughly")])
+def test_the_message_says_in_words_how_well_the_model_fits(fit: Fit, words: str) -> None:
     region = Region(0, 0, 4, 4, (4, 4))
-    step = InversionProgress(3, 10, lambda: psnr, lambda: np.zeros((4, 4, 3), np.uint8), region)
-    message = inversion_update(step, region.box, psnr, preview=False).message
-    assert message == f"Finding the picture in the model. It fits the layer {fit} so far."
+    step = InversionProgress(3, 10, lambda: 20.0, lambda: fit, lambda: np.zeros((4, 4, 3), np.uint8), region)
+    message = inversion_update(step, region.box, fit, preview=False).message
+    assert message == f"Finding the picture in the model. It fits the layer {words} so far."
+
+
+@pytest.fixture
+def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., JobRunner]:
+    """Makes a runner whose model has an encoder, for which every layer is of this fit."""
+    remember_drafts(tmp_path)
+    monkeypatch.setattr(models, "find_encoder", lambda model: Encoder.for_generator(model.generator))
+
+    def make(guessed: Fit, found: Fit) -> JobRunner:
+        fits = itertools.chain([guessed], itertools.repeat(found))
+        monkeypatch.setattr(Judge, "fit", lambda *_: next(fits))
+        (tmp_path / "work").mkdir(exist_ok=True)
+        return JobRunner(tmp_path / "work", torch.device("cpu"), tmp_path / "cache")
+
+    return make
+
+
+def asking(picture: Path, poor_fit: str) -> Request:
+    return request(picture, options={"inversion_steps": 0, "steps": 1, "poor_fit": poor_fit})
+
+
+@pytest.mark.parametrize(("guessed", "found"), [("poor", "good"), ("good", "poor")])
+def test_where_the_model_cannot_show_the_layer_a_client_is_asked_before_anything_moves(
+    judged: Callable[..., JobRunner], picture: Path, guessed: str, found: str
+) -> None:
+    runner = judged(guessed, found)
+    asked = [update for update, _ in runner.drag(asking(picture, "ask"))]
+    assert {update.phase for update in asked} == {"load", "unfit", *(["invert"] if guessed == "good" else [])}
+    assert asked[-1].phase == "unfit"
+    assert asked[-1].message == "This model makes toy animals; it cannot rebuild this layer well."
+    assert asked[-1].preview
+    assert asked[-1].region == (8, 0, 64, 64)
+    assert not runner.queue.busy
+    done = [update for update, _ in runner.drag(asking(picture, "drag"))][-1]
+    assert done.phase == "done"
+    assert done.result
+    assert done.result.report["fit"] == "poor"
+
+
+@pytest.mark.parametrize(("guessed", "found"), [("poor", "good"), ("good", "poor")])
+def test_a_drag_that_requires_a_fit_is_refused_in_a_sentence(
+    judged: Callable[..., JobRunner], picture: Path, guessed: str, found: str
+) -> None:
+    runner = judged(guessed, found)
+    with pytest.raises(UserError, match="it cannot rebuild this layer well, so nothing was dragged; choose a model"):
+        list(runner.drag(asking(picture, "refuse")))
+    assert not runner.queue.busy
+
+
+@pytest.mark.parametrize("poor_fit", ["ask", "refuse"])
+def test_where_the_model_fits_nobody_is_asked(judged: Callable[..., JobRunner], picture: Path, poor_fit: str) -> None:
+    done = [update for update, _ in judged("good", "fair").drag(asking(picture, poor_fit))][-1]
+    assert done.result
+    assert done.result.report["fit"] == "fair"
 
 
 @pytest.mark.usefixtures("every_step")
