@@ -20,7 +20,6 @@ from backend.editing.points import Drag, check_drags, parse_drag, parse_pin
 from backend.editing.region import Region
 from backend.editing.settings import EDITABLE, EXACT, Likeness, with_changes
 from backend.editing.steps import DragStep, InversionProgress
-from backend.editing.subject import find_subject
 from backend.files import write_text_whole
 from backend.models import device, models
 from backend.pictures import FILES, check_output, read_image, read_mask, write
@@ -81,7 +80,7 @@ def _drag(arguments: argparse.Namespace) -> int:
     editor = _editor(arguments.model)
     settings = with_changes(editor.loaded.preset.drag, {"max_steps": arguments.steps})
     edit = EditState.load(arguments.edit) if arguments.edit else None
-    region = edit.region if edit else find_subject(editor.loaded, image, drags)
+    region = edit.region if edit else editor.find_subject(image, drags)
     editor.check(region, drags, mask, settings, image.shape[:2])
     if edit is not None:
         editor.open_state(edit, image)
@@ -117,7 +116,7 @@ def _invert(arguments: argparse.Namespace) -> int:
     check_output(arguments.output)
     image = read_image(arguments.image, FILES)
     editor = _editor(arguments.model)
-    last = _open(editor, image, find_subject(editor.loaded, image), arguments.likeness)
+    last = _open(editor, image, editor.find_subject(image), arguments.likeness)
     write(arguments.output, last.preview())
     _warn(editor)
     shown = f"{IN_WORDS[editor.fit]}, at" if editor.fit else "at"

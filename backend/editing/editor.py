@@ -1,4 +1,4 @@
-"""One edit from image to result: open (slow, remembered), drag (fast, any number of times), result."""
+"""One edit from image to result: opened here (found in W+, remembered), then dragged any number of times."""
 
 from __future__ import annotations
 
@@ -12,27 +12,24 @@ import torch
 
 from backend.editing.cached_inversion import CodeStep, invert_once
 from backend.editing.cached_tuning import remembered_weights, tune_once
-from backend.editing.compositing import compose
-from backend.editing.correspondence import EditImages
-from backend.editing.drag_loop import DragLoop, LoopStep
-from backend.editing.edit_state import CodePath, EditState
+from backend.editing.edit_state import EditState
 from backend.editing.fit import Fit, Judge, worse
+from backend.editing.open_edit import OpenEdit
 from backend.editing.pivotal_tuning import TuningStep
 from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.placement import Placement
-from backend.editing.points import Drag, check_drags
+from backend.editing.points import Drag
 from backend.editing.preset import LoadedModel
-from backend.editing.region import Region
-from backend.editing.report import DragRecord, edit_report
+from backend.editing.region import LAYER, Box, Region
 from backend.editing.sampling import sample
-from backend.editing.settings import EDITABLE, EXACT, DragSettings, InversionSettings, Likeness
-from backend.editing.steps import DragStep, EditResult, Guess, InversionProgress
+from backend.editing.settings import EDITABLE, EXACT, InversionSettings, Likeness
+from backend.editing.steps import Guess, InversionProgress
 from backend.editing.subject import find_subject
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 
 
-class Editor:
+class Editor(OpenEdit):
     """Edits with one model.
 
     Call open, open_state or sample; then drag any number of times; then result:
@@ -57,16 +54,16 @@ class Editor:
             device: where that model is.
             cache: where inversions by other editors are found; without it, only this editor's own.
         """
-        self.loaded, self.device = loaded, torch.device(device)
-        self.model = loaded.model
-        self.generator = self.model.generator
+        super().__init__(loaded, device)
         self._cache = TensorCache() if cache is None else cache
         self._guess: tuple[tuple[str, Region], Guess] | None = None
         self._judge = Judge(self.model, loaded.encoder, self._cache) if loaded.encoder else None
-        self._state: EditState | None = None
-        self._record: DragRecord | None = None
 
-    # -- opening ----------------------------------------------------------------------------------------------
+    def find_subject(
+        self, image: np.ndarray, drags: Sequence[Drag] = (), selected: Box | None = None, where: str = LAYER
+    ) -> Region:
+        """Choose the region of an image in which the model shows its subject best: find_subject() of subject.py."""
+        return find_subject(self._judge, image, self.generator.image_size, drags, selected, where)
 
     def open(
         self,
@@ -90,7 +87,7 @@ class Editor:
 
         Args:
             image: uint8 [H, W, 4], the whole layer.
-            region: the part that the model sees; where find_subject() finds the subject by default.
+            region: the part that the model sees; where find_subject() finds it by default.
             settings: the model's preset by default.
             likeness: "exact" goes on with exact_steps().
 
@@ -101,7 +98,7 @@ class Editor:
             UserError: the region is fully transparent, or the image is too small.
         """
         self._close()
-        region = region or find_subject(self.loaded, image)
+        region = region or self.find_subject(image)
         settings = settings or self.loaded.preset.inversion
         started = time.perf_counter()
         part = _opaque_part(region, image)
@@ -232,153 +229,6 @@ class Editor:
         """How well the model shows the image that the open edit began with; None where nobody has looked."""
         return self._open_state.fit
 
-    def check(
-        self,
-        region: Region,
-        drags: Sequence[Drag],
-        mask: np.ndarray | None,
-        settings: DragSettings,
-        layer_size: tuple[int, int],
-    ) -> None:
-        """Check what drag() would, before the inversion.
-
-        Args:
-            region: the part of the layer that the model sees.
-            drags: points in layer pixels.
-            mask: uint8 [H, W] of the layer's size, 255 = may move.
-            settings: of the drag.
-            layer_size: (height, width).
-
-        Raises:
-            UserError: a point lies outside the region, the mask has another size, or the model can't do the settings.
-        """
-        check_drags(drags)
-        region.check_inside(drags)
-        if mask is not None:
-            region.check_mask(mask, layer_size)
-        settings.check_fits(self.generator.img_resolution)
-
-    # -- dragging ---------------------------------------------------------------------------------------------
-
-    def drag(
-        self, drags: Sequence[Drag], mask: np.ndarray | None = None, settings: DragSettings | None = None
-    ) -> Iterator[DragStep]:
-        """Move the handles to their targets; yields the start and then every step.
-
-        Args:
-            drags: points in layer pixels.
-            mask: uint8 [H, W] of the layer's size, 255 = may move; everything may by default.
-            settings: the model's preset by default.
-
-        Raises:
-            UserError: as check() does.
-        """
-        state, settings = self._open_state, settings or self.loaded.preset.drag
-        self.check(state.region, drags, mask, settings, self._layer_size)
-        self._mask = mask
-        started = time.perf_counter()
-        loop = self._drag_loop(state, drags, settings)
-        first: LoopStep | None = None
-        for step in loop:
-            first = first or step
-            self._path.add(step.w_plus)
-            self._record = DragRecord(drags, first, step, settings, time.perf_counter() - started)
-            self._state = dataclasses.replace(state, w_plus=step.w_plus)
-            yield self._drag_step(step, drags, settings)
-
-    def _drag_loop(self, state: EditState, drags: Sequence[Drag], settings: DragSettings) -> DragLoop:
-        to_model = state.region.to_model
-        handles = to_model(np.array([drag.handle for drag in drags]))
-        goals = [to_model(np.array(drag.goals)) for drag in drags]
-        return DragLoop(self.generator, state.w_plus, handles, goals, self._model_mask(self._mask), settings)
-
-    def _drag_step(self, step: LoopStep, drags: Sequence[Drag], settings: DragSettings) -> DragStep:
-        """A step of the loop in layer pixels."""
-        region = self._open_state.region
-        return DragStep(
-            step=step.step,
-            steps=settings.max_steps,
-            points=region.to_layer(step.points),
-            targets=np.array([drag.target for drag in drags]),
-            distances=step.distances * np.mean(region.scale),
-            arrived=step.arrived,
-            stuck=step.stuck,
-            preview=self._preview(step.w_plus, self._place),
-        )
-
-    def result(self) -> EditResult:
-        """Compose the layer of the edit as it is now."""
-        state = dataclasses.replace(self._open_state, path=self._path.codes())
-        region = state.region
-        layer, changed = compose(
-            self._layer,
-            self._original,
-            self._images(state),
-            self.image(self._shown)[0],
-            None if self._mask is None else region.crop(self._mask),
-            region,
-            self._layer_size,
-        )
-        report = edit_report(self.loaded, self.device, state, self._inversion_seconds, self._record)
-        return EditResult(self._layer, layer, changed, (region.x, region.y), state, report)
-
-    @property
-    def region(self) -> Region:
-        """What the model sees of the layer in the open edit."""
-        return self._open_state.region
-
-    @torch.no_grad()
-    def image(self, w_plus: torch.Tensor) -> torch.Tensor:
-        """Synthesise a code with the edit's generator: [1, 3, h, w], unclamped."""
-        return self.generator.synthesis(w_plus, noise_mode="const")
-
-    # -- inside -----------------------------------------------------------------------------------------------
-
-    @property
-    def _open_state(self) -> EditState:
-        if self._state is None:
-            raise RuntimeError("open(), open_state() or sample() has to be called, and run to its end, first")
-        return self._state
-
-    def _close(self) -> None:
-        """Leave the open edit, and with it the generator that was tuned for it."""
-        self._state, self.generator = None, self.model.generator
-
-    def _preview(self, w_plus: torch.Tensor, place: Placement | None = None) -> Callable[[], np.ndarray]:
-        return lambda: to_pixels(place.image(self.image(w_plus)) if place else self.image(w_plus))
-
-    def _begin(
-        self,
-        part: np.ndarray,
-        layer_size: tuple[int, int],
-        state: EditState,
-        seconds: float,
-        shown: torch.Tensor,
-        original: np.ndarray | None = None,
-    ) -> None:
-        """Make `state` the open edit.
-
-        Args:
-            part: uint8 [h, w, 4], the region's pixels.
-            layer_size: (height, width).
-            state: the edit.
-            seconds: that the inversion took.
-            shown: [1, num_ws, w_dim], the code of `part`.
-            original: uint8 [h, w, 4], the pixels that the state's start shows; `part` by default.
-        """
-        # The generator belongs to the edit: tuned weights must never reach the model or another edit.
-        self.generator = state.tuned_generator(self.model.generator)
-        self._layer, self._layer_size, self._shown = part, layer_size, shown
-        self._place = Placement(state.region, layer_size, part)
-        self._original = part if original is None else original
-        self._state, self._mask = state, None
-        self._path, self._record = CodePath(state.path), None
-        self._inversion_seconds = seconds
-
-    def _images(self, state: EditState) -> EditImages:
-        block = self.loaded.preset.drag.feature_block
-        return EditImages.along(self.generator, state.start_w_plus, state.w_plus, block)
-
     def _fit(self, w_plus: torch.Tensor, image: np.ndarray, region: Region) -> Callable[[], Fit | None]:
         """What a code of the inversion says of the fit: never better than the guess does; None without a guess."""
 
@@ -398,13 +248,6 @@ class Editor:
         return EditState(
             self.loaded.name, self.model.sha256, image_sha256, region, *codes, inversion_psnr=quality, fit=fit
         )
-
-    def _model_mask(self, mask: np.ndarray | None) -> torch.Tensor | None:
-        if mask is None:
-            return None
-        region = self._open_state.region
-        small = region.shrink_mask(region.crop(mask))
-        return torch.from_numpy(small.astype(np.float32) / 255).to(self.device)
 
 
 def _opaque_part(region: Region, image: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 
 import stylegan2
+from backend.editing.reconstruction_loss import ReconstructionLoss
 from backend.editing.tensor_cache import TensorCache
 from stylegan2.encoder import Encoder
 from stylegan2.latent_space import LatentSpace
@@ -58,11 +59,11 @@ class Judge:
     """
 
     def __init__(self, model: stylegan2.Model, encoder: Encoder, cache: TensorCache) -> None:
-        self._model, self._encoder, self._cache = model, encoder, cache
+        self.encoder, self._model, self._cache = encoder, model, cache
 
     def guess(self, target: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Return the encoder's code [1, num_ws, w_dim] for a target."""
-        return self._encoder.encode(self._model.generator, target, weight)
+        return self.encoder.encode(self._model.generator, target, weight)
 
     def fit(self, w_plus: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> Fit:
         """Compare the image of a code [1, num_ws, w_dim] with a target; costs about as much as a step with features."""
@@ -75,9 +76,17 @@ class Judge:
         total = _total(self._parts(w_plus, target, weight).cpu(), reference.mean, reference.spread)
         return (float(total) - reference.total_mean) / reference.total_spread
 
+    @torch.no_grad()
+    def left_over(self, w_plus: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> float:
+        """Return how large the error of a code's draft is beside that of a plain image of the target's mean colour."""
+        draft = self.encoder.draft_of(self._model.generator, w_plus)
+        mean = (target * weight).sum(dim=(2, 3), keepdim=True) / weight.sum()
+        loss = ReconstructionLoss(self._model, target, weight).pixel_loss
+        return float(loss(draft) / loss(mean.expand_as(draft)).clamp(min=1e-6))
+
     @functools.cached_property
     def _reference(self) -> Reference:
-        key = reference_key(self._model, self._encoder)
+        key = reference_key(self._model, self.encoder)
         known = self._cache.get(*key)
         if known is None:
             known = {"parts": self._own_parts()}

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 
+from backend.editing.fit import Judge
 from backend.editing.frame import Frame
 from backend.editing.pixels import to_model
 from backend.editing.points import Drag
-from backend.editing.preset import LoadedModel
-from backend.editing.reconstruction_loss import ReconstructionLoss
 from backend.editing.region import LAYER, MINIMUM_SIDE, Box, Region, choose_region
 from backend.errors import UserError
 from stylegan2.encoder import Encoder
@@ -30,17 +28,19 @@ BETTER = 0.9  # a frame is worth it when what is left over is a smaller share of
 
 
 def find_subject(
-    loaded: LoadedModel,
+    judge: Judge | None,
     image: np.ndarray,
+    model_size: tuple[int, int],
     drags: Sequence[Drag] = (),
     selected: Box | None = None,
     where: str = LAYER,
 ) -> Region:
-    """Choose the region in which the model shows the subject of a layer best.
+    """Choose the region in which a model shows the subject of a layer best.
 
     Args:
-        loaded: the model; one without an encoder is shown what choose_region() chooses.
+        judge: of the model; without one the region is that of choose_region().
         image: uint8 [H, W, 4], the whole layer.
+        model_size: (height, width) of the model's image.
         drags: points in layer pixels; the subject is where all of them are.
         selected: the box around what is selected on the layer, or None.
         where: to look: "layer" or around the "selection".
@@ -49,21 +49,18 @@ def find_subject(
         UserError: the layer is too small, or nothing is selected.
     """
     height, width = image.shape[:2]
-    region = choose_region((height, width), loaded.model.generator.image_size, selected, where)
-    if loaded.encoder is None:
+    region = choose_region((height, width), model_size, selected, where)
+    if judge is None:
         return region
-    frame = localize(loaded.encoder, image, (0, 0, width, height) if where == LAYER else region.box, region.model_size)
-    if _is_near(frame, region) or min(region.model_size) * frame.scale < MINIMUM_SIDE:
+    frame = localize(judge.encoder, image, (0, 0, width, height) if where == LAYER else region.box, model_size)
+    if _is_near(frame, region) or min(model_size) * frame.scale < MINIMUM_SIDE:
         return region
     try:
-        framed = Region.framed(frame, (height, width), region.model_size)
+        framed = Region.framed(frame, (height, width), model_size)
+        framed.check_inside(drags)
     except UserError:
         return region
-    if not _holds(framed, drags):
-        return region
-    if not _holds(region, drags):
-        return framed
-    return framed if _left_over(loaded, image, framed) < BETTER * _left_over(loaded, image, region) else region
+    return framed if _is_worth_it(judge, image, framed, region) else region
 
 
 def localize(encoder: Encoder, image: np.ndarray, view: Box, model_size: tuple[int, int]) -> Frame:
@@ -79,9 +76,10 @@ def localize(encoder: Encoder, image: np.ndarray, view: Box, model_size: tuple[i
     colours = (image[..., :3] * opaque + BACKGROUND * (1 - opaque)).round().astype(np.uint8)
     x, y, width, height = view
     square = Frame(x + width / 2, y + height / 2, max(width, height) / VIEW_SIDE, 0.0)
-    for _ in range(LOOKS):
-        frame = _look(encoder, colours, square, model_size)
+    frame = _look(encoder, colours, square, model_size)
+    for _ in range(LOOKS - 1):
         square = Frame(frame.x, frame.y, MARGIN * max(model_size) * frame.scale / VIEW_SIDE, frame.roll)
+        frame = _look(encoder, colours, square, model_size)
     return frame
 
 
@@ -104,29 +102,19 @@ def _is_near(frame: Frame, region: Region) -> bool:
     return shift < SMALL_SHIFT and scaling < SMALL_SCALING and abs(frame.roll) < SMALL_ROLL
 
 
-def _holds(region: Region, drags: Sequence[Drag]) -> bool:
-    """Whether all drags lie in a region."""
-    try:
-        region.check_inside(drags)
-    except UserError:
-        return False
-    return True
+def _is_worth_it(judge: Judge, image: np.ndarray, framed: Region, region: Region) -> bool:
+    """Whether the model shows its subject in the frame, and leaves over less there than in the region as it was chosen.
 
-
-@torch.no_grad()
-def _left_over(loaded: LoadedModel, image: np.ndarray, region: Region) -> float:
-    """The share of what there is to see in a region that the encoder's guess does not show.
-
-    A plain background is shown well by everything, so that the error alone says nothing.
+    A plain background is shown well by everything, so that what is left over counts as a share of what there is to see.
     """
-    assert loaded.encoder is not None
-    target, weight = to_model(region.shrink(region.crop(image)), loaded.encoder.mean.device)
-    if not bool(weight.any()):
-        return math.inf
-    w_plus = loaded.encoder.encode(loaded.model.generator, target, weight)
-    draft = loaded.encoder.draft_of(loaded.model.generator, w_plus)
-    small_weight = F.adaptive_avg_pool2d(weight, (draft.shape[2], draft.shape[3]))
-    small = F.adaptive_avg_pool2d(target, (draft.shape[2], draft.shape[3]))
-    mean = (small * small_weight).sum(dim=(2, 3), keepdim=True) / small_weight.sum()
-    loss = ReconstructionLoss(loaded.model, target, weight).pixel_loss
-    return float(loss(draft) / loss(mean.expand_as(draft)).clamp(min=1e-6))
+    device = judge.encoder.mean.device
+    shares: list[float] = []
+    for each in (framed, region):
+        target, weight = to_model(each.shrink(each.crop(image)), device)
+        if not bool(weight.any()):
+            return each is region
+        w_plus = judge.guess(target, weight)
+        if each is framed and judge.fit(w_plus, target, weight) == "poor":
+            return False
+        shares.append(judge.left_over(w_plus, target, weight))
+    return shares[0] < BETTER * shares[1]

@@ -19,7 +19,6 @@ from backend.editing.editor import Editor
 from backend.editing.layers import changed_part, composite_over
 from backend.editing.region import LAYER, Region, box_around, choose_region
 from backend.editing.settings import EXACT, with_changes
-from backend.editing.subject import find_subject
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 from backend.models import device, models
@@ -251,4 +250,4 @@ def _usable(job: Job, editor: Editor) -> EditState | None:
 def _region(job: Job, editor: Editor) -> Region:
     if job.edit is not None:
         return job.edit.region
-    return find_subject(editor.loaded, job.image, job.drags, box_around(job.mask), job.options.region)
+    return editor.find_subject(job.image, job.drags, box_around(job.mask), job.options.region)

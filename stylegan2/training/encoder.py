@@ -147,7 +147,7 @@ def _sampled(generator: Generator, count: int, rng: torch.Generator) -> Tensor:
 
 def pyramid_loss(draft: Tensor, sample: Tensor, opaque: Tensor) -> Tensor:
     """Mean squared difference of images [N, 3, h, w] at several scales, where `opaque` [N, 1, H, W] says it counts."""
-    size = draft.shape[2:]
+    size = (draft.shape[2], draft.shape[3])
     weight = F.adaptive_avg_pool2d(opaque, size)
     difference = (draft - F.adaptive_avg_pool2d(sample, size)) * weight
     total = difference.square().mean()

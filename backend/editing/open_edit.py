@@ -1,0 +1,185 @@
+"""The open edit: drag it (fast, any number of times), compose its result."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+
+from backend.editing.compositing import compose
+from backend.editing.correspondence import EditImages
+from backend.editing.drag_loop import DragLoop, LoopStep
+from backend.editing.edit_state import CodePath, EditState
+from backend.editing.pixels import to_pixels
+from backend.editing.placement import Placement
+from backend.editing.points import Drag, check_drags
+from backend.editing.preset import LoadedModel
+from backend.editing.region import Region
+from backend.editing.report import DragRecord, edit_report
+from backend.editing.settings import DragSettings
+from backend.editing.steps import DragStep, EditResult
+
+
+class OpenEdit:
+    """The edit that an Editor has open: what can be done with it once it is open."""
+
+    def __init__(self, loaded: LoadedModel, device: str | torch.device) -> None:
+        """Prepare for edits with a model that is on a device."""
+        self.loaded, self.device = loaded, torch.device(device)
+        self.model = loaded.model
+        self.generator = self.model.generator
+        self._state: EditState | None = None
+        self._record: DragRecord | None = None
+
+    def check(
+        self,
+        region: Region,
+        drags: Sequence[Drag],
+        mask: np.ndarray | None,
+        settings: DragSettings,
+        layer_size: tuple[int, int],
+    ) -> None:
+        """Check what drag() would, before the inversion.
+
+        Args:
+            region: the part of the layer that the model sees.
+            drags: points in layer pixels.
+            mask: uint8 [H, W] of the layer's size, 255 = may move.
+            settings: of the drag.
+            layer_size: (height, width).
+
+        Raises:
+            UserError: a point lies outside the region, the mask has another size, or the model can't do the settings.
+        """
+        check_drags(drags)
+        region.check_inside(drags)
+        if mask is not None:
+            region.check_mask(mask, layer_size)
+        settings.check_fits(self.generator.img_resolution)
+
+    def drag(
+        self, drags: Sequence[Drag], mask: np.ndarray | None = None, settings: DragSettings | None = None
+    ) -> Iterator[DragStep]:
+        """Move the handles to their targets; yields the start and then every step.
+
+        Args:
+            drags: points in layer pixels.
+            mask: uint8 [H, W] of the layer's size, 255 = may move; everything may by default.
+            settings: the model's preset by default.
+
+        Raises:
+            UserError: as check() does.
+        """
+        state, settings = self._open_state, settings or self.loaded.preset.drag
+        self.check(state.region, drags, mask, settings, self._layer_size)
+        self._mask = mask
+        started = time.perf_counter()
+        loop = self._drag_loop(state, drags, settings)
+        first: LoopStep | None = None
+        for step in loop:
+            first = first or step
+            self._path.add(step.w_plus)
+            self._record = DragRecord(drags, first, step, settings, time.perf_counter() - started)
+            self._state = dataclasses.replace(state, w_plus=step.w_plus)
+            yield self._drag_step(step, drags, settings)
+
+    def _drag_loop(self, state: EditState, drags: Sequence[Drag], settings: DragSettings) -> DragLoop:
+        to_model = state.region.to_model
+        handles = to_model(np.array([drag.handle for drag in drags]))
+        goals = [to_model(np.array(drag.goals)) for drag in drags]
+        return DragLoop(self.generator, state.w_plus, handles, goals, self._model_mask(self._mask), settings)
+
+    def _drag_step(self, step: LoopStep, drags: Sequence[Drag], settings: DragSettings) -> DragStep:
+        """A step of the loop in layer pixels."""
+        region = self._open_state.region
+        return DragStep(
+            step=step.step,
+            steps=settings.max_steps,
+            points=region.to_layer(step.points),
+            targets=np.array([drag.target for drag in drags]),
+            distances=step.distances * np.mean(region.scale),
+            arrived=step.arrived,
+            stuck=step.stuck,
+            preview=self._preview(step.w_plus, self._place),
+        )
+
+    def result(self) -> EditResult:
+        """Compose the layer of the edit as it is now."""
+        state = dataclasses.replace(self._open_state, path=self._path.codes())
+        region = state.region
+        layer, changed = compose(
+            self._layer,
+            self._original,
+            self._images(state),
+            self.image(self._shown)[0],
+            None if self._mask is None else region.crop(self._mask),
+            region,
+            self._layer_size,
+        )
+        report = edit_report(self.loaded, self.device, state, self._inversion_seconds, self._record)
+        return EditResult(self._layer, layer, changed, (region.x, region.y), state, report)
+
+    @property
+    def region(self) -> Region:
+        """What the model sees of the layer in the open edit."""
+        return self._open_state.region
+
+    @torch.no_grad()
+    def image(self, w_plus: torch.Tensor) -> torch.Tensor:
+        """Synthesise a code with the edit's generator: [1, 3, h, w], unclamped."""
+        return self.generator.synthesis(w_plus, noise_mode="const")
+
+    @property
+    def _open_state(self) -> EditState:
+        if self._state is None:
+            raise RuntimeError("open(), open_state() or sample() has to be called, and run to its end, first")
+        return self._state
+
+    def _close(self) -> None:
+        """Leave the open edit, and with it the generator that was tuned for it."""
+        self._state, self.generator = None, self.model.generator
+
+    def _preview(self, w_plus: torch.Tensor, place: Placement | None = None) -> Callable[[], np.ndarray]:
+        return lambda: to_pixels(place.image(self.image(w_plus)) if place else self.image(w_plus))
+
+    def _begin(
+        self,
+        part: np.ndarray,
+        layer_size: tuple[int, int],
+        state: EditState,
+        seconds: float,
+        shown: torch.Tensor,
+        original: np.ndarray | None = None,
+    ) -> None:
+        """Make `state` the open edit.
+
+        Args:
+            part: uint8 [h, w, 4], the region's pixels.
+            layer_size: (height, width).
+            state: the edit.
+            seconds: that the inversion took.
+            shown: [1, num_ws, w_dim], the code of `part`.
+            original: uint8 [h, w, 4], the pixels that the state's start shows; `part` by default.
+        """
+        # The generator belongs to the edit: tuned weights must never reach the model or another edit.
+        self.generator = state.tuned_generator(self.model.generator)
+        self._layer, self._layer_size, self._shown = part, layer_size, shown
+        self._place = Placement(state.region, layer_size, part)
+        self._original = part if original is None else original
+        self._state, self._mask = state, None
+        self._path, self._record = CodePath(state.path), None
+        self._inversion_seconds = seconds
+
+    def _images(self, state: EditState) -> EditImages:
+        block = self.loaded.preset.drag.feature_block
+        return EditImages.along(self.generator, state.start_w_plus, state.w_plus, block)
+
+    def _model_mask(self, mask: np.ndarray | None) -> torch.Tensor | None:
+        if mask is None:
+            return None
+        region = self._open_state.region
+        small = region.shrink_mask(region.crop(mask))
+        return torch.from_numpy(small.astype(np.float32) / 255).to(self.device)
