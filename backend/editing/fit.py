@@ -86,19 +86,19 @@ class Judge:
 
     @functools.cached_property
     def _reference(self) -> Reference:
-        key = reference_key(self._model, self.encoder)
-        known = self._cache.get(*key)
-        if known is None:
-            known = {"parts": self._own_parts()}
-            self._cache.put(known, *key)
-        parts = known["parts"]
+        parts = self.encoder.own_parts
+        if parts is None:
+            key = reference_key(self._model, self.encoder)
+            known = self._cache.get(*key)
+            parts = known["parts"] if known is not None else self.own_parts()
+            self._cache.put({"parts": parts}, *key)
         mean, spread = parts.mean(dim=0), parts.std(dim=0).clamp(min=SMALLEST_SPREAD)
         totals = _total(parts, mean, spread)
         return Reference(mean, spread, float(totals.mean()), float(totals.std()))
 
     @torch.no_grad()
-    def _own_parts(self) -> torch.Tensor:
-        """What the model reaches on each of its samples, [SAMPLES, P]: they are spoilt as artists' layers may be."""
+    def own_parts(self) -> torch.Tensor:
+        """Measure what the model reaches on each of its samples, [SAMPLES, P]: spoilt as artists' layers may be."""
         generator, rng = self._model.generator, torch.Generator().manual_seed(0)
         rows = []
         for w in LatentSpace(generator).samples[-SAMPLES:].split(1):

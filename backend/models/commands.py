@@ -66,9 +66,12 @@ def _prepare(arguments: argparse.Namespace) -> int:
 
 
 def _minutes(text: str) -> float:
-    minutes = float(text)
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
     if not 0 < minutes < float("inf"):
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; give a number of minutes above 0")
     return minutes
 
 

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import stylegan2
 from backend import paths
+from backend.editing.fit import Judge
+from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 from stylegan2 import ModelError
 from stylegan2.critters import ENCODER
@@ -101,6 +103,7 @@ def prepare(
             if now - kept > KEEP_EVERY:
                 _keep(training, model, file)
                 kept = now
+        training.average.own_parts = Judge(model, training.average, TensorCache()).own_parts()
     finally:
         _keep(training, model, file)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
+
+from .images import through_jpeg
 
 MOVED, SHIFT, ZOOM, ROLL = 0.5, 0.03, 0.06, 4.0  # share of the images; share of the size; of the scale; degrees
 GAIN, BIAS = 0.12, 0.06  # deviations of the contrast and, for each channel, of the brightness
@@ -47,7 +46,7 @@ def degraded(images: Tensor, rng: torch.Generator) -> Tensor:
         images = _blur(images, BLUR * float(torch.rand((), generator=rng)) + 0.1)
     images = images.clamp(-1, 1)
     for index in (torch.rand(count, generator=rng) < PACKED).nonzero().flatten().tolist():
-        images[index] = _through_jpeg(images[index], int(torch.randint(*QUALITY, (), generator=rng)))
+        images[index] = through_jpeg(images[index], int(torch.randint(*QUALITY, (), generator=rng)))
     return images
 
 
@@ -72,11 +71,3 @@ def _blur(images: Tensor, sigma: float) -> Tensor:
     taps = (taps / taps.sum()).to(images).expand(channels, 1, -1)
     padded = F.pad(images, (reach, reach, reach, reach), mode="replicate")
     return F.conv2d(F.conv2d(padded, taps[..., None], groups=channels), taps[..., None, :], groups=channels)
-
-
-def _through_jpeg(image: Tensor, quality: int) -> Tensor:
-    pixels = ((image + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
-    unpacked = np.asarray(Image.open(file), np.float32)
-    return (torch.from_numpy(unpacked) / 127.5 - 1).permute(2, 0, 1).to(image)

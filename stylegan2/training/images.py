@@ -1,7 +1,8 @@
-"""Image files: a folder of them as training data, and sheets of samples."""
+"""Image files: a folder of them as training data, sheets of samples, what JPEG makes of an image."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,15 @@ def write_png(image: Tensor, path: Path) -> None:
     if path.suffix.lower() != ".png":
         raise ValueError(f"The output {path} should have a name that ends in .png.")
     Image.fromarray(image.permute(1, 2, 0).cpu().numpy()).save(path)
+
+
+def through_jpeg(image: Tensor, quality: int) -> Tensor:
+    """Pack an image `[3, H, W]`, -1..1, as JPEG and unpack it."""
+    pixels = ((image + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    unpacked = torch.from_numpy(np.asarray(Image.open(file), np.float32).copy())
+    return (unpacked / 127.5 - 1).permute(2, 0, 1).to(image)
 
 
 def _square(file: Path, resolution: int) -> Tensor:
