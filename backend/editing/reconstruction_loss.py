@@ -16,8 +16,8 @@ DISCRIMINATOR_WEIGHT = 0.1
 class ReconstructionLoss:
     """Mean squared error at several scales, and discriminator features.
 
-    The features cost as much again as the pixels: the search for a start, which only has to find the pose, does
-    without them (the same PSNR in the end, measured on the embedded model).
+    The features cost as much again as the pixels: an inversion does without them (the same PSNR in the end, measured on
+    the embedded model), a tuning does not.
     """
 
     def __init__(self, model: stylegan2.Model, target: torch.Tensor, weight: torch.Tensor) -> None:
@@ -35,7 +35,7 @@ class ReconstructionLoss:
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
         """The loss of `image` [1, 3, H, W]."""
         loss = self.pixel_loss(image)
-        return loss if self.discriminator is None else loss + DISCRIMINATOR_WEIGHT * self._features(image)
+        return loss if self.discriminator is None else loss + DISCRIMINATOR_WEIGHT * self.feature_loss(image)
 
     def pixel_loss(self, image: torch.Tensor) -> torch.Tensor:
         """The part of the loss that compares pixels; of a draft [1, 3, h, w], too, without the scales it lacks."""
@@ -56,7 +56,8 @@ class ReconstructionLoss:
             self._smaller[size] = target, weight
         return self._smaller[size]
 
-    def _features(self, image: torch.Tensor) -> torch.Tensor:
+    def feature_loss(self, image: torch.Tensor) -> torch.Tensor:
+        """The part of the loss that compares the discriminator's features."""
         assert self.discriminator is not None
         prediction, target = self.discriminator.features(image), self._target_features or self._filled_features(image)
         terms = [
