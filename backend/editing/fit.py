@@ -77,12 +77,21 @@ class Judge:
         return (float(total) - reference.total_mean) / reference.total_spread
 
     @torch.no_grad()
-    def left_over(self, w_plus: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> float:
-        """Return how large the error of a code's draft is beside that of a plain image of the target's mean colour."""
+    def left_over(self, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """Return how large the error of each guess is beside that of a plain image of the target's mean colour, [N].
+
+        Args:
+            targets: [N, 3, H, W], -1 .. 1.
+            weights: [N, 1, H, W], 0 .. 1, not all of one 0.
+        """
+        w_plus = self.encoder.encode(self._model.generator, targets, weights, passes=2)
         draft = self.encoder.draft_of(self._model.generator, w_plus)
-        mean = (target * weight).sum(dim=(2, 3), keepdim=True) / weight.sum()
-        loss = ReconstructionLoss(self._model, target, weight).pixel_loss
-        return float(loss(draft) / loss(mean.expand_as(draft)).clamp(min=1e-6))
+        plain = (targets * weights).sum(dim=(2, 3), keepdim=True) / weights.sum(dim=(2, 3), keepdim=True)
+        errors = []
+        for image in (draft, plain.expand_as(draft)):
+            pairs = zip(image.split(1), targets.split(1), weights.split(1), strict=True)
+            errors.append(torch.stack([ReconstructionLoss(self._model, b, w).pixel_loss(a) for a, b, w in pairs]))
+        return errors[0] / errors[1].clamp(min=1e-6)
 
     @functools.cached_property
     def _reference(self) -> Reference:

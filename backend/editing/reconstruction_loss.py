@@ -29,8 +29,6 @@ class ReconstructionLoss:
         self.discriminator, self.target, self.weight = model.discriminator, target, weight
         self._smaller: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = {}
         self._target_features: list[torch.Tensor] | None = None  # known once and for all where nothing is transparent
-        if self.discriminator is not None and bool((weight == 1).all()):
-            self._target_features = self._filled_features(target)
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
         """The loss of `image` [1, 3, H, W]."""
@@ -59,7 +57,10 @@ class ReconstructionLoss:
     def feature_loss(self, image: torch.Tensor) -> torch.Tensor:
         """The part of the loss that compares the discriminator's features."""
         assert self.discriminator is not None
-        prediction, target = self.discriminator.features(image), self._target_features or self._filled_features(image)
+        target = self._target_features or self._filled_features(image)
+        if bool((self.weight == 1).all()):
+            self._target_features = target
+        prediction = self.discriminator.features(image)
         terms = [
             (a - b).square().mean(dim=(1, 2, 3)) / b.square().mean() for a, b in zip(prediction, target, strict=True)
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -24,6 +25,9 @@ VIEW = (VIEW_SIDE, VIEW_SIDE)
 BACKGROUND = 127  # the grey of what is transparent
 # A subject that is so little beside the region's middle is shown there as well: shares of its side, logarithm, degrees
 SMALL_SHIFT, SMALL_SCALING, SMALL_ROLL = 0.06, 0.1, 6.0
+# Steps of the refinement: shares of these, in turn.
+REFINEMENTS = (1.5, 1.0, 0.6)
+REFINED_SHIFT, REFINED_SCALING, REFINED_ROLL = 0.06, 0.12, 5.0  # share of its side; of its scale; degrees
 BETTER = 0.9  # a frame is worth it when what is left over is a smaller share of that of the region
 
 
@@ -53,12 +57,10 @@ def find_subject(
     if judge is None:
         return region
     frame = localize(judge.encoder, image, (0, 0, width, height) if where == LAYER else region.box, model_size)
-    if _is_near(frame, region) or min(model_size) * frame.scale < MINIMUM_SIDE:
+    if _is_near(frame, region) or _region(frame, image, model_size) is None:
         return region
-    try:
-        framed = Region.framed(frame, (height, width), model_size)
-        framed.check_inside(drags)
-    except UserError:
+    framed = _region(refine(judge, image, frame, model_size), image, model_size)
+    if framed is None or not _holds(framed, drags):
         return region
     return framed if _is_worth_it(judge, image, framed, region) else region
 
@@ -102,19 +104,67 @@ def _is_near(frame: Frame, region: Region) -> bool:
     return shift < SMALL_SHIFT and scaling < SMALL_SCALING and abs(frame.roll) < SMALL_ROLL
 
 
+def _holds(region: Region, drags: Sequence[Drag]) -> bool:
+    """Whether all drags lie in a region."""
+    try:
+        region.check_inside(drags)
+    except UserError:
+        return False
+    return True
+
+
+def refine(judge: Judge, image: np.ndarray, frame: Frame, model_size: tuple[int, int]) -> Frame:
+    """Shift, scale and roll a frame, in smaller and smaller steps, to where the encoder's guess leaves over least."""
+    best, least = frame, _left_over(judge, image, [frame], model_size)[0]
+    for share in REFINEMENTS:
+        step, side = share * REFINED_SHIFT, best.scale * max(model_size)
+        ratio = (1 + REFINED_SCALING) ** share
+        around = [
+            dataclasses.replace(best, x=best.x - step * side),
+            dataclasses.replace(best, x=best.x + step * side),
+            dataclasses.replace(best, y=best.y - step * side),
+            dataclasses.replace(best, y=best.y + step * side),
+            dataclasses.replace(best, scale=best.scale * ratio),
+            dataclasses.replace(best, scale=best.scale / ratio),
+            dataclasses.replace(best, roll=best.roll + share * REFINED_ROLL),
+            dataclasses.replace(best, roll=best.roll - share * REFINED_ROLL),
+        ]
+        shares = _left_over(judge, image, around, model_size)
+        if min(shares) < least:
+            least, best = min(shares), around[shares.index(min(shares))]
+    return best
+
+
+def _left_over(judge: Judge, image: np.ndarray, frames: Sequence[Frame], model_size: tuple[int, int]) -> list[float]:
+    """What the encoder's guess leaves over in each frame; infinitely much where there is no layer."""
+    regions = [_region(frame, image, model_size) for frame in frames]
+    seen = [to_model(region.shrink(region.crop(image)), judge.encoder.mean.device) for region in regions if region]
+    shares = iter(judge.left_over(torch.cat([a for a, _ in seen]), torch.cat([b for _, b in seen])).tolist())
+    return [next(shares) if region else math.inf for region in regions]
+
+
+def _region(frame: Frame, image: np.ndarray, model_size: tuple[int, int]) -> Region | None:
+    """The region of a frame; None where it is too small, or shows nothing of the layer."""
+    if min(model_size) * frame.scale < MINIMUM_SIDE:
+        return None
+    try:
+        region = Region.framed(frame, (image.shape[0], image.shape[1]), model_size)
+    except UserError:
+        return None
+    return None if region.is_empty(region.crop(image)) else region
+
+
 def _is_worth_it(judge: Judge, image: np.ndarray, framed: Region, region: Region) -> bool:
     """Whether the model shows its subject in the frame, and leaves over less there than in the region as it was chosen.
 
     A plain background is shown well by everything, so that what is left over counts as a share of what there is to see.
     """
     device = judge.encoder.mean.device
-    shares: list[float] = []
-    for each in (framed, region):
-        target, weight = to_model(each.shrink(each.crop(image)), device)
-        if not bool(weight.any()):
-            return each is region
-        w_plus = judge.guess(target, weight)
-        if each is framed and judge.fit(w_plus, target, weight) == "poor":
-            return False
-        shares.append(judge.left_over(w_plus, target, weight))
-    return shares[0] < BETTER * shares[1]
+    target, weight = to_model(framed.shrink(framed.crop(image)), device)
+    if judge.fit(judge.guess(target, weight), target, weight) == "poor":
+        return False
+    other, other_weight = to_model(region.shrink(region.crop(image)), device)
+    if not bool(other_weight.any()):
+        return True
+    here, there = judge.left_over(torch.cat([target, other]), torch.cat([weight, other_weight])).tolist()
+    return here < BETTER * there
