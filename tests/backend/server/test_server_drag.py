@@ -182,10 +182,11 @@ def test_the_region_can_be_the_one_around_the_selection(backend: Backend, pictur
     options = {**SHORT, "region": "selection"}
     drags = [{"handle": [20, 32], "target": [26, 32]}]
     update, layer, changed, _ = list(updates(submit(backend.client(), picture, options, drags, mask)))[-1]
-    x, _, width, height = update["region"]
-    assert width == height < 64
-    assert x < 8 + 32 / 2 < x + width
-    assert all(side <= width for side in Image.open(layer).size)
+    x, y, width, height = update["region"]
+    assert [x, y, width, height] != [16, 0, 64, 64], "which is the whole layer's"
+    assert x < 20 < 26 < x + width
+    assert y < 32 < y + height
+    assert all(side <= most for side, most in zip(Image.open(layer).size, (width, height), strict=True))
     seen = np.zeros((64, 96), np.uint8)
     left, top = update["result"]["offset"]
     pixels = np.asarray(Image.open(changed))

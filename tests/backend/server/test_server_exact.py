@@ -105,7 +105,7 @@ def test_the_message_says_that_the_likeness_is_made_exact(first: Done) -> None:
     inverting = [update for update in first.updates if update.phase == "invert"]
     assert {update.steps for update in inverting} == {STEPS}
     assert inverting[-1].step == STEPS
-    assert inverting[-1].preview is not None
+    assert any(update.preview is not None for update in inverting)
 
 
 def test_the_message_tells_how_long_it_will_take() -> None:

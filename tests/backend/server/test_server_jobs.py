@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 import torch
 
-import stylegan2
 from backend.editing.cached_inversion import CodeStep
 from backend.editing.edit_state import EditState
 from backend.editing.fit import Fit, Judge
 from backend.editing.frame import Frame
+from backend.editing.preset import LoadedModel
 from backend.editing.region import Region
 from backend.editing.steps import InversionProgress
 from backend.errors import UserError
@@ -71,10 +71,11 @@ def test_a_subject_that_is_found_in_a_frame_is_dragged_and_gone_on_from_there(
 ) -> None:
     frame = Frame(41.0, 33.0, 48 / 256, 20.0)
 
-    def found(model: stylegan2.Model, part: np.ndarray, region: Region, *_: Any) -> Iterator[CodeStep]:
-        code = model.generator.mapping(torch.ones(1, model.generator.z_dim), truncation_psi=0.5)
-        yield CodeStep(0, code, lambda: 20.0, region)
-        yield CodeStep(1, code, lambda: 21.0, Region.framed(frame, (64, 80), region.model_size))
+    def found(loaded: LoadedModel, part: np.ndarray, region: Region, *_: Any) -> Iterator[CodeStep]:
+        generator = loaded.model.generator
+        code = generator.mapping(torch.ones(1, generator.z_dim), truncation_psi=0.5)
+        yield CodeStep(0, 1, code, lambda: 20.0, region)
+        yield CodeStep(1, 1, code, lambda: 21.0, Region.framed(frame, (64, 80), region.model_size))
 
     monkeypatch.setattr("backend.editing.editor.invert_once", found)
     updates = list(runner.drag(request(picture)))
