@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,7 +70,7 @@ class PreparationStep(NamedTuple):
 
 def prepare(
     model: stylegan2.Model, samples: int = SAMPLES, minutes: float | None = None, resume: bool = False
-) -> Iterator[PreparationStep]:
+) -> Generator[PreparationStep, None, None]:
     """Train the encoder of a model; it is kept now and then, and whenever the iterator ends or is closed.
 
     Args:

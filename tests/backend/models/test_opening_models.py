@@ -108,7 +108,12 @@ def test_a_published_file_is_recognised_by_its_checksum(tmp_path: Path, monkeypa
     model.metadata = dataclasses.replace(model.metadata, preset={})
     renamed = tmp_path / "renamed.safetensors"
     stylegan2.save(model, renamed)
-    entry = {"name": "known", "sha256": stylegan2.load(renamed).sha256, "preset": {"step_size": 0.125}}
+    entry = {
+        "name": "known",
+        "title": "Known things (XY)",
+        "sha256": stylegan2.load(renamed).sha256,
+        "preset": {"step_size": 0.125},
+    }
     assert open_model(renamed).preset.drag.step_size != 0.125
     monkeypatch.setattr(catalogue, "entries", lambda: (entry,))
     assert open_model(renamed).preset.drag.step_size == 0.125
