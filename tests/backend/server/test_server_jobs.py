@@ -21,7 +21,7 @@ from backend.editing.edit_state import EditState
 from backend.editing.fit import Fit, Judge
 from backend.editing.frame import Frame
 from backend.editing.preset import LoadedModel
-from backend.editing.region import Region
+from backend.editing.region import Region, choose_region
 from backend.editing.steps import InversionProgress
 from backend.errors import UserError
 from backend.files import written_whole
@@ -181,6 +181,9 @@ def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Job
     """Makes a runner whose model has an encoder, for which every layer is of this fit."""
     remember_drafts(tmp_path)
     monkeypatch.setattr(models, "find_encoder", lambda model: Encoder.for_generator(model.generator))
+    monkeypatch.setattr(
+        "backend.editing.editor.find_subject", lambda _, image, size, *__: choose_region(image.shape[:2], size)
+    )
 
     def make(guessed: Fit, found: Fit) -> JobRunner:
         fits = itertools.chain([guessed], itertools.repeat(found))
