@@ -37,6 +37,10 @@ class Frame:
         """Return the same frame on a layer that begins x pixels farther left and y farther up."""
         return dataclasses.replace(self, x=self.x + x, y=self.y + y)
 
+    def enlarged(self, times: int) -> Frame:
+        """Return the same frame on a layer that has so many times as many pixels along each side."""
+        return Frame(self.x * times, self.y * times, self.scale * times, self.roll)
+
     def matrix(self, model_size: tuple[int, int]) -> np.ndarray:
         """Return the transform, float64 [2, 3]: layer = matrix @ (x, y, 1), model_size being (height, width)."""
         cos, sin = (self.scale * turn(math.radians(self.roll)) for turn in (math.cos, math.sin))

@@ -19,6 +19,7 @@ from backend.errors import UserError
 from stylegan2.encoder import Encoder
 from stylegan2.localization import VIEW_SIDE
 
+LOOKED_AT = 1024  # pixels, about, of the longer side of what is looked at: a whole large layer would take seconds
 LOOKS = 4  # each from the frame that the one before found
 MARGIN = 1.25  # side of a closer view, as a multiple of the frame's
 VIEW = (VIEW_SIDE, VIEW_SIDE)
@@ -56,10 +57,14 @@ def find_subject(
     region = choose_region((height, width), model_size, selected, where)
     if judge is None:
         return region
-    frame = localize(judge.encoder, image, (0, 0, width, height) if where == LAYER else region.box, model_size)
-    if _is_near(frame, region) or _region(frame, image, model_size) is None:
+    smaller = max(max(height, width) // LOOKED_AT, 1)
+    small = np.asarray(Image.fromarray(image).reduce(smaller))
+    left, top, across, down = (0, 0, width, height) if where == LAYER else region.box
+    view = left // smaller, top // smaller, max(across // smaller, 1), max(down // smaller, 1)
+    frame = localize(judge.encoder, small, view, model_size)
+    if _is_near(frame.enlarged(smaller), region) or _region(frame, small, model_size) is None:
         return region
-    framed = _region(refine(judge, image, frame, model_size), image, model_size)
+    framed = _region(refine(judge, small, frame, model_size).enlarged(smaller), image, model_size)
     if framed is None or not _holds(framed, drags):
         return region
     return framed if _is_worth_it(judge, image, framed, region) else region

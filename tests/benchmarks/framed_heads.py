@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from backend.editing.frame import Frame
-from stylegan2.critters.making import shading
 from stylegan2.critters.making.anatomy import Animal, animals
 from stylegan2.critters.making.landmarks import head_width
-from stylegan2.critters.making.rays import cast, march
+from stylegan2.critters.making.renderer import trace
 
 EDGE = 36  # levels, over all colours: pixels that differ by more from a neighbour are rendered with more rays
 SUBPIXELS = ((-0.375, -0.125), (0.125, -0.375), (-0.125, 0.375), (0.375, 0.125))
@@ -50,15 +49,5 @@ def render_framed(factors: Tensor, frame: Frame, size: tuple[int, int], model_si
 def _colours(places: np.ndarray, frame: Frame, model_side: int, animal: Animal) -> np.ndarray:
     """Colours [N, 3], 0 .. 1, that are seen at `places` [N, 2] of the layer."""
     seen = torch.from_numpy(frame.to_model(places, (model_side, model_side)) * (2 / model_side) - 1).float()
-    parts = [_trace(part[:, 0], -part[:, 1], animal) for part in seen.split(RAYS)]
+    parts = [trace(part[:, 0], -part[:, 1], animal) for part in seen.split(RAYS)]
     return torch.cat(parts, dim=1).T.contiguous().numpy()
-
-
-def _trace(u: Tensor, v: Tensor, animal: Animal) -> Tensor:
-    rays = cast(u, v, animal)
-    distance = march(rays)
-    colours = shading.background(rays)
-    hit = distance.isfinite().nonzero()[:, 0]
-    if len(hit):
-        colours[:, hit] = shading.surface(rays.select(hit), distance[hit])
-    return shading.tone(colours)

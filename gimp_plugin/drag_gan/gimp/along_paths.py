@@ -93,19 +93,19 @@ def drag(
     # A script has chosen the model with its argument, an artist in the dialog, where there was one.
     last_model = canvas.parasite.model if run_mode == Gimp.RunMode.WITH_LAST_VALS else ""
 
+    def never() -> bool:
+        return False
+
+    def sent(cancelled: Flag) -> DragRequest:
+        return with_model(request.sent, last_model, backend, cancelled)
+
     def work(show: Callable[[Update], None], cancelled: Flag, finish_early: Flag) -> Result:
-        sent = with_model(request.sent, last_model, backend, cancelled)
-        return job.drag(backend, sent, show, cancelled, finish_early)
+        return job.drag(backend, sent(cancelled), show, cancelled, finish_early)
 
     def work_if_fit(show: Callable[[Update], None], cancelled: Flag, finish_early: Flag) -> Result | Unfit:
-        sent = with_model(request.sent, last_model, backend, cancelled)
-        return job.drag_if_fit(backend, sent, show, cancelled, finish_early)
+        return job.drag_if_fit(backend, sent(cancelled), show, cancelled, finish_early)
 
-    if with_windows:
-        answer = watch(request, work_if_fit)
-        result = answer if isinstance(answer, Result) else watch_all_the_same(request, answer, work)
-    else:
-        result = work(lambda update: None, lambda: False, lambda: False)
+    result = watch_if_fit(request, work_if_fit, work) if with_windows else work(lambda _: None, never, never)
     inserted = result_layer.insert(image, request.insertion, result, with_windows)
     log.info("done: %s", dict(result.report))
     tell(result, deleted=not source_layer.is_in(image, layer))
@@ -148,8 +148,11 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, canvas: Canvas,
         raise Cancelled
 
 
-def watch_all_the_same(request: Request, unfit: Unfit, work: Callable[..., Result]) -> Result:
-    """Ask whether to drag on a layer that the model cannot show, and do the work. Raises Cancelled."""
+def watch_if_fit(request: Request, work_if_fit: Callable[..., Result | Unfit], work: Callable[..., Result]) -> Result:
+    """Do the work behind a window; on a layer that the model cannot show, ask before. Raises Cancelled."""
+    unfit = watch(request, work_if_fit)
+    if isinstance(unfit, Result):
+        return unfit
     from gimp import poor_fit_window
 
     log.info("unfit: %s", unfit.sentence)

@@ -60,11 +60,12 @@ def _trace(pixels: Tensor, offsets: Tensor, scenes: Animal, height: int, width: 
         right, down = offsets[:, span] if offsets.shape[1] > 1 else offsets
         x, y = pixels[span] % width + right + 0.5, pixels[span] // width % height + down + 0.5
         u, v = (2 * x - width) / height, 1 - 2 * y / height
-        colours[:, span] = _colours(u, v, animal)
+        colours[:, span] = trace(u, v, animal)
     return colours
 
 
-def _colours(u: Tensor, v: Tensor, animal: Animal) -> Tensor:
+def trace(u: Tensor, v: Tensor, animal: Animal) -> Tensor:
+    """Colours [3, N], 0 .. 1, at the places (u, v) [N] of the image plane: v upwards, its height from -1 to 1."""
     rays = cast(u, v, animal)
     distance = march(rays)
     colours = shading.background(rays)
