@@ -30,6 +30,8 @@ MATCH = 0.16  # of -1 .. 1: how far colours may differ where the right place was
 STRETCH = 0.15  # share of a motion by which the flows there and back may disagree, besides RETURN
 RETURN = 3.0  # pixels
 FIT = 0.22  # of -1 .. 1: colours that differ by as much have changed their look
+STRAIN = 0.9  # natural logarithm of the stretch or squeeze that is too much where the colours do not fit, either
+STRAIN_FIT = 0.1  # of -1 .. 1: how far colours nearby differ where they do not
 UNSURE = 0.08  # so little confidence is none: a trace of what has left would be seen
 STILL_FIT = 0.12  # the same for what stayed, where nothing is resampled
 
@@ -206,8 +208,19 @@ def _confidence(found: Correspondence, back: np.ndarray) -> np.ndarray:
     left_over = blur(left_over.astype(np.float32), 1.0)
     fit = FIT + stays * (STILL_FIT - FIT)
     sure = (returns * np.exp(-np.square(left_over / fit))).astype(np.float32)
+    strain = (_strain(found.flow) * (1 - stays) / STRAIN) ** 4 * (blur(left_over, 3.0) / STRAIN_FIT).clip(0, 1)
+    sure *= np.exp(-strain)
     sure = blur(cv2.erode(sure, np.ones((3, 3), np.uint8)), 1.2)
     return ((sure - UNSURE) / (1 - 2 * UNSURE)).clip(0, 1)
+
+
+def _strain(flow: np.ndarray) -> np.ndarray:
+    """How much a flow stretches or squeezes, [h, w]: the larger logarithm of its singular values."""
+    smooth = blur(flow, 1.0)
+    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(smooth, cv2.CV_32F, 0, 1) / 8
+    a, b, c, d = 1 + across[..., 0], down[..., 0], across[..., 1], 1 + down[..., 1]
+    half, rest = np.hypot(a + d, c - b) / 2, np.hypot(a - d, c + b) / 2
+    return np.maximum(np.log(half + rest + 1e-3), -np.log(np.abs(half - rest) + 1e-3))
 
 
 def _misfit(image: np.ndarray, other: np.ndarray) -> np.ndarray:
