@@ -16,9 +16,10 @@ import torch
 from model_bytes import GOOD, Calls, first_storage, persistent, pickles_of, refused, with_storage
 
 from stylegan2 import ModelError, load
+from stylegan2.importers.arrays import number
 from stylegan2.importers.modules import StoredModule
 from stylegan2.importers.pickles import Call, Name
-from stylegan2.importers.tensors import TensorReader, number
+from stylegan2.importers.tensors import TensorReader
 
 
 def test_the_helpers_that_rewrite_a_file_keep_a_sound_file_sound(tmp_path: Path):
