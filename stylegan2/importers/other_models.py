@@ -12,13 +12,13 @@ STYLEGAN3 = "a StyleGAN3 network"
 STYLEGAN_XL = "a StyleGAN-XL network"
 PROGAN = "a ProGAN network"
 DIFFUSION = "a part of a diffusion model"
-LORA = "a LoRA, an addition to a diffusion model,"
+LORA = "a LoRA, an addition to a diffusion model"
 MMGEN = "a checkpoint of MMGeneration"
 GENFORCE = "a checkpoint of genforce"
 OPTIMISER = "the state of an optimiser"
 WHOLE_MODULE = "a whole pickled PyTorch module (PTI's, perhaps)"
-BARE_WEIGHTS = "a plain state dict: weights that do not say what they belong to,"
-NO_AVERAGE = "a training snapshot without g_ema, the averaged generator,"
+BARE_WEIGHTS = "a plain state dict, weights that do not say what they belong to"
+NO_AVERAGE = "a training snapshot without g_ema, the averaged generator"
 
 _ADVICE = "choose a StyleGAN2 model of the same subject"
 _OTHER_ADVICE = {
@@ -78,7 +78,7 @@ def other_model(path: str, kind: str, detail: str = "") -> ModelError:
     """
     why = f" ({detail})" if detail else ""
     advice = _OTHER_ADVICE.get(kind, _ADVICE)
-    return ModelError(f"The file {path} holds {kind}{why} and this program drags StyleGAN2 networks; {advice}.")
+    return ModelError(f"The file {path} holds {kind}{why}; this program drags StyleGAN2 networks: {advice}.")
 
 
 def program_of(name: str, path: str) -> ModelError | None:

@@ -85,9 +85,9 @@ def _tensors(node: Any, path: str, reader: TensorReader) -> Tensors:
 def _generator(g: Tensors) -> GeneratorArchitecture:
     blocks = g.count("to_rgbs.{}.bias") + 1
     depth = next(i for i in range(1, len(g.tensors) + 2) if not g.has(f"style.{i}.weight")) - 1
-    if not g.has("input.input") or not depth:
-        raise other_model(g.path, BARE_WEIGHTS, "its g_ema is no StyleGAN2 generator")
-    first, last = g.shape("style.1.weight", 2), g.shape(f"style.{depth}.weight", 2)
+    if not g.has("input.input") and not depth:
+        raise other_model(g.path, BARE_WEIGHTS, "g_ema has none of a StyleGAN2 generator's names")
+    first, last = g.shape("style.1.weight", 2), g.shape(f"style.{max(depth, 1)}.weight", 2)
     convolutions = ["conv1", *(f"convs.{2 * k + 1}" for k in range(blocks - 1))]
     const = g.shape("input.input", 4)
     return GeneratorArchitecture(

@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from model_bytes import Calls, persistent
 from torch import Tensor
+
+from tests.stylegan2.model_bytes import Calls, persistent
 
 Tensors = dict[str, Tensor]
 SQRT_HALF = math.sqrt(0.5)

@@ -73,12 +73,18 @@ def test_half_precision_files_load_as_float32(tmp_path: Path):
     assert all(p.dtype == torch.float32 for p in loaded.parameters())
 
 
-@pytest.mark.parametrize("name", ["official_square", "official_fp16_clamp", "official_conditional"])
-def test_converting_keeps_every_weight_and_output_and_the_discriminator(tmp_path: Path, name: str):
+@pytest.mark.parametrize(
+    "file",
+    [
+        *("official_square.pkl", "official_fp16_clamp.pkl", "official_conditional.pkl"),
+        *("legacy_tf.pkl", "rosinality.pt"),
+    ],
+)
+def test_converting_keeps_every_weight_and_output_and_the_discriminator(tmp_path: Path, file: str):
     out = tmp_path / "converted.safetensors"
-    assert main(["convert", str(CHECKPOINTS / f"{name}.pkl"), str(out), "--licence", "CC-BY-4.0"]) == 0
-    before, after = load(CHECKPOINTS / f"{name}.pkl"), load(out)
-    z, c = torch.randn(2, 64), torch.eye(3)[:2] if before.generator.c_dim else None
+    assert main(["convert", str(CHECKPOINTS / file), str(out), "--licence", "CC-BY-4.0"]) == 0
+    before, after = load(CHECKPOINTS / file), load(out)
+    z, c = torch.randn(2, before.generator.z_dim), torch.eye(3)[:2] if before.generator.c_dim else None
     ws = before.generator.mapping(z, c, truncation_psi=0.7)
     image = before.generator.synthesis(ws)
     torch.testing.assert_close(after.generator.mapping(z, c, truncation_psi=0.7), ws, atol=1e-6, rtol=0)
@@ -90,7 +96,7 @@ def test_converting_keeps_every_weight_and_output_and_the_discriminator(tmp_path
     for old, new in [(before.generator, after.generator), (before.discriminator, after.discriminator)]:
         assert old.state_dict().keys() == new.state_dict().keys()
         assert all(torch.equal(tensor, new.state_dict()[key]) for key, tensor in old.state_dict().items())
-    assert (after.metadata.name, after.metadata.licence) == (name, "CC-BY-4.0")
+    assert (after.metadata.name, after.metadata.licence) == (Path(file).stem, "CC-BY-4.0")
     assert before.sha256 in after.metadata.source
 
 
