@@ -17,7 +17,6 @@ from . import nvidia_tensorflow, nvidia_torch, rosinality
 from .modules import PERSISTENT
 from .other_models import (
     BARE_WEIGHTS,
-    GENFORCE,
     MMGEN,
     NO_AVERAGE,
     OPTIMISER,
@@ -122,8 +121,6 @@ def _kind(content: dict[Any, Any]) -> str | None:
         return found
     if {"state", "param_groups"} <= content.keys():
         return OPTIMISER
-    if "generator_smooth" in content:
-        return GENFORCE
     if {"meta", "state_dict"} <= content.keys():
         return MMGEN
     if {"g", "d", "g_optim", "d_optim", "ada_aug_p"} & content.keys():

@@ -47,11 +47,14 @@ _PROGRAMS = {
     "__torch__.": "a TorchScript program",
     "model.": WHOLE_MODULE,
     "models.": WHOLE_MODULE,
+    "__main__.": WHOLE_MODULE,
     "training.networks": WHOLE_MODULE,
 }
 
 # The same for the names of tensors and of the dictionaries around them.
 _TENSORS = (
+    (r"^(state_dict\.)?generator_ema\.|style_mapping\.", MMGEN),
+    (r"^generator_smooth", GENFORCE),
     (r"lora_(up|down|a|b|mid)\b|(^|\.)lora_|\.lora\.", LORA),
     (r"diffusion_model\.|first_stage_model|cond_stage_model|text_model\.|time_embed", DIFFUSION),
     (
@@ -62,8 +65,6 @@ _TENSORS = (
     (r"(^|\.)l\d+_\d+_\d+\.|synthesis\.input\.(freqs|affine)", STYLEGAN3),
     (r"stylemod|style_mod\.|adain|g_synthesis|\.epi\d|(^|\.)g_mapping", STYLEGAN1),
     (r"progression\.|torgblayers|scalelayers|torgb_lod|fromrgb_lod|lod_layer", PROGAN),
-    (r"generator_ema\.|style_mapping\.", MMGEN),
-    (r"generator_smooth", GENFORCE),
 )
 _MAX_NAMES = 50_000
 

@@ -60,15 +60,14 @@ class _Entry:
 
 def read_archive(path: Path, size: int, names: frozenset[str]) -> Content:
     """Pickle and storages of a ZIP archive. Raises ModelError when it is another one, or a broken one."""
-    entries = _entries(path, size)
-    pickles = [name for name in entries if name == PICKLE or name.endswith("/" + PICKLE)]
+    infos = _listed(path)
+    pickles = [info.filename for info in infos if info.filename == PICKLE or info.filename.endswith("/" + PICKLE)]
     if not pickles:
         raise ModelError(f"The file {path} is a ZIP archive; unpack it and choose the model inside.")
     root = pickles[0][: -len(PICKLE)]
-    if len(pickles) > 1:
-        raise _damaged(path)
-    if root + "constants.pkl" in entries:
+    if any(info.filename == root + "constants.pkl" for info in infos):
         raise other_model(str(path), "a TorchScript program")
+    entries = _plain(infos, path, size)
     if root + "byteorder" in entries and _small(path, entries[root + "byteorder"]) != b"little":
         raise ModelError(f"The model file {path} was written for another kind of processor; convert it there.")
     data = _small(path, entries[pickles[0]])
@@ -84,23 +83,26 @@ def _small(path: Path, info: zipfile.ZipInfo) -> bytes:
     return _Entry(path, info).read()
 
 
-def _entries(path: Path, size: int) -> dict[str, zipfile.ZipInfo]:
-    """What is in the archive; in one of torch.save nothing twice, compressed, encrypted or over something else."""
+def _listed(path: Path) -> list[zipfile.ZipInfo]:
     try:
         with _CarefulFile(path) as file, zipfile.ZipFile(file) as archive:
-            infos = archive.infolist()
+            return archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error, LookupError) as error:
         raise ModelError(f"The file {path} is a ZIP archive that is damaged or incomplete; get it again.") from error
+
+
+def _plain(infos: list[zipfile.ZipInfo], path: Path, size: int) -> dict[str, zipfile.ZipInfo]:
+    """Each by its name; torch.save writes nothing twice, compressed, encrypted or over something else."""
     entries = {info.filename: info for info in infos}
-    if any(name == PICKLE or name.endswith("/" + PICKLE) for name in entries):
-        plain = all(
-            info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1 and info.file_size == info.compress_size
-            for info in infos
-        )
-        places = sorted((info.header_offset, info.header_offset + 30 + info.file_size) for info in infos)
-        apart = all(end <= start for (_, end), (start, _) in pairwise([*places, (size, size)]))
-        if not plain or not apart or len(entries) != len(infos):
-            raise _damaged(path)
+    plain = all(
+        info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1 and info.file_size == info.compress_size
+        for info in infos
+    )
+    places = sorted((info.header_offset, info.header_offset + 30 + info.file_size) for info in infos)
+    apart = all(end <= start for (_, end), (start, _) in pairwise([*places, (size, size)]))
+    pickles = sum(name == PICKLE or name.endswith("/" + PICKLE) for name in entries)
+    if not plain or not apart or len(entries) != len(infos) or pickles != 1:
+        raise _damaged(path)
     return entries
 
 

@@ -231,7 +231,14 @@ def low_pass(x: Tensor) -> Tensor:
 def as_pickle(
     g: Plan, g_tensors: Tensors, d: Plan, d_tensors: Tensors, changes: dict[str, dict[str, Any]] | None = None
 ) -> bytes:
-    """What NVIDIA's program would have written; the fixture `nvidia_names` must be in use.
+    """What NVIDIA's program would have written; as snapshot() for the rest."""
+    return pickle.dumps(snapshot(g, g_tensors, d, d_tensors, changes), 4)
+
+
+def snapshot(
+    g: Plan, g_tensors: Tensors, d: Plan, d_tensors: Tensors, changes: dict[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """The dictionary of such a file; the fixture `nvidia_names` must be in use.
 
     `changes`: other attributes of modules of the generator, by the modules' names.
     """
@@ -257,7 +264,7 @@ def as_pickle(
         generator[name] |= change
     networks = ((generator, g_tensors), (discriminator, d_tensors))
     g_module, d_module = (_module(attributes, _with_filters(attributes, tensors)) for attributes, tensors in networks)
-    return pickle.dumps({"G_ema": g_module, "D": d_module}, 4)
+    return {"G_ema": g_module, "D": d_module}
 
 
 def _with_filters(attributes: dict[str, dict[str, Any]], tensors: Tensors) -> Tensors:

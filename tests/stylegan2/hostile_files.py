@@ -1,0 +1,366 @@
+"""Hostile and broken .pt files and TensorFlow pickles, by what is wrong with each.
+
+Made of small sound ones; `nvidia_names` must be in use. Those that want to run code would create the file `mark`.
+"""
+
+from __future__ import annotations
+
+import collections
+import io
+import pickle
+import pickletools
+import random
+import struct
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tests.stylegan2.foreign_files import as_rosinality, as_tensorflow, checkpoint, generator_variables
+from tests.stylegan2.model_bytes import OLD_TORCH, Calls
+from tests.stylegan2.plain_networks import Plan, generator_tensors
+from tests.stylegan2.stand_ins import made_of
+
+PLAN = Plan("skip", channels=(8, 6), z_dim=5, dense_layers=2)
+TENSORS = generator_tensors(PLAN)
+
+
+def sound_archive() -> bytes:
+    return as_rosinality(checkpoint(PLAN, TENSORS))
+
+
+def sound_old_file() -> bytes:
+    return as_rosinality(checkpoint(PLAN, TENSORS), archive=False)
+
+
+def sound_tensorflow() -> bytes:
+    return as_tensorflow(PLAN, TENSORS)
+
+
+# Archives
+
+
+def entries_of(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def archived(change: Callable[[dict[str, bytes]], object] = bool, packed: str = "-", twice: str | None = None) -> bytes:
+    """The sound archive with other entries; the one called `packed` is compressed, `twice` is there twice."""
+    entries = entries_of(sound_archive())
+    change(entries)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, data in entries.items():
+            archive.writestr(name, data, zipfile.ZIP_DEFLATED if name.endswith(packed) else zipfile.ZIP_STORED)
+        if twice:
+            archive.writestr(twice, entries[twice])
+    return buffer.getvalue()
+
+
+def patched(offset: int, value: bytes, entry: str = "archive/data/0", local: bool = False) -> bytes:
+    """The sound archive with other bytes in an entry's line of the list of contents, or in front of the entry."""
+    data = bytearray(archived())
+    names = [at for at in range(len(data)) if data.startswith(entry.encode(), at)]
+    at = names[0] - 30 if local else names[-1] - 46
+    data[at + offset : at + offset + len(value)] = value
+    return bytes(data)
+
+
+def endless_list() -> bytes:
+    """An archive whose list of contents has 100,000 lines about nothing."""
+    line = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0) + b"data.pkl"
+    lines = line * 100_000
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 65535, 65535, len(lines), 4, 0)
+    return b"PK\x03\x04" + lines + end
+
+
+def bomb(name: str) -> bytes:
+    return archived(lambda entries: entries.update({name: b"\0" * (300 << 20)}), packed=name)
+
+
+ARCHIVES: dict[str, Callable[[], bytes]] = {
+    "a storage that unpacks to 300 MB": lambda: bomb("archive/data/0"),
+    "a pickle that unpacks to 300 MB": lambda: bomb("archive/data.pkl"),
+    "a compressed storage": lambda: archived(packed="data/0"),
+    "a storage that is there twice": lambda: archived(twice="archive/data/0"),
+    "two pickles": lambda: archived(lambda e: e.update({"other/data.pkl": e["archive/data.pkl"]})),
+    "a missing storage": lambda: archived(lambda e: e.pop("archive/data/3")),
+    "a storage too short": lambda: archived(lambda e: e.update({"archive/data/0": e["archive/data/0"][:-4]})),
+    "a storage too long": lambda: archived(lambda e: e.update({"archive/data/0": e["archive/data/0"] + b"\0\0\0\0"})),
+    "an empty storage": lambda: archived(lambda e: e.update({"archive/data/0": b""})),
+    "numbers for another processor": lambda: archived(lambda e: e.update({"archive/byteorder": b"big"})),
+    "no pickle in the pickle": lambda: archived(lambda e: e.update({"archive/data.pkl": b"\x89PNG"})),
+    "an empty pickle": lambda: archived(lambda e: e.update({"archive/data.pkl": b""})),
+    "a size of 4 GB": lambda: patched(24, b"\xfe\xff\xff\xff"),
+    "both sizes 4 GB": lambda: patched(20, b"\xfe\xff\xff\xff\xfe\xff\xff\xff"),
+    "a place beyond the file": lambda: patched(42, b"\xf0\xff\xff\x7f"),
+    "a place over another entry": lambda: patched(42, b"\0\0\0\0"),
+    "a wrong checksum": lambda: patched(16, b"\1\2\3\4"),
+    "an encrypted entry": lambda: patched(8, b"\1"),
+    "an unknown compression": lambda: patched(10, b"\x63"),
+    "a version from the future": lambda: patched(6, b"\xff\xff"),
+    "no entry where it should be": lambda: patched(0, b"XXXX", local=True),
+    "an endless name in front of the entry": lambda: patched(26, b"\xff\xff\xff\xff", local=True),
+    "a list of contents without end": endless_list,
+    "a list of contents that is cut": lambda: sound_archive()[:-40] + sound_archive()[-22:],
+}
+
+# What refers to storages
+
+
+class _Reference:
+    """Pickles as a reference to something outside."""
+
+    def __init__(self, description: Any) -> None:
+        self.description = description
+
+
+class _Pickler(pickle.Pickler):
+    def persistent_id(self, obj: Any) -> Any:
+        return obj.description if isinstance(obj, _Reference) else None
+
+
+def referring(**changes: Any) -> bytes:
+    """The sound archive with a mean of W that says other things about itself."""
+    own: dict[str, Any] = {"kind": torch.FloatStorage, "key": "0", "count": 5, "offset": 0, "shape": (5,)}
+    own = own | {"strides": (1,), "view": (), "source": None} | changes
+    source = own["source"] or _Reference(("storage", own["kind"], own["key"], "cpu", own["count"], *own["view"]))
+    rest = (own["offset"], own["shape"], own["strides"], False, collections.OrderedDict())
+    mean = Calls(torch._utils._rebuild_tensor_v2, source, *rest)  # pyright: ignore[reportAttributeAccessIssue]
+    file = io.BytesIO()
+    _Pickler(file, 2).dump({"g_ema": {"input.input": mean, "style.1.weight": mean}, "latent_avg": mean})
+    return archived(lambda entries: entries.update({"archive/data.pkl": file.getvalue()}))
+
+
+TENSORS_WITH: dict[str, Callable[[], bytes]] = {
+    "a negative side": lambda: referring(shape=(-5,)),
+    "a side of 2^62": lambda: referring(shape=(1 << 62,)),
+    "sides that multiply to 2^80": lambda: referring(shape=(1 << 20,) * 4, strides=(0,) * 4),
+    "a hundred sides": lambda: referring(shape=(1,) * 100, strides=(1,) * 100),
+    "a negative step": lambda: referring(strides=(-1,)),
+    "a step of 2^62": lambda: referring(strides=(1 << 62,)),
+    "a step beyond its storage": lambda: referring(strides=(1000,)),
+    "a start beyond its storage": lambda: referring(offset=1 << 30),
+    "a negative start": lambda: referring(offset=-1),
+    "more sides than steps": lambda: referring(shape=(5, 1)),
+    "a side that is no whole number": lambda: referring(shape=(5.0,)),
+    "a shape that is a list": lambda: referring(shape=[5]),
+    "a shape that is nothing": lambda: referring(shape=None),
+    "a count of 2^62": lambda: referring(count=1 << 62),
+    "a negative count": lambda: referring(count=-5),
+    "a count that is a text": lambda: referring(count="5"),
+    "a key that is a number": lambda: referring(key=0),
+    "a key that leads out": lambda: referring(key="../../data/0"),
+    "a view of another view": lambda: referring(view=(("1", 0, 5),)),
+    "a reference to a text": lambda: referring(source=_Reference("storage 0")),
+    "a reference to nothing": lambda: referring(source=_Reference(("storage",))),
+    "numbers instead of a storage": lambda: referring(source=[1.0, 2.0]),
+    "numbers of an unknown kind": lambda: referring(kind="FloatStorage"),
+    "numbers of two kinds in one storage": lambda: referring(kind=torch.DoubleStorage),
+}
+
+
+# The format of before version 1.6
+
+
+def old(magic: Any = 0x1950A86A20F9469CFC6C, version: Any = 1001, system: Any = None, keys: Any = None) -> bytes:
+    """The sound old file with other pickles around its content."""
+    data, file = sound_old_file(), io.BytesIO(sound_old_file())
+    parts = []
+    for _ in range(5):
+        start = file.tell()
+        assert list(pickletools.genops(file))[-1][0].name == "STOP"
+        parts.append(data[start : file.tell()])
+    if magic != 0x1950A86A20F9469CFC6C:
+        parts[0] = pickle.dumps(magic, 2)
+    parts[1] = pickle.dumps(version, 2)
+    parts[2] = pickle.dumps(system or {"protocol_version": 1001, "little_endian": True, "type_sizes": {}}, 2)
+    stored = pickle.loads(parts[4])
+    parts[4] = pickle.dumps(keys(stored) if keys else stored, 2)
+    return b"".join(parts) + data[file.tell() :]
+
+
+def old_count(value: int) -> bytes:
+    """The sound old file whose first storage says another count of numbers."""
+    data, file = bytearray(sound_old_file()), io.BytesIO(sound_old_file())
+    for _ in range(5):
+        list(pickletools.genops(file))
+    data[file.tell() : file.tell() + 8] = struct.pack("<q", value)
+    return bytes(data)
+
+
+OLD_FILES: dict[str, Callable[[], bytes]] = {
+    "nothing behind its start": lambda: OLD_TORCH,
+    "another version": lambda: old(version=1002),
+    "a version that is a dictionary": lambda: old(version={}),
+    "numbers for another processor": lambda: old(system={"little_endian": False}),
+    "a system that is a list": lambda: old(system=[1]),
+    "a list of keys without the last": lambda: old(keys=lambda k: k[:-1]),
+    "a list of keys with one twice": lambda: old(keys=lambda k: [*k, k[0]]),
+    "a list of keys with a stranger": lambda: old(keys=lambda k: [*k, "7"]),
+    "keys that are no list": lambda: old(keys=lambda k: {"a": 1}),
+    "keys that are lists": lambda: old(keys=lambda k: [k]),
+    "a storage of 2^60 numbers": lambda: old_count(1 << 60),
+    "a storage of less than nothing": lambda: old_count(-1),
+    "a storage of other length": lambda: old_count(3),
+}
+
+# TensorFlow's pickles
+
+
+def variable(value: Any, name: Any = "synthesis.4x4/Conv/bias") -> bytes:
+    return as_tensorflow(PLAN, TENSORS, changes={name: value})
+
+
+def reconstructed(state: Any, protocol: int = 4) -> bytes:
+    """A pickle with an array whose state is another one."""
+    array = np.ones(8, np.float32).__reduce__()
+
+    class Array:
+        def __reduce__(self) -> Any:
+            return array[0], array[1], state
+
+    return as_tensorflow(PLAN, TENSORS, changes={"synthesis.4x4/Conv/bias": Array()}, protocol=protocol)
+
+
+def network(**changes: Any) -> bytes:
+    """A triple of one network that says other things about itself."""
+    state = {"version": 5, "static_kwargs": {}, "components": {}, "variables": []} | changes
+    made = made_of("dnnlib.tflib.network", "Network", state)
+    return pickle.dumps((made, None, made), 4)
+
+
+def endless_network() -> bytes:
+    made = made_of("dnnlib.tflib.network", "Network", {"version": 5, "static_kwargs": {}, "variables": []})
+    made.__dict__["components"] = {"synthesis": made, "mapping": made}
+    return pickle.dumps((made, made, made), 4)
+
+
+def nested(depth: int) -> Any:
+    inner: Any = []
+    for _ in range(depth):
+        inner = [inner, inner]
+    return inner
+
+
+F4 = np.dtype(np.float32)
+TENSORFLOW: dict[str, Callable[[], bytes]] = {
+    "an array with a negative side": lambda: reconstructed((1, (-8,), F4, False, b"\0" * 32)),
+    "an array of 2^60 numbers": lambda: reconstructed((1, (1 << 60,), F4, False, b"\0" * 32)),
+    "an array whose sides multiply to 2^90": lambda: reconstructed((1, (1 << 30,) * 3, F4, False, b"\0" * 32)),
+    "an array of a thousand sides": lambda: reconstructed((1, (1,) * 1000, F4, False, b"\0" * 4)),
+    "an array with too few bytes": lambda: reconstructed((1, (8,), F4, False, b"\0" * 31)),
+    "an array with too many bytes": lambda: reconstructed((1, (8,), F4, False, b"\0" * 5000)),
+    "an array of objects": lambda: reconstructed((1, (8,), np.dtype(object), False, [None] * 8)),
+    "an array of texts": lambda: reconstructed((1, (8,), np.dtype("U2"), False, b"\0" * 64)),
+    "an array of records": lambda: reconstructed((1, (8,), np.dtype([("a", "f4")]), False, b"\0" * 32)),
+    "an array of dates": lambda: reconstructed((1, (8,), np.dtype("M8[s]"), False, b"\0" * 64)),
+    "an array that says nothing": lambda: reconstructed(()),
+    "an array whose type is a text": lambda: reconstructed((1, (8,), "f4", False, b"\0" * 32)),
+    "an array whose bytes are a text": lambda: reconstructed((1, (8,), F4, False, "\u20ac" * 32)),
+    "an array whose shape is a list": lambda: reconstructed((1, [8], F4, False, b"\0" * 32)),
+    "a variable that is a network": lambda: variable(made_of("dnnlib.tflib.network", "Network", {"version": 5})),
+    "a variable that is itself nested": lambda: variable(nested(100)),
+    "a variable without a name": lambda: network(variables=[(7, np.ones(2))]),
+    "a variable that is there twice": lambda: network(variables=[("a", np.ones(2)), ("a", np.ones(2))]),
+    "a variable with a name of 10,000 letters": lambda: network(variables=[("a" * 10_000, np.ones(2))]),
+    "a variable that is no pair": lambda: network(variables=[("a", 1, 2)]),
+    "variables that are no list": lambda: network(variables={"a": 1}),
+    "3,000 variables": lambda: network(variables=[(f"a{i}", 1.0) for i in range(3000)]),
+    "parts that are numbers": lambda: network(components={"synthesis": 1, "mapping": 2}),
+    "a network that is a part of itself": endless_network,
+    "a network without a state": lambda: pickle.dumps((made_of("dnnlib.tflib.network", "Network", {}),), 4),
+    "a version of 2^70": lambda: network(version=1 << 70),
+    "a network of 100,000 pixels": lambda: network(
+        components={
+            "synthesis": made_of(
+                "dnnlib.tflib.network", "Network", {"variables": [("99999x99999/ToRGB/weight", np.ones((1, 1, 1, 3)))]}
+            ),
+            "mapping": made_of("dnnlib.tflib.network", "Network", {"variables": []}),
+        }
+    ),
+    "one large array as every variable": lambda: as_tensorflow(
+        PLAN, TENSORS, changes=dict.fromkeys(generator_variables(PLAN, TENSORS), np.ones((99, 1000), np.float32))
+    ),
+    "65,536 channels that are not there": lambda: variable(
+        np.ones((1, 1, 65536, 3), np.float32)[:, :, :2], "synthesis.8x8/ToRGB/weight"
+    ),
+}
+
+
+# Pickles that want to run something, in every place of either format
+
+
+def running(mark: Path) -> dict[str, bytes]:
+    """Files that would create `mark`, were they given to Python's own unpickler."""
+    code = Calls(exec, f"open({str(mark)!r}, 'w').close()")
+    content = checkpoint(PLAN, TENSORS)
+    of_torch = {
+        "at the top": code,
+        "beside g_ema": content | {"args": code},
+        "in g_ema": {"g_ema": {"style.1.weight": code}},
+        "as latent_avg": content | {"latent_avg": code},
+        "as d": content | {"d": code},
+        "as a key": {(code,): 1},
+    }
+    files = {
+        f"code {place}, {kind}": _saved(value, kind == "archive")
+        for place, value in of_torch.items()
+        for kind in ("archive", "old file")
+    }
+    files["code as a variable"] = variable(code)
+    files["code as an argument"] = network(static_kwargs={"func": code})
+    files["code as a part"] = network(components={"synthesis": code})
+    files["code as a network"] = pickle.dumps((None, None, code), 4)
+    files["code as an array's type"] = reconstructed((1, (8,), code, False, b"\0" * 32))
+    files["code as an array's bytes"] = reconstructed((1, (8,), F4, False, code))
+    files["code as a state"] = pickle.dumps(made_of("dnnlib.tflib.network", "Network", {"version": code}), 4)
+    return files
+
+
+def _saved(value: Any, archive: bool) -> bytes:
+    return as_rosinality(value, archive=archive)
+
+
+def opcode_tricks() -> dict[str, bytes]:
+    """Every instruction that pickles have, alone, with arguments that are small, large or text."""
+    fills = {"zeros": b"\0" * 24, "ones": b"\xff" * 24, "text": b"os\nsystem\n", "numbers": b"1\n2\n3\n"}
+    found = {}
+    for opcode in pickletools.opcodes:
+        for name, fill in fills.items():
+            for stack, before in {
+                "nothing": b"",
+                "a dictionary": b"}",
+                "a mark": b"(",
+                "two names": b"X\x02\0\0\0osX\x06\0\0\0system",
+            }.items():
+                data = b"\x80\x04" + before + opcode.code.encode("latin-1") + fill + b"."
+                found[f"{opcode.name} of {name} on {stack}"] = data
+    return found
+
+
+def all_files() -> dict[str, bytes]:
+    """Every file above but those that want to run something."""
+    groups = {"archive": ARCHIVES, "tensor": TENSORS_WITH, "old file": OLD_FILES, "TensorFlow": TENSORFLOW}
+    return {f"{kind}: {name}": make() for kind, group in groups.items() for name, make in group.items()}
+
+
+def mutated(data: bytes, seed: int) -> bytes:
+    """The file with one to eight other bytes, a piece cut out, or a piece twice; half of it where its pickle is."""
+    chance = random.Random(seed)
+    changed = bytearray(data)
+    for _ in range(chance.randint(1, 8)):
+        at = chance.randrange(min(len(changed), 20_000) if chance.random() < 0.5 else len(changed))
+        changed[at] = chance.randrange(256)
+    where = chance.randrange(len(changed))
+    if chance.random() < 0.1:
+        del changed[where : where + chance.randint(1, 64)]
+    elif chance.random() < 0.1:
+        changed[where:where] = changed[where : where + chance.randint(1, 64)]
+    return bytes(changed)
