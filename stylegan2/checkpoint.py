@@ -39,11 +39,10 @@ def load(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Mo
     cannot be used.
     """
     path = Path(path)
-    sha256, is_own = _first_look(path)
-    if is_own:
-        model = _load_own(path)
-    else:
-        model = import_model(path)
+    with _readable(path):
+        sha256, is_own = sha256_of(path), _is_safetensors(path)
+        model = _load_own(path) if is_own else import_model(path)
+    if not is_own:
         model.metadata = _traced(model.metadata, sha256)
     model.sha256 = sha256
     model.generator.to(device)
@@ -55,10 +54,11 @@ def load(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Mo
 def describe(path: str | os.PathLike[str]) -> Description:
     """Tell what a model file holds, without reading its weights. Raises ModelError as load() does."""
     path = Path(path)
-    sha256, is_own = _first_look(path)
-    if is_own:
-        return _describe_own(path, sha256)
-    stored = look_into(path)
+    with _readable(path):
+        sha256 = sha256_of(path)
+        if _is_safetensors(path):
+            return _describe_own(path, sha256)
+        stored = look_into(path)
     d = stored.discriminator
     return Description(
         format=stored.format,
@@ -71,11 +71,11 @@ def describe(path: str | os.PathLike[str]) -> Description:
     )
 
 
-def _first_look(path: Path) -> tuple[str, bool]:
-    """Its checksum, and whether it is a safetensors file."""
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What the system has against reading the file is a ModelError."""
     try:
-        with path.open("rb") as file:
-            return sha256_of(path), _is_safetensors(file.read(16), path.stat().st_size)
+        yield
     except OSError as error:
         raise ModelError(f"The model file {path} cannot be read: {error.strerror or error}.") from error
 
@@ -120,9 +120,11 @@ def _header(model: Model) -> dict[str, str]:
     }
 
 
-def _is_safetensors(start: bytes, size: int) -> bool:
+def _is_safetensors(path: Path) -> bool:
     """Eight bytes with the header's length, then the JSON header itself."""
-    return len(start) > 8 and start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= size - 8
+    with path.open("rb") as file:
+        start = file.read(9)
+    return start[8:] == b"{" and int.from_bytes(start[:8], "little") <= path.stat().st_size - 8
 
 
 def _load_own(path: Path) -> Model:

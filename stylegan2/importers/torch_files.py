@@ -99,7 +99,7 @@ def _plain(infos: list[zipfile.ZipInfo], path: Path, size: int) -> dict[str, zip
         for info in infos
     )
     places = sorted((info.header_offset, info.header_offset + 30 + info.file_size) for info in infos)
-    apart = all(end <= start for (_, end), (start, _) in pairwise([*places, (size, size)]))
+    apart = all(end <= start for (_, end), (start, _) in pairwise([(0, 0), *places, (size, size)]))
     pickles = sum(name == PICKLE or name.endswith("/" + PICKLE) for name in entries)
     if not plain or not apart or len(entries) != len(infos) or pickles != 1:
         raise _damaged(path)

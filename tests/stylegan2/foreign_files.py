@@ -96,7 +96,8 @@ def generator_variables(plan: Plan, t: Tensors) -> Variables:
 
 def discriminator_variables(plan: Plan, t: Tensors) -> Variables:
     """The variables of the discriminator."""
-    found: Variables = {"lod": np.float32(0)} | _convolution(t, "b4.conv", "4x4/Conv")
+    found: Variables = {"lod": np.float32(0)}
+    found |= _convolution(t, "b4.conv", "4x4/Conv")
     found |= _dense(t, "b4.fc", "4x4/Dense0") | _dense(t, "b4.out", "Output")
     for resolution in plan.resolutions:
         for layer, name in {"conv0": "Conv0", "conv1": "Conv1_down", "fromrgb": "FromRGB"}.items():
@@ -132,7 +133,7 @@ def _modulated(t: Tensors, ours: str, theirs: str, *, mirrored: bool) -> Variabl
 # rosinality's .pt files
 
 
-def as_rosinality(content: dict[str, Any], *, archive: bool = True) -> bytes:
+def as_rosinality(content: Any, *, archive: bool = True) -> bytes:
     """What torch.save writes of a checkpoint's dictionary: a ZIP archive, or the format of before version 1.6."""
     buffer = io.BytesIO()
     torch.save(content, buffer, _use_new_zipfile_serialization=archive)

@@ -11,6 +11,7 @@ import pickle
 import pickletools
 import random
 import struct
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -20,7 +21,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from tests.stylegan2.foreign_files import as_rosinality, as_tensorflow, checkpoint, generator_variables
+from tests.stylegan2.foreign_files import (
+    as_rosinality,
+    as_tensorflow,
+    checkpoint,
+    generator_state,
+    generator_variables,
+)
 from tests.stylegan2.model_bytes import OLD_TORCH, Calls
 from tests.stylegan2.plain_networks import Plan, generator_tensors
 from tests.stylegan2.stand_ins import made_of
@@ -114,6 +121,9 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
 # What refers to storages
 
 
+REBUILD = sys.modules["torch._utils"]._rebuild_tensor_v2
+
+
 class _Reference:
     """Pickles as a reference to something outside."""
 
@@ -127,15 +137,25 @@ class _Pickler(pickle.Pickler):
 
 
 def referring(**changes: Any) -> bytes:
-    """The sound archive with a mean of W that says other things about itself."""
-    own: dict[str, Any] = {"kind": torch.FloatStorage, "key": "0", "count": 5, "offset": 0, "shape": (5,)}
-    own = own | {"strides": (1,), "view": (), "source": None} | changes
-    source = own["source"] or _Reference(("storage", own["kind"], own["key"], "cpu", own["count"], *own["view"]))
-    rest = (own["offset"], own["shape"], own["strides"], False, collections.OrderedDict())
-    mean = Calls(torch._utils._rebuild_tensor_v2, source, *rest)  # pyright: ignore[reportAttributeAccessIssue]
-    file = io.BytesIO()
-    _Pickler(file, 2).dump({"g_ema": {"input.input": mean, "style.1.weight": mean}, "latent_avg": mean})
-    return archived(lambda entries: entries.update({"archive/data.pkl": file.getvalue()}))
+    """An archive like the sound one, whose mean of W may say other things about itself."""
+    entries: dict[str, bytes] = {}
+
+    def stored(tensor: torch.Tensor, **changes: Any) -> Calls:
+        entries[f"archive/data/{len(entries)}"] = tensor.contiguous().numpy().tobytes()
+        own: dict[str, Any] = {"kind": torch.FloatStorage, "key": str(len(entries) - 1), "count": tensor.numel()}
+        own |= {"offset": 0, "shape": tuple(tensor.shape), "strides": tensor.contiguous().stride(), "view": ()}
+        own |= {"source": None} | changes
+        source = own["source"] or _Reference(("storage", own["kind"], own["key"], "cpu", own["count"], *own["view"]))
+        return Calls(REBUILD, source, own["offset"], own["shape"], own["strides"], False, collections.OrderedDict())
+
+    content = {"g_ema": {name: stored(t) for name, t in generator_state(PLAN, TENSORS).items()}}
+    content["latent_avg"] = stored(TENSORS["mapping.w_avg"], **changes)  # pyright: ignore[reportArgumentType]
+    file, buffer = io.BytesIO(), io.BytesIO()
+    _Pickler(file, 2).dump(content)
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in ({"archive/data.pkl": file.getvalue()} | entries).items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
 
 
 TENSORS_WITH: dict[str, Callable[[], bytes]] = {
@@ -157,6 +177,7 @@ TENSORS_WITH: dict[str, Callable[[], bytes]] = {
     "a count that is a text": lambda: referring(count="5"),
     "a key that is a number": lambda: referring(key=0),
     "a key that leads out": lambda: referring(key="../../data/0"),
+    "a key of another storage": lambda: referring(key="0"),
     "a view of another view": lambda: referring(view=(("1", 0, 5),)),
     "a reference to a text": lambda: referring(source=_Reference("storage 0")),
     "a reference to nothing": lambda: referring(source=_Reference(("storage",))),
