@@ -28,8 +28,8 @@ from .other_models import (
 from .pickles import Call, entries_of, is_call, read_pickle
 from .stored import StoredModel, left_out
 from .tensorflow_networks import NETWORK
-from .tensors import PARAMETER, TENSOR, TensorReader
-from .torch_files import OLD_TORCH, read_archive, read_old_file
+from .tensors import MAGIC, PARAMETER, TENSOR, TensorReader
+from .torch_files import read_archive, read_old_file
 
 MAX_SIZE = 4 << 30  # bytes; the largest published StyleGAN2 file has 0.4 GB
 MAX_DEPTH = 4  # of dictionaries in each other
@@ -68,17 +68,20 @@ def look_into(path: Path) -> StoredModel:
     """Find out what a foreign file holds, without reading its weights. Raises ModelError as import_model() does."""
     size = path.stat().st_size
     if size > MAX_SIZE:
-        raise ModelError(f"The file {path} is larger than any StyleGAN2 model; choose a .safetensors or .pkl file.")
+        raise ModelError(
+            f"The file {path} is larger than any StyleGAN2 model; choose a .safetensors, .pkl or .pt file."
+        )
     with path.open("rb") as file:
         start = file.read(512)
         file.seek(0)
-        if start.startswith(OLD_TORCH):
-            content, storages = read_old_file(file, path, size, NAMES)
-        elif start.startswith(b"PK"):
+        if start.startswith(b"PK"):
             content, storages = read_archive(path, size, NAMES)
         else:
             _refuse_other_kinds(path, start)
             content, storages = read_pickle(file, size, NAMES, str(path), source=path), None
+            if content == MAGIC:
+                file.seek(0)
+                content, storages = read_old_file(file, path, size, NAMES)
     if storages is not None and is_call(content, PERSISTENT):
         raise other_model(str(path), WHOLE_MODULE)
     if is_call(content, NETWORK) or (
@@ -93,6 +96,8 @@ def _refuse_other_kinds(path: Path, start: bytes) -> None:
         raise ModelError(f"The model file {path} is empty; get it again.")
     if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         raise ModelError(f"The file {path} is a web page, not a model: the download went wrong; get it again.")
+    if start.startswith(b"version https://git-lfs"):
+        raise ModelError(f"The file {path} only tells where Git LFS keeps the model; get the model itself.")
     if not start.startswith(b"\x80"):
         raise no_checkpoint(str(path))
 

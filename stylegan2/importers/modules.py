@@ -24,7 +24,7 @@ def stored_module(node: Any, path: str, name: str) -> StoredModule:
     meta = node.args[0] if is_call(node, PERSISTENT) and len(node.args) == 1 else None
     if not isinstance(meta, dict) or meta.get("type") != "class" or not isinstance(meta.get("state"), dict):
         raise ModelError(
-            f"The model file {path} has no StyleGAN2 network under {name}; choose NVIDIA's .pkl or a .safetensors file."
+            f"The model file {path} has no StyleGAN2 network under {name}; choose a .safetensors, .pkl or .pt file."
         )
     return StoredModule(meta["state"], path, name)
 

@@ -21,7 +21,6 @@ from .other_models import other_model
 from .pickles import Persistent, read_pickle
 from .tensors import DTYPES, Storage, TensorReader, is_old_format
 
-OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # what torch.save wrote first until version 1.6
 PICKLE = "data.pkl"
 MAX_PICKLE = 1 << 26  # bytes; that of a network of 1024 pixels has 0.1 MB
 MAX_DIRECTORY = 1 << 20  # bytes of the archive's list; a training snapshot of that size has 0.1 MB
