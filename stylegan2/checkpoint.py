@@ -40,11 +40,11 @@ def load(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Mo
     """
     path = Path(path)
     with _readable(path):
-        sha256, is_own = sha256_of(path), _is_safetensors(path)
+        is_own = _is_safetensors(path)
         model = _load_own(path) if is_own else import_model(path)
+        model.sha256 = sha256_of(path)
     if not is_own:
-        model.metadata = _traced(model.metadata, sha256)
-    model.sha256 = sha256
+        model.metadata = _traced(model.metadata, model.sha256)
     model.generator.to(device)
     if model.discriminator is not None:
         model.discriminator.to(device)
@@ -55,10 +55,9 @@ def describe(path: str | os.PathLike[str]) -> Description:
     """Tell what a model file holds, without reading its weights. Raises ModelError as load() does."""
     path = Path(path)
     with _readable(path):
-        sha256 = sha256_of(path)
         if _is_safetensors(path):
-            return _describe_own(path, sha256)
-        stored = look_into(path)
+            return _describe_own(path)
+        stored, sha256 = look_into(path), sha256_of(path)
     d = stored.discriminator
     return Description(
         format=stored.format,
@@ -141,7 +140,7 @@ def _load_own(path: Path) -> Model:
     return Model(generator, discriminator, metadata)
 
 
-def _describe_own(path: Path, sha256: str) -> Description:
+def _describe_own(path: Path) -> Description:
     with _opened(path) as file:
         of_generator, of_discriminator, metadata = _header_of(file, path)
         counts = {
@@ -153,7 +152,7 @@ def _describe_own(path: Path, sha256: str) -> Description:
     return Description(
         format="safetensors of this program",
         metadata=metadata,
-        sha256=sha256,
+        sha256=sha256_of(path),
         generator=of_generator,
         generator_parameters=sum(counts.values()) - of_the_other,
         discriminator=of_discriminator,

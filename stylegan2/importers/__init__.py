@@ -82,7 +82,7 @@ def look_into(path: Path) -> StoredModel:
             if content == MAGIC:
                 file.seek(0)
                 content, storages = read_old_file(file, path, size, NAMES)
-    if storages is not None and is_call(content, PERSISTENT):
+    if is_call(content, PERSISTENT):
         raise other_model(str(path), WHOLE_MODULE)
     if is_call(content, NETWORK) or (
         isinstance(content, (tuple, list)) and any(is_call(part, NETWORK) for part in content[:8])

@@ -12,7 +12,7 @@ from ..errors import ModelError
 
 MAX_INSTRUCTIONS = 500_000  # a 32-pixel reference file has 18,000; resolution adds only a few layers
 MAX_LINE = 1 << 16
-MAX_READ = 1 << 24  # bytes of anything but an array; the longest text in a published file has 0.1 MB
+MAX_READ = 1 << 28  # bytes of all but arrays together; published files have 0.2 MB
 SHORT = 4096  # bytes; what is no longer is read at once
 
 _OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
@@ -42,17 +42,20 @@ class _Bounded:
 
     def __init__(self, file: BinaryIO, size: int, source: Path | None) -> None:
         self.file, self.left, self.source = file, size, source
+        self.allowance = MAX_READ
 
     def read(self, count: int) -> bytes:
-        if not 0 <= count <= min(self.left, MAX_READ):
+        if not 0 <= count <= min(self.left, self.allowance):
             raise ValueError("a length that goes beyond the file")
-        self.left -= count
-        return self.file.read(count)
+        return self._counted(self.file.read(count))
 
     def readline(self) -> bytes:
-        line = self.file.readline(min(MAX_LINE, self.left))
-        self.left -= len(line)
-        return line
+        return self._counted(self.file.readline(min(MAX_LINE, self.left, self.allowance)))
+
+    def _counted(self, data: bytes) -> bytes:
+        self.left -= len(data)
+        self.allowance -= len(data)
+        return data
 
     def run_of_bytes(self, length_size: int) -> bytes | Stretch:
         length = int.from_bytes(self.read(length_size), "little")

@@ -99,6 +99,10 @@ def discriminator_variables(plan: Plan, t: Tensors) -> Variables:
     found: Variables = {"lod": np.float32(0)}
     found |= _convolution(t, "b4.conv", "4x4/Conv")
     found |= _dense(t, "b4.fc", "4x4/Dense0") | _dense(t, "b4.out", "Output")
+    if plan.c_dim:
+        found |= _dense(t, "mapping.embed", "LabelEmbed")
+        for i in range(plan.dense_layers):
+            found |= _dense(t, f"mapping.fc{i}", f"Mapping{i}")
     for resolution in plan.resolutions:
         for layer, name in {"conv0": "Conv0", "conv1": "Conv1_down", "fromrgb": "FromRGB"}.items():
             if f"b{resolution}.{layer}.weight" in t:

@@ -116,6 +116,18 @@ def test_dictionaries_that_grow_with_each_level_are_no_danger(tmp_path: Path):
     refused(tmp_path / "a.pt", as_rosinality(inner))
 
 
+def test_a_pointer_of_git_lfs_is_one(tmp_path: Path):
+    text = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 381673535\n"
+    refused(tmp_path / "a.pkl", text, "Git LFS")
+
+
+def test_a_file_larger_than_any_model_is_refused_at_once(tmp_path: Path):
+    with (tmp_path / "a.pkl").open("wb") as file:
+        file.truncate(1 << 40)  # takes no room on the disk
+    with pytest.raises(ModelError, match="larger than any StyleGAN2 model"):
+        load(tmp_path / "a.pkl")
+
+
 def test_a_web_page_is_one_whatever_it_is_called(tmp_path: Path):
     for name in ("a.pt", "a.pkl", "a.safetensors"):
         refused(tmp_path / name, b"<!DOCTYPE html><title>Google Drive - Quota exceeded</title>", "a web page")

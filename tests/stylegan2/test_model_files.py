@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from stylegan2 import Generator, Metadata, Model, ModelError, load, save
+from stylegan2 import Generator, Metadata, Model, ModelError, describe, load, save
 from stylegan2.__main__ import main
 from stylegan2.architecture import generator_architecture
 
@@ -317,6 +317,21 @@ def test_info_runs_as_a_program_and_tells_what_matters():
     assert done.returncode == 0, done.stderr
     for fact in ("critters", "CC0-1.0", "rendered toy animal heads", "256 x 256 pixels", "14 layers in W+"):
         assert fact in done.stdout
+
+
+@pytest.mark.parametrize("file", ["official_square.pkl", "official_conditional.pkl", "legacy_tf.pkl", "rosinality.pt"])
+def test_what_info_counts_is_what_loading_finds(tmp_path: Path, file: str):
+    model = load(CHECKPOINTS / file)
+    save(model, tmp_path / "ours.safetensors")
+    assert model.discriminator is not None
+    counts = [sum(p.numel() for p in network.parameters()) for network in (model.generator, model.discriminator)]
+    for path in (CHECKPOINTS / file, tmp_path / "ours.safetensors"):
+        found = describe(path)
+        assert [found.generator_parameters, found.discriminator_parameters] == counts
+        assert found.generator == model.generator.architecture
+        assert found.discriminator == model.discriminator.architecture
+    assert describe(CHECKPOINTS / file).sha256 == model.sha256
+    assert describe(CHECKPOINTS / file).metadata == model.metadata
 
 
 def test_info_refuses_nonsense_with_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -119,6 +119,7 @@ def test_parts_of_a_training_run_are_named(tmp_path: Path, archive: bool):
 def test_whole_pickled_modules_are_named(tmp_path: Path, archive: bool):
     for whole in (torch.nn.Linear(2, 2), module(synthesis=module())):
         refused(tmp_path / "a.pt", as_rosinality(whole, archive=archive), "a whole pickled PyTorch module")
+    refused(tmp_path / "a.pkl", pickle.dumps(module(synthesis=module()), 4), "a whole pickled PyTorch module")
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,16 @@ def test_the_averaged_generator_of_a_training_snapshot_is_read(tmp_path: Path, a
     agrees(model, SQUARE, tensors, JUDGE, d_tensors)
 
 
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("archive", [True, False], ids=["archive", "old format"])
+def test_every_protocol_of_pickles_is_read(tmp_path: Path, archive: bool, protocol: int):
+    tensors = generator_tensors(SQUARE)
+    torch.save(
+        checkpoint(SQUARE, tensors), tmp_path / "a", pickle_protocol=protocol, _use_new_zipfile_serialization=archive
+    )
+    agrees(load(tmp_path / "a"), SQUARE, tensors)
+
+
 @pytest.mark.parametrize("depth", [1, 2, 8])
 def test_the_mapping_of_a_checkpoint_may_be_of_any_depth(tmp_path: Path, depth: int):
     plan = dataclasses.replace(SQUARE, dense_layers=depth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from foreign_files import as_tensorflow, generator_variables
 from model_bytes import refused
 from plain_networks import Plan, discriminator_tensors, generator_tensors
 
-from stylegan2 import describe
+from stylegan2 import Discriminator, describe, load
+from stylegan2.architecture import MappingArchitecture, discriminator_architecture
 
 pytestmark = pytest.mark.usefixtures("nvidia_names")
 
@@ -57,6 +59,24 @@ def test_a_tensorflow_discriminator_gives_the_papers_logits(tmp_path: Path, vari
     model = loaded(tmp_path / "a.pkl", as_tensorflow(g, tensors, d, d_tensors))
     agrees(model, g, tensors, d, d_tensors)
     same_again(model, tmp_path / "a.safetensors")
+
+
+def test_a_tensorflow_discriminator_of_classes_is_read(tmp_path: Path):
+    labels = MappingArchitecture(
+        z_dim=0, c_dim=3, w_dim=4, num_layers=2, embed_features=4, layer_features=4, lr_multiplier=0.1
+    )
+    plain = discriminator_architecture(img_resolution=16, channel_base=64, channel_max=8)
+    judge = Discriminator(dataclasses.replace(plain, mapping=labels)).requires_grad_(False)
+    for parameter in judge.parameters():
+        parameter.normal_()
+    g, d = Plan("skip", c_dim=3), Plan("resnet", channels=(8, 8, 4), c_dim=3, dense_layers=2)
+    data = as_tensorflow(g, generator_tensors(g), d, dict(judge.state_dict()))
+    found = loaded(tmp_path / "a.pkl", data).discriminator
+    images, c = torch.randn(3, 3, 16, 16), torch.eye(3)
+    assert found is not None
+    assert found.architecture == judge.architecture
+    assert torch.equal(found(images, c), judge(images, c))
+    same_again(load(tmp_path / "a.pkl"), tmp_path / "a.safetensors")
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
