@@ -220,7 +220,7 @@ def _discriminator(network: Network) -> StoredNetwork[DiscriminatorArchitecture]
         final_size=(4, v.shape(f"{last}/Dense0/weight", 2)[0] // (4 * channels)),
         final_channels=channels,
         final_clamp=network.clamp(),
-        mbstd_group_size=int(network.number("mbstd_group_size", MBSTD_GROUP)),
+        mbstd_group_size=_group_size(network),
         mbstd_num_channels=seen - (blocks[-1].out_channels if blocks else channels),
         mapping=of_labels,
         variant=variant,
@@ -228,6 +228,12 @@ def _discriminator(network: Network) -> StoredNetwork[DiscriminatorArchitecture]
     check_architecture(architecture, network.path)
     network.finish()
     return StoredNetwork(architecture, tensors)
+
+
+def _group_size(network: Network) -> int | None:
+    """How many images are compared; None = all of a batch."""
+    given = network.arguments.get("mbstd_group_size", MBSTD_GROUP)
+    return None if given is None else int(network.number("mbstd_group_size", MBSTD_GROUP))
 
 
 def _discriminator_block(

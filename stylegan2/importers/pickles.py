@@ -18,6 +18,7 @@ from .other_models import program_of
 
 MAX_INDEX = 1 << 31
 DICTIONARIES = ("collections.OrderedDict", "dnnlib.util.EasyDict")
+MAX_NAME = 1000  # letters
 MAX_KEY = 1 << 64  # old optimiser states have addresses for keys
 
 
@@ -173,8 +174,10 @@ class _Machine:
     # Names and what would be called with them
 
     def _name(self, module: Any, name: Any) -> None:
-        found = Name(str(module), str(name)) if isinstance(module, str) and isinstance(name, str) else None
-        if found is None or str(found) not in self.allowed:
+        if not isinstance(module, str) or not isinstance(name, str) or len(module) + len(name) > MAX_NAME:
+            raise self.damaged("it names something that has no name")
+        found = Name(module, name)
+        if str(found) not in self.allowed:
             other = program_of(str(found), self.path)
             if other is not None:
                 raise other

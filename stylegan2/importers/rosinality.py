@@ -84,7 +84,7 @@ def _tensors(node: Any, path: str, reader: TensorReader) -> Tensors:
 
 def _generator(g: Tensors) -> GeneratorArchitecture:
     blocks = g.count("to_rgbs.{}.bias") + 1
-    depth = next(i for i in range(1, len(g.tensors) + 2) if not g.has(f"style.{i}.weight")) - 1
+    depth = g.count("style.{}.weight", first=1)
     if not g.has("input.input") and not depth:
         raise other_model(g.path, BARE_WEIGHTS, "g_ema has none of a StyleGAN2 generator's names")
     first, last = g.shape("style.1.weight", 2), g.shape(f"style.{max(depth, 1)}.weight", 2)
@@ -165,7 +165,7 @@ def _discriminator_network(d: Tensors) -> StoredNetwork[DiscriminatorArchitectur
 
 
 def _discriminator(d: Tensors) -> DiscriminatorArchitecture:
-    count = next(i for i in range(1, len(d.tensors) + 2) if not d.has(f"convs.{i}.conv1.0.weight")) - 1
+    count = d.count("convs.{}.conv1.0.weight", first=1)
     final, dense = d.shape("final_conv.0.weight", 4), d.shape("final_linear.0.weight", 2)
     blocks = tuple(
         DiscriminatorBlockArchitecture(

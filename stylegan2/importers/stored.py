@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from ..architecture import DiscriminatorArchitecture, GeneratorArchitecture, MappingArchitecture
 from ..errors import ModelError
@@ -18,7 +19,9 @@ from ..model import BUFFERS, fill
 
 log = logging.getLogger(__name__)
 
-MEAN_SAMPLES = 10_000
+MAX_LAYERS = 64  # of a kind
+MEAN_SAMPLES = 10_000  # fewer where they would be more numbers than
+MEAN_NUMBERS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,12 @@ class Tensors:
     def has(self, name: str) -> bool:
         return name in self.tensors
 
-    def count(self, pattern: str) -> int:
-        """How many there are of the names `pattern` with 0, 1, 2 ... in it."""
-        return next(i for i in range(len(self.tensors) + 1) if not self.has(pattern.format(i)))
+    def count(self, pattern: str, first: int = 0) -> int:
+        """How many there are of the names `pattern` with the numbers from `first` on. Raises ModelError at too many."""
+        for count in range(MAX_LAYERS):
+            if not self.has(pattern.format(first + count)):
+                return count
+        raise ModelError(f"The model file {self.path} holds more layers than any StyleGAN2 has; choose another file.")
 
     def shape(self, name: str, dimensions: int) -> tuple[int, ...]:
         """Raises ModelError when it is missing or of other dimensions."""
@@ -137,10 +143,11 @@ def mean_of_w(architecture: MappingArchitecture, tensors: Mapping[str, StoredTen
             mapping = DenseStack(architecture)
         own = {name.partition(".")[2]: tensor for name, tensor in tensors.items() if name.startswith("mapping.")}
         fill(mapping, {name: tensor.read() for name, tensor in own.items() if name != "w_avg"}, path)
-        z = torch.randn(MEAN_SAMPLES, architecture.z_dim, generator=torch.Generator().manual_seed(0))
         classes = architecture.c_dim
-        return mapping.transform(z, torch.eye(classes)[torch.arange(MEAN_SAMPLES) % classes] if classes else None).mean(
-            0
-        )
+        widest = max(architecture.z_dim, classes, architecture.layer_features, architecture.w_dim)
+        count = min(MEAN_SAMPLES, MEAN_NUMBERS // widest)
+        z = torch.randn(count, architecture.z_dim, generator=torch.Generator().manual_seed(0))
+        c = one_hot(torch.arange(count) % classes, classes) if classes else None
+        return mapping.transform(z, c).mean(dim=0)
 
     return StoredTensor((architecture.w_dim,), read)

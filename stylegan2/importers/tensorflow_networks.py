@@ -19,6 +19,7 @@ NETWORK = "dnnlib.tflib.network.Network"
 PARTS = ("synthesis", "mapping")
 FIRST_VERSION = 4  # of the pickles; earlier ones hold StyleGAN1
 MAX_VARIABLES = 2000
+MAX_NUMBER = 1e9
 OWN = ("lod", "dlatent_avg")  # what a network keeps beside its layers
 
 
@@ -51,10 +52,10 @@ class Network:
         names = [name for part in parts for name in part.variables.tensors]
         if any("StyleMod" in name for name in names):
             raise other_model(self.path, STYLEGAN1)
-        growing = next((name for name in names if "RGB_lod" in name), None)
+        growing = next(filter(None, map(_GROWING.search, names)), None)
         if growing is not None and any("mod_weight" in name for name in names):
             configuration = "a progressively grown network of the configurations a to d"
-            raise other_model(self.path, configuration, f"it has {growing.split('/')[-2][:40]}")
+            raise other_model(self.path, configuration, f"it has {growing[0]}")
         if growing is not None:
             raise other_model(self.path, PROGAN)
         if type(self.version) is not int or not FIRST_VERSION <= self.version < 100:
@@ -73,7 +74,7 @@ class Network:
 
     def number(self, argument: str, default: float) -> float:
         found = number(self.arguments.get(argument, default))
-        if found is None:
+        if found is None or not abs(found) < MAX_NUMBER:
             raise ModelError(f"In the model file {self.path}, {argument} is no number; get it again.")
         return found
 
@@ -93,6 +94,7 @@ class Network:
         self.variables.finish()
 
 
+_GROWING = re.compile(r"(To|From)RGB_lod\d{0,2}")
 _SCOPE = re.compile(r"(\d{1,5})x(\d{1,5})(?=/)")
 
 

@@ -189,7 +189,8 @@ def generator_state(plan: Plan, t: Tensors) -> Tensors:
             found |= _modulated_state(t, ours, f"{theirs}.conv")
             found[f"{theirs}.activate.bias"] = t[f"{ours}.bias"]
             found[f"{theirs}.noise.weight"] = t[f"{ours}.noise_strength"][None]
-            found[f"noises.noise_{2 * k - (layer == 'conv0')}"] = t[f"{ours}.noise_const"][None, None]
+            if f"{ours}.noise_const" in t:
+                found[f"noises.noise_{2 * k - (layer == 'conv0')}"] = t[f"{ours}.noise_const"][None, None]
         colours = f"to_rgbs.{k - 1}" if k else "to_rgb1"
         found |= _modulated_state(t, f"{block}.torgb", f"{colours}.conv")
         found[f"{colours}.bias"] = t[f"{block}.torgb.bias"][None, :, None, None]

@@ -175,6 +175,43 @@ TENSORS_WITH: dict[str, Callable[[], bytes]] = {
 }
 
 
+# What is missing and has to be made up
+
+
+def many(pattern: str) -> bytes:
+    """A checkpoint with 30,000 layers of a kind."""
+    one = torch.ones(1)
+    return as_rosinality(
+        {"g_ema": generator_state(PLAN, TENSORS) | {pattern.format(i): one for i in range(30_000)}}, archive=False
+    )
+
+
+def huge_noise() -> bytes:
+    """A constant of 64 x 64 that is doubled ten times: noise of 4 x 65,536 x 65,536 bytes would be made up."""
+    plan = Plan("skip", channels=(1,) * 11, z_dim=2, w_dim=2, hidden=2, dense_layers=1)
+    tensors = generator_tensors(plan, noise=False)
+    tensors["synthesis.b4.const"] = torch.ones(1, 64, 64)
+    return as_rosinality({"g_ema": generator_state(plan, tensors)})
+
+
+def wide_latents() -> bytes:
+    """A mapping of 60,000 numbers whose mean is not stored, and which has a layer too many."""
+    state = generator_state(PLAN, TENSORS) | {
+        "style.1.weight": torch.ones(5, 60_000),
+        "style.3.weight": torch.ones(5, 4),
+    }
+    return as_rosinality({"g_ema": state | {"style.3.bias": torch.ones(5)}})
+
+
+MADE_UP: dict[str, Callable[[], bytes]] = {
+    "30,000 blocks": lambda: many("to_rgbs.{}.bias"),
+    "30,000 layers of the mapping": lambda: many("style.{}.weight"),
+    "30,000 noises": lambda: many("noises.noise_{}"),
+    "noise of 17 GB": huge_noise,
+    "samples of 60,000 numbers": wide_latents,
+}
+
+
 # The format of before version 1.6
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import pickle
 import pickletools
+import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from tests.stylegan2.foreign_files import as_rosinality, as_tensorflow, checkpoint, generator_variables
 from tests.stylegan2.hostile_archives import PLAN, TENSORS
@@ -96,6 +99,14 @@ TENSORFLOW: dict[str, Callable[[], bytes]] = {
     ),
     "one large array as every variable": lambda: as_tensorflow(
         PLAN, TENSORS, changes=dict.fromkeys(generator_variables(PLAN, TENSORS), np.ones((99, 1000), np.float32))
+    ),
+    "a name of 10 million letters": lambda: (
+        b"\x80\x04X" + struct.pack("<I", 10_000_000) + b"\1" * 10_000_000 + b"2\x93."
+    ),
+    "60,000 classes that are not averaged": lambda: as_tensorflow(
+        replace(PLAN, c_dim=2),
+        TENSORS | {"mapping.embed.weight": torch.ones(2, 60_000), "mapping.embed.bias": torch.ones(2)},
+        changes={"own.dlatent_avg": None, "mapping.Dense0/weight": np.ones((7, 5), np.float32), "own.x": 1.0},
     ),
     "65,536 channels that are not there": lambda: variable(
         np.ones((1, 1, 65536, 3), np.float32)[:, :, :2], "synthesis.8x8/ToRGB/weight"

@@ -46,8 +46,8 @@ class Plan:
 # What a network is made of
 
 
-def generator_tensors(plan: Plan) -> Tensors:
-    """Random weights under NVIDIA's names."""
+def generator_tensors(plan: Plan, noise: bool = True) -> Tensors:
+    """Random weights under NVIDIA's names, with or without the constant noise."""
     shapes: dict[str, tuple[int, ...]] = {"mapping.w_avg": (plan.w_dim,)}
     width = plan.z_dim
     if plan.c_dim:
@@ -67,7 +67,8 @@ def generator_tensors(plan: Plan) -> Tensors:
             shapes[f"{block}.const"] = (channels, 4, 4)
         for name, inputs in convolutions.items():
             shapes |= _modulated(f"{block}.{name}", inputs, channels, 3, plan.w_dim)
-            shapes[f"{block}.{name}.noise_const"] = (resolution, resolution)
+            if noise:
+                shapes[f"{block}.{name}.noise_const"] = (resolution, resolution)
             shapes[f"{block}.{name}.noise_strength"] = ()
         if plan.variant == "skip" or resolution == plan.resolutions[-1]:
             shapes |= _modulated(f"{block}.torgb", channels, 3, 1, plan.w_dim)

@@ -23,6 +23,7 @@ GROUPS = {
     "archive": hostile_archives.ARCHIVES,
     "tensor": hostile_archives.TENSORS_WITH,
     "old": hostile_archives.OLD_FILES,
+    "made up": hostile_archives.MADE_UP,
     "TensorFlow": hostile_pickles.TENSORFLOW,
 }
 SOUND = {

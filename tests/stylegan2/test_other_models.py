@@ -43,6 +43,8 @@ def test_tensorflow_networks_of_other_kinds_are_named(tmp_path: Path):
         ({"synthesis.ToRGB_lod2/weight": array}, r"configurations a to d \(it has ToRGB_lod2\)"),
     ):
         refused(tmp_path / "a.pkl", as_tensorflow(plan, tensors, changes=changes), match)
+    without_layer = {"own.FromRGB_lod0": array}
+    refused(tmp_path / "a.pkl", as_tensorflow(plan, tensors, changes=without_layer), r"\(it has FromRGB_lod0\)")
     growing = dict.fromkeys(generator_variables(plan, tensors)) | {"own.ToRGB_lod0/weight": array}
     refused(tmp_path / "a.pkl", as_tensorflow(plan, tensors, changes=growing), "a ProGAN network")
     old = made_of("tfutil", "Network", {"version": 2, "variables": []})

@@ -153,6 +153,8 @@ def test_without_dlatent_avg_the_mean_of_samples_takes_its_place(tmp_path: Path)
         ({"normalize_latents": False}, "normalize_latents is not True"),
         ({"mapping_lrmul": "fast"}, "mapping_lrmul is no number"),
         ({"conv_clamp": []}, "conv_clamp is no number"),
+        ({"num_fp16_res": float("inf")}, "num_fp16_res is no number"),
+        ({"num_fp16_res": float("nan")}, "num_fp16_res is no number"),
     ],
 )
 def test_a_tensorflow_network_that_our_layers_do_not_compute_is_refused_by_name(
