@@ -128,7 +128,7 @@ def _kind(content: dict[Any, Any]) -> str | None:
         return OPTIMISER
     if {"meta", "state_dict"} <= content.keys():
         return MMGEN
-    if {"g", "d", "g_optim", "d_optim", "ada_aug_p"} & content.keys():
+    if {"g_optim", "d_optim"} & content.keys() or entries_of(content.get("g")) or entries_of(content.get("d")):
         return NO_AVERAGE
     values = list(islice(content.values(), FEW))
     inner = [value for entries in map(entries_of, values) if entries for value in islice(entries.values(), FEW)]

@@ -50,7 +50,7 @@ class Budget:
 
     def __init__(self, path: str, size: int) -> None:
         self.path = path
-        self.left = 2 * size  # twice: a small filter may be stored once and used in several layers
+        self.left = 3 * size  # the mapping is read twice where the mean of W is missing, some filters serve many layers
 
     def spend(self, count: int) -> None:
         """Raises ModelError when nothing is left."""
