@@ -17,7 +17,9 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     commands = parser.add_subparsers(required=True, metavar="list|add|prepare|remove")
     commands.add_parser("list", help="name, size, licence, source and file of each model").set_defaults(run=_list)
     adding = commands.add_parser("add", help="take a model file into the store")
-    adding.add_argument("file", type=Path, metavar="FILE", help="NVIDIA's .pkl or a .safetensors file")
+    adding.add_argument(
+        "file", type=Path, metavar="FILE", help="NVIDIA's .pkl, rosinality's .pt or a .safetensors file"
+    )
     adding.add_argument("--name", required=True, metavar="NAME", help="what it is called from now on")
     adding.set_defaults(run=_add)
     preparing = commands.add_parser("prepare", help="train a model's encoder, so that pictures are found in seconds")

@@ -21,8 +21,8 @@ from stylegan2.critters import MAKES, WEIGHTS
 EMBEDDED = "critters"
 """The name of the model that comes with the program."""
 
-FILE_ENDINGS = (".safetensors", ".pkl")
-READABLE_FORMATS = ("nvidia-torch",)  # of the catalogue's
+FILE_ENDINGS = (".safetensors", ".pkl", ".pt", ".pth")
+READABLE_FORMATS = ("nvidia-torch", "nvidia-tensorflow", "rosinality")  # of the catalogue's
 
 
 def available() -> list[str]:
@@ -81,7 +81,7 @@ def open_model(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
     """Load a model to `device`.
 
     Args:
-        name_or_path: one of available(), or the path of a .safetensors or .pkl file.
+        name_or_path: one of available(), or the path of a .safetensors, .pkl or .pt file.
 
     Raises:
         UserError, ModelError: there is no such model, or its file is not one; the text says what to do.
@@ -132,5 +132,5 @@ def _absent(name: str) -> str:
         )
     return (
         f'There is no model called "{name}"; choose one of {", ".join(available())}, '
-        "or give the path of a .safetensors or .pkl file."
+        "or give the path of a .safetensors, .pkl or .pt file."
     )

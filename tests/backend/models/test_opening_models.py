@@ -67,13 +67,12 @@ def test_a_published_file_goes_by_its_name_in_the_catalogue(store: Path) -> None
     assert models.find("lions-512") == store / "lions_512_pytorch.pkl"
 
 
-def test_a_published_file_of_a_kind_that_cannot_be_read_is_listed_without_a_size(store: Path) -> None:
+def test_a_published_file_of_tensorflow_is_listed_with_its_size(store: Path) -> None:
     entry = catalogue.by_name("lsun-cat-256")
     assert entry is not None
     (store / entry["file"]).write_bytes(b"of TensorFlow")
     (offered,) = [model for model in models.offered() if model.name == "lsun-cat-256"]
-    assert offered.size is None
-    assert "lsun-cat-256" not in models.sizes()
+    assert offered.size == models.sizes()["lsun-cat-256"] == (256, 256)
 
 
 def test_a_published_model_that_is_not_here_says_where_it_is(store: Path) -> None:
@@ -89,7 +88,7 @@ def test_an_unknown_name_is_told_what_there_is() -> None:
         open_model("unicorns")
 
 
-@pytest.mark.parametrize("name", ["here.pkl", "./here", "C:\\models\\here"])
+@pytest.mark.parametrize("name", ["here.pkl", "here.pt", "./here", "C:\\models\\here"])
 def test_what_looks_like_a_path_is_taken_as_one(name: str) -> None:
     with pytest.raises(UserError, match="does not exist; check its path"):
         open_model(name)
