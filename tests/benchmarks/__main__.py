@@ -10,6 +10,7 @@ from tests.benchmarks import (
     exact_likeness,
     fit,
     imports,
+    inversion_cost,
     inversions,
     large_layer,
     layers,
@@ -24,6 +25,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     drags.add_command(commands)
     inversions.add_command(commands)
+    inversion_cost.add_command(commands)
     fit.add_command(commands)
     exact_likeness.add_command(commands)
     speed.add_command(commands)

@@ -51,11 +51,7 @@ def test_with_the_encoder_it_is_found_without_a_search(critters: LoadedModel, im
 def test_where_the_encoder_fails_it_is_searched(
     critters: LoadedModel, image: torch.Tensor, new_cache: Callable[[], TensorCache]
 ) -> None:
-    assert critters.encoder is not None
-    torch.manual_seed(0)
-    untrained = Encoder(critters.encoder.architecture)
-    untrained.mean.copy_(critters.encoder.mean)
-    untrained.basis.copy_(critters.encoder.basis)
+    untrained = Encoder.for_generator(critters.model.generator)
     steps = list(invert(critters.model, image, OPAQUE, InversionSettings(steps=12), new_cache(), untrained))
     assert steps[0].psnr < 15
     assert steps[-1].steps > 40
