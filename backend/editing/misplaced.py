@@ -13,8 +13,10 @@ from backend.editing.filters import blur, resample
 UNLIKE = 0.4  # subject in the one and background in the other
 THIN = 5  # pixels: an outline that is a little off is no part
 SMALLEST, LARGEST = 40, 0.1  # pixels; share of the image: a larger part is the subject, which was not found at all
+RIM, LEFT_BEHIND = 6, 3.0  # pixels: so wide a rim of what moved so far is erased where the inverted image misses it
 RING = 11  # pixels, across: what lies so near to a part is beside it
 BESIDE_MOVED = 0.2  # share of the ring: beside so much that moved it moves, too
+MOSTLY_PLAIN = 0.65  # the same in the mean, of all rims
 PLAIN = 0.8  # how much alike the background beside has to be for subject and background to be told apart
 
 
@@ -44,7 +46,25 @@ def follow_misplaced(found: Correspondence, layer: np.ndarray) -> Correspondence
         confidence[there] = 1
         decided = left | there if missing else there
         still[resample(decided.astype(np.float32), still.shape) > 0.5] = 0.0 if missing else 1.0
+    left = _left_rim(found, empty)
+    confidence[left], background[left] = 0, False
+    still[resample(left.astype(np.float32), still.shape) > 0.5] = 0.0
+    changed |= left
     return found._replace(flow=flow, confidence=confidence, still=still, background=background, moved=changed)
+
+
+def _left_rim(found: Correspondence, shown: np.ndarray) -> np.ndarray:
+    """The rim of the layer's subject outside of the inverted one, where it has left, bool [h, w].
+
+    shown: [h, w], 0 .. 1, how much the layer is background.
+    """
+    bare = np.minimum(*(like_background(image, image, found.background) for image in (found.start, found.end)))
+    far = found.moved & (np.linalg.norm(found.flow, axis=2) > LEFT_BEHIND)
+    rim = (bare - shown > UNLIKE) & _grown(far, 2 * RIM + 1) & ~found.moved
+    beside = shown[_grown(rim, 2 * RING) & found.background]
+    if not beside.size or beside.mean() < MOSTLY_PLAIN:
+        return np.zeros_like(rim)
+    return _grown(rim, 3) & ~found.moved
 
 
 def shows_background(layer: np.ndarray, found: Correspondence) -> np.ndarray:

@@ -62,6 +62,17 @@ def test_an_ear_that_only_the_generator_shows_takes_no_background_along() -> Non
     assert error(followed, layer, ball(WAY, ear=False)) < 0.2
 
 
+def test_a_rim_that_the_generator_misses_is_not_left_behind() -> None:
+    """The layer's ball is some pixels larger than the one the generator shows, and moves away."""
+    found, far = moving(ear=False), np.hypot(X - 52, Y - 70)
+    layer = layer_of(np.where((far < RADIUS + 4)[..., None], np.maximum(ball(), BALL), GROUND).astype(np.float32))
+    left = (far > RADIUS + 2) & (far < RADIUS + 3) & (X < 40)
+    assert found.confidence[left].mean() > 0.2, "traces of it would stay"
+    followed = follow_misplaced(found, layer)
+    assert (followed.confidence[left] == 0).all()
+    assert followed.moved[left].all()
+
+
 @pytest.mark.parametrize("ear", [False, True])
 def test_where_both_show_the_same_nothing_is_done(ear: bool) -> None:
     found = moving(ear)
