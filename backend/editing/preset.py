@@ -58,15 +58,15 @@ class LoadedModel:
             )
 
 
-def preset_for(model: stylegan2.Model, catalogue_entry: Mapping[str, Any] | None = None) -> Preset:
+def preset_for(model: stylegan2.Model, published: Mapping[str, Any] | None = None) -> Preset:
     """Return the preset of `model`.
 
-    What the model file says wins over the catalogue's `preset`, and both over the defaults. Keys are the fields of
+    What the model file says wins over what was published with it, and both over the defaults. Keys are the fields of
     DragSettings, and those of InversionSettings with `inversion_` before them.
 
     Raises UserError when a stored preset makes no sense.
     """
-    stored = {**dict((catalogue_entry or {}).get("preset", {})), **dict(model.metadata.preset)}
+    stored = {**(published or {}), **model.metadata.preset}
     inversion_fields = {field.name for field in dataclasses.fields(InversionSettings)}
     drag_fields = {field.name for field in dataclasses.fields(DragSettings)}
     inversion, drag = {}, {}

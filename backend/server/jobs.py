@@ -190,7 +190,11 @@ class JobRunner:
             "version": __version__,
             "device": str(self.device),
             "busy": self.queue.busy,
-            "models": [{"name": name, "height": size[0], "width": size[1]} for name, size in models.sizes().items()],
+            "models": [
+                {"name": model.name, "title": model.title, "height": model.size[0], "width": model.size[1]}
+                for model in models.offered()
+                if model.size is not None
+            ],
         }
 
     def region(self, layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -18,6 +18,7 @@ from backend.editing.points import Drag
 from backend.editing.settings import EDITABLE, Likeness
 from backend.errors import UserError
 from backend.models import EMBEDDED
+from backend.models.catalogue import Licence
 
 MOST_DRAGS = 128
 MOST_SAMPLES = 64
@@ -31,11 +32,15 @@ Steps = Annotated[int, Field(strict=True, ge=0, le=MOST_STEPS)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Whole = Annotated[int, Field(strict=True, ge=0)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
+Text = Annotated[str, Field(strict=True, min_length=1, max_length=4096)]
 PointField = tuple[Coordinate, Coordinate]
 
 
 class _Incoming(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Asked = TypeVar("Asked", bound=_Incoming)
 
 
 class DragField(_Incoming):
@@ -71,7 +76,7 @@ class Options(_Incoming):
         likeness: "exact" tunes the generator to the layer before the drag, which takes longer.
     """
 
-    model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] | None = None
+    model: Text | None = None
     region: Literal["layer", "selection"] = "layer"
     result: Literal["patch", "whole"] = "patch"
     poor_fit: Literal["ask", "drag", "refuse"] = "drag"
@@ -104,10 +109,34 @@ class SampleOptions(_Incoming):
         label: the class, from 0 on, for a model with classes.
     """
 
-    model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] = EMBEDDED
+    model: Text = EMBEDDED
     seeds: Annotated[list[Seed], Field(min_length=1, max_length=MOST_SAMPLES)]
     truncation_psi: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=2)] = 0.7
     label: Whole | None = None
+
+
+class ListOptions(_Incoming):
+    """How models are to be listed: with their samples, or without."""
+
+    thumbnails: Annotated[bool, Field(strict=True)] = False
+
+
+class NameOption(_Incoming):
+    """Which model is meant."""
+
+    name: Text
+
+
+class DownloadOptions(NameOption):
+    """Which model is to be fetched, and whether the artist has accepted its licence."""
+
+    accept_licence: Annotated[bool, Field(strict=True)] = False
+
+
+class AddOptions(NameOption):
+    """Which file of this computer is to be added, and what the model is called from then on."""
+
+    path: Text
 
 
 class Preview(BaseModel):
@@ -156,6 +185,61 @@ class Update(BaseModel):
     result: Result | None = None
 
 
+class ListedModel(BaseModel):
+    """A model that is here, or could be.
+
+    Attributes:
+        name: by which it is chosen.
+        title: as the artist reads it.
+        state: "here" can be dragged with; "downloadable" has an address; "manual" has none: its file is to be put at
+            `path_to_place`; the others are under way.
+        bytes: of the file that is here, or of the download, perhaps only about; None where nobody knows.
+        height, width: of its images; None of a file that cannot be read.
+        licence: of its weights.
+        accepted: whether a download needs no `accept_licence` any more.
+        shows: what is in its images. "" where nobody knows, as in `hint`: how a picture must look.
+        path_to_place: where the file can be put by hand; None of one that is here.
+        removable: whether it can be deleted.
+        embedded: whether it comes with the program.
+        thumbnail: four samples side by side, a PNG file in base64; None where they were not asked for, or are drawn
+            just now.
+    """
+
+    name: str
+    title: str
+    state: Literal["here", "downloadable", "manual", "downloading", "converting"]
+    bytes: int | None
+    height: int | None
+    width: int | None
+    licence: Licence
+    accepted: bool
+    shows: str
+    hint: str
+    path_to_place: str | None = None
+    removable: bool = False
+    embedded: bool = False
+    thumbnail: str | None = None
+
+
+class DownloadState(BaseModel):
+    """How far the download or import under way is: the fields of State in backend/models/downloads.py."""
+
+    name: str
+    phase: Literal["downloading", "converting", "failed"]
+    done_bytes: int
+    total_bytes: int | None
+    rate: float
+    seconds_left: float | None
+    error: str | None
+
+
+class ModelList(BaseModel):
+    """All models, those that are here first, and what is fetched or added just now."""
+
+    models: list[ListedModel]
+    download: DownloadState | None
+
+
 _DRAGS = TypeAdapter(Annotated[list[DragField], Field(max_length=MOST_DRAGS)])
 
 
@@ -176,24 +260,42 @@ def read_drags(value: object) -> list[Drag]:
 
 def read_options(value: object) -> Options:
     """Turn the request's options (JSON) into a record. Raises UserError."""
-    try:
-        return Options.model_validate({} if value is None else value)
-    except ValidationError as error:
-        raise UserError(_sentence(error, "option")) from None
+    return _read(Options, {} if value is None else value)
 
 
 def read_sample_options(value: object) -> SampleOptions:
     """Turn the request's options (JSON) into a record. Raises UserError."""
-    try:
-        return SampleOptions.model_validate(value)
-    except ValidationError as error:
-        raise UserError(_sentence(error, "option")) from None
+    return _read(SampleOptions, value)
+
+
+def read_list_options(value: object) -> ListOptions:
+    """Turn the request's options (JSON) into a record. Raises UserError."""
+    return _read(ListOptions, {} if value is None else value)
+
+
+def read_name_option(value: object) -> NameOption:
+    """Turn the request's options (JSON) into a record. Raises UserError."""
+    return _read(NameOption, value)
+
+
+def read_download_options(value: object) -> DownloadOptions:
+    """Turn the request's options (JSON) into a record. Raises UserError."""
+    return _read(DownloadOptions, value)
+
+
+def read_add_options(value: object) -> AddOptions:
+    """Turn the request's options (JSON) into a record. Raises UserError."""
+    return _read(AddOptions, value)
 
 
 def read_place(layer_size: object, selected: object) -> Place:
     """Check a layer's size and the box around its selection. Raises UserError."""
+    return _read(Place, {"layer_size": layer_size, "selected": selected})
+
+
+def _read(kind: type[Asked], value: object) -> Asked:
     try:
-        return Place.model_validate({"layer_size": layer_size, "selected": selected})
+        return kind.model_validate(value)
     except ValidationError as error:
         raise UserError(_sentence(error, "option")) from None
 
@@ -205,7 +307,7 @@ def _sentence(error: ValidationError, kind: str) -> str:
     if first["type"] == "extra_forbidden":
         return f"{where} is unknown to this backend; leave it out, or update both by running install.py."
     if first["type"] == "missing":
-        return f"{where} is missing; give it as two numbers, [x, y]."
+        return f"{where} is missing; give it{' as two numbers, [x, y]' if kind == 'drag' else ''}."
     problem = first["msg"].replace("Input should", "must").replace("should", "must")
     return f"{where} {problem[0].lower()}{problem[1:]}."
 

@@ -71,9 +71,7 @@ def test_the_time_ends_a_training(model: stylegan2.Model) -> None:
     assert len(list(encoders.prepare(model, minutes=1e-9))) == 1
 
 
-def test_a_damaged_encoder_is_as_if_there_were_none(
-    model: stylegan2.Model, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_encoder_is_as_if_there_were_none(model: stylegan2.Model, caplog: pytest.LogCaptureFixture) -> None:
     file = encoders.file_of(model.sha256)
     file.parent.mkdir()
     file.write_bytes(b"half of it")

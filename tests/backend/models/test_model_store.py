@@ -11,8 +11,9 @@ import pytest
 import stylegan2
 from backend import paths
 from backend.__main__ import main
-from backend.models import available, catalogue, models, open_model
+from backend.models import available, catalogue, models, open_model, records
 from stylegan2.critters import WEIGHTS
+from stylegan2.files import sha256_of
 
 CHECKPOINTS = Path(__file__).parents[2] / "data" / "checkpoints"
 SQUARE = CHECKPOINTS / "official_square.pkl"
@@ -37,6 +38,10 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return code, said.out + said.err
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
 @pytest.mark.parametrize(
     ("file", "size"), [("official_square.pkl", (32, 32)), ("official_nonsquare.pkl", (32, 16)), ("", (256, 256))]
 )
@@ -45,7 +50,7 @@ def test_a_model_of_every_kind_is_added_as_a_file_of_ours(
 ) -> None:
     source = CHECKPOINTS / file if file else WEIGHTS
     assert run(capsys, "add", source, "--name", "Müllers Löwen 2.0")[0] == 0
-    assert [entry.name for entry in store.iterdir()] == ["Müllers Löwen 2.0.safetensors"]
+    assert names(store) == [f"Müllers Löwen 2.0.{ending}" for ending in ("json", "png", "safetensors")]
     assert available() == ["critters", "Müllers Löwen 2.0"]
     assert models.sizes()["Müllers Löwen 2.0"] == size
     loaded = open_model("Müllers Löwen 2.0")
@@ -97,7 +102,7 @@ def test_a_published_file_that_was_downloaded_is_listed_with_its_licence(
     store.mkdir(parents=True)
     shutil.copy(WEIGHTS, store / "lions_512_pytorch.pkl")
     line = run(capsys, "list")[1].splitlines()[1]
-    assert line.startswith("lions-512  512 x 512  CC-BY-4.0  https://")
+    assert line.startswith("lions-512  512 x 512  Apache-2.0  https://")
 
 
 def test_what_a_file_says_of_itself_cannot_steer_the_terminal(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,13 +119,21 @@ def test_what_is_known_of_a_published_file_goes_with_it(
     store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sha256 = stylegan2.load(SQUARE).sha256
-    entry = {"name": "known", "file": "known.pkl", "sha256": sha256, "url": "https://known", "licence": "CC-BY-4.0"}
-    monkeypatch.setattr(catalogue, "entries", lambda: ({**entry, "preset": {"step_size": 0.125}},))
+    entry = catalogue.entries()[0].model_copy(
+        update={"name": "known", "sha256": sha256, "urls": ("https://known",), "preset": {"step_size": 0.125}}
+    )
+    monkeypatch.setattr(catalogue, "entries", lambda: (entry,))
     run(capsys, "add", SQUARE, "--name", "mine")
     loaded = open_model("mine")
     assert loaded.preset.drag.step_size == 0.125
-    assert loaded.model.metadata.licence == "CC-BY-4.0"
+    assert loaded.makes == "lions"
+    assert loaded.model.metadata.licence == "Apache-2.0"
     assert loaded.model.metadata.source == f"https://known, sha256 {sha256}"
+    record = records.record_of(store / "mine.safetensors")
+    assert record is not None
+    assert record.original_sha256 == sha256
+    assert record.sha256 == sha256_of(store / "mine.safetensors")
+    assert record.licence == entry.licence
 
 
 @pytest.mark.parametrize(
@@ -161,7 +174,7 @@ def test_a_name_in_use_is_refused_and_nothing_replaced(
     code, said = run(capsys, "add", SQUARE, "--name", name)
     assert code == 2
     assert f'There is a model called "{name}" already' in said
-    assert [entry.name for entry in store.iterdir()] == ["lions.safetensors"]
+    assert [entry.name for entry in store.glob("*.safetensors")] == ["lions.safetensors"]
     assert (store / "lions.safetensors").read_bytes() == before
 
 
