@@ -33,7 +33,7 @@ class LoadedModel:
     """A model in memory, what it is called, the constants measured or published for it, and its encoder if it has one.
 
     Model and encoder are on one device. What it makes pictures of is in the plural and in an artist's words; "" where
-    nobody has said.
+    nobody has said. In images of some models only so many rows in the middle show anything.
     """
 
     name: str
@@ -41,6 +41,13 @@ class LoadedModel:
     preset: Preset
     encoder: Encoder | None = None
     makes: str = ""
+    usable_height: int | None = None
+
+    @property
+    def band(self) -> int:
+        """Rows of its images at the top, and as many at the bottom, that show nothing."""
+        height = self.model.generator.image_size[0]
+        return (height - min(self.usable_height or height, height)) // 2
 
     def misfit(self, what: str) -> str:
         """Say that this is the wrong model: two clauses without the full stop; `what` is "layer" or "picture"."""

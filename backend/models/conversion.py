@@ -92,11 +92,11 @@ def take_in(
     return target
 
 
-def draw_sheet(model: Path, sheet: Path) -> None:
+def draw_sheet(model: Path, sheet: Path, usable_height: int | None = None) -> None:
     """Draw four samples of a model's file into a PNG file, in a process of its own. Raises ModelError, UserError."""
     temporary = sheet.with_name(f".{sheet.name}.{os.getpid()}.tmp")
     try:
-        run(Job(source=model, sheet=temporary), lambda: False)
+        run(Job(source=model, sheet=temporary, usable_height=usable_height), lambda: False)
         replace(temporary, sheet)
     except OSError as error:
         raise UserError(f"{sheet} cannot be written ({error.strerror or error}); mend that.") from error
@@ -150,7 +150,7 @@ def _job(source: Path, folder: Path, name: str, digest: str, entry: Entry | None
         own_preset=dict(preset),
     )  # fmt: skip
     if entry is not None:
-        job.licence, job.preset = entry.licence.name, dict(entry.preset)
+        job.licence, job.preset, job.usable_height = entry.licence.name, dict(entry.preset), entry.usable_height
         job.origin = f"{entry.urls[0] if entry.urls else entry.title}, sha256 {digest}"
     return job
 

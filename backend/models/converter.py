@@ -42,6 +42,7 @@ class Job(BaseModel):
         name, licence, origin: for the file's metadata; None leaves what the source says.
         preset: goes under the preset that the source brings.
         own_preset: goes over it.
+        usable_height: rows in the middle of its images that show anything, None for all.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -55,6 +56,7 @@ class Job(BaseModel):
     origin: str | None = None
     preset: dict[str, JsonValue] = {}
     own_preset: dict[str, JsonValue] = {}
+    usable_height: int | None = None
 
 
 class Done(BaseModel):
@@ -93,17 +95,20 @@ def convert(job: Job) -> Done:
     preset_for(model)
     if job.target is not None:
         stylegan2.save(model, job.target)
-    sheet(model).save(job.sheet, format="PNG")
+    sheet(model, job.usable_height).save(job.sheet, format="PNG")
     return Done(sha256=sha256_of(job.target) if job.target else model.sha256, origin=model.metadata.source)
 
 
-def sheet(model: stylegan2.Model) -> Image.Image:
+def sheet(model: stylegan2.Model, usable_height: int | None = None) -> Image.Image:
     """Draw four samples side by side, RGB, each at most SIDE pixels wide and high, of the first class if it has any."""
     label = 0 if model.generator.c_dim else None
+    height = model.generator.image_size[0]
+    band = (height - min(usable_height or height, height)) // 2
     images = []
     for seed in SEEDS:
         w_plus = sample(model.generator, seed, PSI, label)
-        image = Image.fromarray(to_pixels(model.generator.synthesis(w_plus, noise_mode="const")))
+        pixels = to_pixels(model.generator.synthesis(w_plus, noise_mode="const"))
+        image = Image.fromarray(pixels[band : height - band])
         scale = SIDE / max(image.size)
         size = max(round(image.width * scale), 1), max(round(image.height * scale), 1)
         images.append(np.asarray(image.resize(size, Image.Resampling.LANCZOS)))

@@ -55,6 +55,7 @@ class Offered:
         licence: of its weights, in a few words.
         source: where it is from.
         entry: of the catalogue, None where it is in none.
+        usable_height: rows in the middle of its images that show anything, None for all.
     """
 
     name: str
@@ -63,6 +64,13 @@ class Offered:
     licence: str = "unknown"
     source: str = "unknown"
     entry: Entry | None = None
+    usable_height: int | None = None
+
+    @property
+    def band(self) -> int:
+        """Rows of its images at the top, and as many at the bottom, that show nothing."""
+        height = self.size[0] if self.size else 0
+        return (height - min(self.usable_height or height, height)) // 2
 
     @property
     def title(self) -> str:
@@ -86,7 +94,7 @@ def _described(name: str, path: Path) -> Offered:
     entry = _entry_of(name, path)
     if entry is not None and path.name == entry.file:  # a published file, as it was put here
         source = entry.urls[0] if entry.urls else entry.title
-        return Offered(name, path, (entry.height, entry.width), entry.licence.name, source, entry)
+        return Offered(name, path, (entry.height, entry.width), entry.licence.name, source, entry, entry.usable_height)
     try:
         with safetensors.safe_open(path, "pt") as file:
             header = file.metadata() or {}
@@ -94,9 +102,13 @@ def _described(name: str, path: Path) -> Offered:
     except (OSError, ValueError, LookupError, RecursionError, safetensors.SafetensorError):
         return Offered(name, path, None)
     height, width = (side << (len(generator.blocks) - 1) for side in generator.const_size)
-    return Offered(
-        name, path, (height, width), header.get("licence", "unknown"), header.get("source", "unknown"), entry
-    )
+    licence, source = (header.get(key, "unknown") for key in ("licence", "source"))
+    return Offered(name, path, (height, width), licence, source, entry, _usable_height(path, entry))
+
+
+def _usable_height(path: Path, entry: Entry | None) -> int | None:
+    record = record_of(path)
+    return record.usable_height if record else entry.usable_height if entry else None
 
 
 def _entry_of(name: str, path: Path, sha256: str = "") -> Entry | None:
@@ -121,7 +133,7 @@ def open_model(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
     entry, encoder = _entry_of(name, path, model.sha256), find_encoder(model)
     makes = MAKES if path == WEIGHTS else entry.makes if entry else ""
     preset = preset_for(model, entry.preset if entry else {})
-    return LoadedModel(name, model, preset, encoder and encoder.to(device), makes)
+    return LoadedModel(name, model, preset, encoder and encoder.to(device), makes, _usable_height(path, entry))
 
 
 def find(name_or_path: str | Path) -> Path:

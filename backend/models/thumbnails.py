@@ -29,7 +29,7 @@ class Thumbnails:
 
     def __init__(self) -> None:
         self._asked: set[Path] = set()  # once per process: what cannot be drawn is not tried again and again
-        self._missing: queue.SimpleQueue[tuple[Path, Path]] = queue.SimpleQueue()
+        self._missing: queue.SimpleQueue[Offered] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -39,24 +39,24 @@ class Thumbnails:
         try:
             return sheet.read_bytes()
         except OSError:
-            self._draw(model.path, sheet)
+            self._draw(model)
             return None
 
-    def _draw(self, model: Path, sheet: Path) -> None:
+    def _draw(self, model: Offered) -> None:
         with self._lock:
-            if model in self._asked:
+            if model.path in self._asked:
                 return
-            self._asked.add(model)
-            self._missing.put((model, sheet))
+            self._asked.add(model.path)
+            self._missing.put(model)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="thumbnails", daemon=True)
                 self._thread.start()
 
     def _run(self) -> None:
         while True:
-            model, sheet = self._missing.get()
+            model = self._missing.get()
             try:
-                sheet.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                draw_sheet(model, sheet)
+                sheet_of(model).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                draw_sheet(model.path, sheet_of(model), model.usable_height)
             except (UserError, ModelError, OSError) as error:
-                log.info("no samples of %s: %s", model, error)
+                log.info("no samples of %s: %s", model.name, error)

@@ -212,11 +212,11 @@ class JobRunner:
             UserError: the request makes no sense.
         """
         place, chosen = protocol.read_place(layer_size, selected), protocol.read_options(options)
-        model_size = models.sizes().get(chosen.model or models.EMBEDDED)
-        if model_size is None:  # a file that was not opened yet
+        model = next((model for model in models.offered() if model.name == (chosen.model or models.EMBEDDED)), None)
+        if model is None or model.size is None:  # a file that was not opened yet
             return {"region": None}
         width, height = place.layer_size
-        region = choose_region((height, width), model_size, place.selected, chosen.region)
+        region = choose_region((height, width), model.size, place.selected, chosen.region, model.band)
         return {"region": list(region.box)}
 
     def free(self) -> None:
