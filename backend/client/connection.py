@@ -81,7 +81,7 @@ class Connection(NamedTuple):
     @property
     def titles(self) -> dict[str, str]:
         """The titles of these models, by their names, as the artist reads them."""
-        return {str(model["name"]): str(model["title"]) for model in self.health.get("models", [])}
+        return {str(model["name"]): str(model.get("title") or model["name"]) for model in self.health.get("models", [])}
 
     @property
     def session(self) -> str:

@@ -56,7 +56,7 @@ def drag_if_fit(
     asked = replace(request, options={**request.options, "poor_fit": "ask"})
     last = _last(connection, _submit(connection.client, asked), show, cancelled, finish_early)
     if last and last.phase == "unfit" and last.preview and last.region:
-        return Unfit(last.message, last.preview, last.region)
+        return Unfit(last.message, last.preview, last.region, last.better_model)
     return _result_of(last, connection, finish_early)
 
 

@@ -10,10 +10,13 @@ from typing import Any
 
 from tqdm import tqdm
 
+from backend import paths
+from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
-from backend.models import device, downloads, encoders, integrity, licences, listing, models, store
+from backend.models import device, downloads, encoders, integrity, licences, listing, models, store, suggestion
 from backend.models.catalogue import Entry
 from backend.models.downloads import State
+from backend.pictures import FILES, read_image
 
 STOPPED, DAMAGED = 130, 1  # exit codes
 
@@ -21,7 +24,7 @@ STOPPED, DAMAGED = 130, 1  # exit codes
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add models. Each of its commands sets `run`, which takes the arguments and returns the exit code."""
     parser = subparsers.add_parser("models", help="say which models there are, fetch, add, prepare or remove one")
-    commands = parser.add_subparsers(required=True, metavar="list|show|download|add|remove|verify|prepare")
+    commands = parser.add_subparsers(required=True, metavar="list|show|download|add|remove|verify|suggest|prepare")
     listed = commands.add_parser("list", help="the models that are here")
     listed.add_argument("--all", action="store_true", dest="everything", help="and those that could be")
     listed.set_defaults(run=_list)
@@ -43,6 +46,9 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     verifying = commands.add_parser("verify", help="compare the store's files with their checksums")
     verifying.add_argument("name", metavar="NAME", nargs="?", help="default: all")
     verifying.set_defaults(run=_verify)
+    suggesting = commands.add_parser("suggest", help="say which of the models that are here fits a picture")
+    suggesting.add_argument("image", type=Path, metavar="IMAGE")
+    suggesting.set_defaults(run=_suggest)
     _add_preparing(commands)
 
 
@@ -139,6 +145,20 @@ def _verify(arguments: argparse.Namespace) -> int:
     for finding in findings:
         print(listing.printable(f"{finding.name}: {finding.text}"))
     return DAMAGED if any(finding.is_damaged for finding in findings) else 0
+
+
+def _suggest(arguments: argparse.Namespace) -> int:
+    image = read_image(arguments.image, FILES)
+    cache = TensorCache(paths.cache_folder())
+    with tqdm(models.available(), desc="Trying models", unit="model", dynamic_ncols=True, leave=False) as bar:
+        found = []
+        for one in suggestion.suggest(image, device.best(), cache):
+            bar.update()
+            found.append(one)
+    for model, fit, deviations in sorted(found, key=suggestion.order):
+        print(listing.printable(f"{fit}  {deviations:5.1f}  {model.name}  {model.title}"))
+    print("The number says how far the picture is from what the model makes itself: up to 1 is good, up to 3 fair.")
+    return 0
 
 
 def _prepare(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from backend.models.thumbnails import sheet_of
 
 WIDTH = 100  # letters of a line
 GAP = 2
+WIDEST_NAME = 20  # letters; a longer one gets a line of its own
 
 
 class _Row(NamedTuple):
@@ -34,13 +35,18 @@ def table(everything: bool) -> list[str]:
     if everything:
         rows += [_elsewhere(entry) for entry in catalogue.entries() if entry.name not in names]
     rows = [_Row(*map(printable, row)) for row in rows]
-    name, title, *rest = (max(map(len, column)) for column in zip(*rows, strict=True))
-    title = max(min(title, WIDTH - name - sum(rest) - GAP * len(HEADING[1:])), len(HEADING.title))
-    widths = (name, title, *rest)
-    return [
-        (" " * GAP).join(_cut(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    name = max(len(row.name) for row in rows if len(row.name) <= WIDEST_NAME)
+    title, *rest = (max(map(len, column)) for column in list(zip(*rows, strict=True))[1:])
+    widths = (name, min(title, WIDTH - name - sum(rest) - GAP * (len(HEADING) - 1)), *rest)
+    return [line for row in rows for line in _lines(row, widths)]
+
+
+def _lines(row: _Row, widths: Sequence[int]) -> Iterator[str]:
+    """A row; a name that is too long gets a line of its own."""
+    if len(row.name) > widths[0]:
+        yield row.name
+        row = row._replace(name="")
+    yield (" " * GAP).join(_cut(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def details(name: str) -> list[str]:

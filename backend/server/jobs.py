@@ -22,6 +22,8 @@ from backend.editing.settings import EXACT, with_changes
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 from backend.models import device, models
+from backend.models.models import Offered
+from backend.models.suggestion import better_model
 from backend.server import protocol
 from backend.server.finding import find
 from backend.server.job_queue import JobControl, JobQueue
@@ -30,6 +32,8 @@ from backend.server.progress import Throttle, drag_update
 from backend.server.protocol import Preview, SampleOptions, Update
 from backend.server.requests import Job, Request
 from backend.server.result_files import NO_FILES, Files, ResultFiles
+
+SUGGESTION_SECONDS = 4.0  # after which no other model is looked at any more where the chosen one does not fit
 
 Updates = Iterator[tuple[Update, Files]]
 
@@ -114,7 +118,13 @@ class JobRunner:
         else:
             editor.open_state(job.edit, job.image, job.original)
             opening = editor.exact_steps() if options.likeness == EXACT else ()
-        for update in find(job, editor, region, opening, throttle):
+
+        def better() -> Offered | None:
+            name = editor.loaded.name
+            found = better_model(job.image, name, self.device, self._cache, SUGGESTION_SECONDS)
+            return found.model if found else None
+
+        for update in find(job, editor, region, opening, throttle, better):
             yield update, NO_FILES
             if update.phase == "unfit":
                 return None

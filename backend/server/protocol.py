@@ -170,7 +170,10 @@ class Result(BaseModel):
 
 
 class Update(BaseModel):
-    """How far a job is. Distances are in pixels of the layer."""
+    """How far a job is. Distances are in pixels of the layer.
+
+    `better_model` is the name of another model, which shows the layer better where this one cannot.
+    """
 
     phase: Literal["load", "invert", "unfit", "drag", "compose", "sample", "done"]
     step: int = 0
@@ -182,6 +185,7 @@ class Update(BaseModel):
     arrived: list[bool] = []
     region: tuple[int, int, int, int] | None = None
     preview: Preview | None = None
+    better_model: str | None = None
     result: Result | None = None
 
 

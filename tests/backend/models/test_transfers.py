@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import Cancelled, UserError
-from backend.models import proxies, transfer
+from backend.models import transfer
 from backend.models.part_file import PartFile
 from backend.models.transfer import Progress, Wanted, fetch
 from tests.backend.file_server import (
@@ -289,26 +289,3 @@ def test_loopback_never_goes_through_a_proxy(
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     fetched(wanted(server.url), part)
-
-
-def test_the_systems_proxy_is_used_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert proxies.proxy_for("https://example.com/") is None
-    monkeypatch.setenv("HTTPS_PROXY", "proxy.example:8080")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost,.intern")
-    assert proxies.proxy_for("https://example.com/") == "http://proxy.example:8080"
-    assert proxies.proxy_for("https://files.intern/") is None
-    assert proxies.proxy_for("https://127.0.0.1/") is None
-    assert proxies.proxy_for("https://localhost:1/") is None
-
-
-def test_a_proxy_set_in_the_system_counts_although_loopback_is_excepted_in_the_environment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """As in Windows, where urllib.request would look no further than NO_PROXY."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    registry = {"https": "https://proxy.example:8080"}
-    monkeypatch.setattr("urllib.request.getproxies_registry", lambda: registry, raising=False)
-    monkeypatch.setattr("urllib.request.proxy_bypass_registry", lambda host: host == "intern", raising=False)
-    assert proxies.proxy_for("https://example.com/") == "https://proxy.example:8080"
-    assert proxies.proxy_for("https://intern/") is None
-    assert proxies.proxy_for("https://127.0.0.1/") is None
