@@ -106,7 +106,9 @@ def draw_sheet(model: Path, sheet: Path, usable_height: int | None = None) -> No
 
 def run(job: Job, cancelled: Flag) -> Done:
     """Have a process of its own do a job. Raises ModelError, UserError, Cancelled."""
-    flags = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.BELOW_NORMAL_PRIORITY_CLASS
     process = subprocess.Popen(
         [sys.executable, "-m", "backend.models.converter"],
         cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}, creationflags=flags,

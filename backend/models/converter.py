@@ -117,12 +117,12 @@ def sheet(model: stylegan2.Model, usable_height: int | None = None) -> Image.Ima
 
 def _be_modest() -> None:
     """Leave the processor to a drag, and the memory to other programs, where the system can."""
-    with contextlib.suppress(AttributeError, OSError):  # Windows has no nice()
-        os.nice(10)
-    try:
-        import resource
-    except ImportError:  # Windows
+    if sys.platform == "win32":  # its starter has seen to the processor; the memory cannot be limited so
         return
+    import resource
+
+    with contextlib.suppress(OSError):
+        os.nice(10)
     with contextlib.suppress(ValueError, OSError):  # a lower limit is set already
         resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
 

@@ -112,10 +112,15 @@ def _usable_height(path: Path, entry: Entry | None) -> int | None:
 
 
 def _entry_of(name: str, path: Path, sha256: str = "") -> Entry | None:
-    """The catalogue's entry of a model: by the checksum of its original, of its own file if given, or by its name."""
-    record = record_of(path)
-    by_checksum = catalogue.by_sha256(record.original_sha256) if record else catalogue.by_sha256(sha256)
-    return by_checksum or catalogue.by_name(name)
+    """The catalogue's entry of a model: by the checksum of its original, of its own file if given, or by its name.
+
+    A name alone says nothing of a file that was added under it.
+    """
+    record, named = record_of(path), catalogue.by_name(name)
+    if record is None:
+        return catalogue.by_sha256(sha256) or named
+    downloaded = named is not None and named.sha256 is None and record.licence == named.licence
+    return catalogue.by_sha256(record.original_sha256) or (named if downloaded else None)
 
 
 def open_model(name_or_path: str | Path, device: str | torch.device = "cpu") -> LoadedModel:

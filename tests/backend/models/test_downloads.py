@@ -15,9 +15,10 @@ import pytest
 
 from backend import paths
 from backend.errors import UserError
-from backend.models import available, catalogue, downloads, licences, open_model, records, transfer
+from backend.models import available, catalogue, conversion, downloads, licences, open_model, records, transfer
 from backend.models.catalogue import Entry
 from backend.models.conversion import sole_writer
+from backend.models.converter import Job
 from backend.models.downloads import Downloads, State
 from tests.backend.catalogue_backend import write_catalogue
 from tests.backend.file_server import FileServer, breaks_after, says, serving
@@ -260,3 +261,21 @@ def test_a_conversion_that_was_killed_is_done_again_from_what_is_here(entry: Ent
     (left / "model").write_bytes(b"half a model")
     downloads.download("squares", lambda _: None)
     assert names(paths.models_folder()) == ["squares.json", "squares.png", "squares.safetensors"]
+
+
+def test_a_conversion_that_needs_too_much_memory_ends_without_a_file(entry: Entry, tmp_path: Path) -> None:
+    """The limit is far below what the process has already: what it asks for next it does not get."""
+    job = Job(source=ROOT / "tests" / "data" / "checkpoints" / "official_square.pkl", sheet=tmp_path / "sheet.png")
+    program = "import sys\nfrom backend.models import converter\nconverter.MOST_MEMORY = 1\nsys.exit(converter.main())"
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=job.model_dump_json(), cwd=ROOT, capture_output=True, encoding="utf-8"
+    )
+    assert done.returncode != 0
+    assert not (tmp_path / "sheet.png").exists()
+
+
+def test_a_conversion_that_does_not_end_is_ended(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversion, "MOST_SECONDS", 0.01)
+    with pytest.raises(UserError, match="was not converted in"):
+        downloads.download("squares", lambda _: None)
+    assert available() == ["critters"]

@@ -133,6 +133,15 @@ def test_a_name_that_is_no_plain_file_name_is_refused(
     assert not store.exists()
 
 
+def test_a_file_that_is_added_under_the_name_of_a_published_one_is_not_taken_for_it(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, "add", SQUARE, "--name", "lions-512")
+    (_, added) = models.offered()
+    assert (added.title, added.entry, added.licence) == ("lions-512", None, "unknown")
+    assert open_model("lions-512").makes == ""
+
+
 def test_constants_can_be_stored_with_a_model(store: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     preset = tmp_path / "preset.json"
     preset.write_text('{"step_size": 0.25}')

@@ -198,7 +198,9 @@ def test_what_makes_no_sense_is_refused_with_one_sentence(connection: Connection
     assert str(refused.value).endswith(".")
 
 
-def test_a_restarted_backend_goes_on_with_its_download(tmp_path: Path, server: FileServer, backend: Backend) -> None:
+def test_a_restarted_backend_goes_on_with_its_download_and_then_ends_when_nobody_uses_it(
+    tmp_path: Path, server: FileServer, backend: Backend
+) -> None:
     own = Backend(tmp_path / "home", backend.program).start()
     try:
         connection = own.connection(tmp_path)
@@ -208,9 +210,11 @@ def test_a_restarted_backend_goes_on_with_its_download(tmp_path: Path, server: F
         assert own.process
         own.process.kill()
         own.process.wait()
-        server.bytes_per_second = None
-        own.start()
+        connection.close()
+        server.bytes_per_second = len(CONTENT) / 3
+        own.start("--idle-minutes", "0.01")
         wait_until(lambda: (own.home / "models" / "squares.safetensors").exists(), "the rest has come")
         assert server.ranges[1] is not None
+        assert own.process.wait(30) == 0
     finally:
         own.end()
