@@ -25,7 +25,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        _replace(temporary, path)
+        replace(temporary, path)
     except OSError as error:
         raise UserError(
             f"{path} could not be written ({error.strerror or error}); choose a folder you can write to."
@@ -40,8 +40,11 @@ def write_text_whole(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _replace(source: Path, target: Path) -> None:
-    """Rename, trying again for a moment: on Windows another program, a virus scanner say, may hold a file open."""
+def replace(source: Path, target: Path) -> None:
+    """Rename, trying again for a moment: on Windows another program, a virus scanner say, may hold a file open.
+
+    Raises OSError when it stays so.
+    """
     for pause in PAUSES:
         try:
             os.replace(source, target)

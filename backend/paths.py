@@ -45,6 +45,16 @@ def models_folder() -> Path:
     return data_folder() / "models"
 
 
+def licences_file() -> Path:
+    """Which licences of models the user has accepted, and when."""
+    return data_folder() / "licences.json"
+
+
+def download_lock_file() -> Path:
+    """The file whose lock the one process holds that downloads or imports a model."""
+    return data_folder() / "download.lock"
+
+
 def encoders_folder() -> Path:
     """The folder of the encoders of models that were prepared, by the models' sha256."""
     return data_folder() / "encoders"

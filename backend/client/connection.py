@@ -79,6 +79,11 @@ class Connection(NamedTuple):
         return [str(model["name"]) for model in self.health.get("models", [])]
 
     @property
+    def titles(self) -> dict[str, str]:
+        """The titles of these models, by their names, as the artist reads them."""
+        return {str(model["name"]): str(model.get("title") or model["name"]) for model in self.health.get("models", [])}
+
+    @property
     def session(self) -> str:
         """The name under which the backend's log knows this connection."""
         return str(self.client.session_hash)

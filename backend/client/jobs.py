@@ -56,7 +56,7 @@ def drag_if_fit(
     asked = replace(request, options={**request.options, "poor_fit": "ask"})
     last = _last(connection, _submit(connection.client, asked), show, cancelled, finish_early)
     if last and last.phase == "unfit" and last.preview and last.region:
-        return Unfit(last.message, last.preview, last.region)
+        return Unfit(last.message, last.preview, last.region, last.better_model)
     return _result_of(last, connection, finish_early)
 
 
@@ -120,7 +120,7 @@ def _last(connection: Connection, job: Any, show: Show, cancelled: Flag, finish_
 def _result_of(last: Update | None, connection: Connection, finish_early: Flag) -> Result:
     """Return the result in the last update of a job. Raises UserError where it has none."""
     if last is None or last.result is None:
-        raise _gone(connection.log_file)
+        raise gone(connection.log_file)
     return replace(last.result, finished_early=finish_early())
 
 
@@ -154,7 +154,7 @@ def _understand(output: Sequence[Any], connection: Connection) -> Update:
     try:
         return Update.from_output(output, connection.fetch)
     except httpx.HTTPError as error:
-        raise _gone(connection.log_file) from error
+        raise gone(connection.log_file) from error
     except OSError as error:
         raise UserError(
             f"The result cannot be stored in {connection.downloads} ({error.strerror}); make room there, and run the "
@@ -187,7 +187,7 @@ def _raise_failure(job: Any, connection: Connection) -> None:
         return
     log.error("job: %r", error)
     if isinstance(error, AppError):
-        raise _said(str(error), connection.log_file) from error
+        raise said(str(error), connection.log_file) from error
     if isinstance(error, httpx.HTTPStatusError):
         raise UserError(
             f"The backend could not take the layer (HTTP {error.response.status_code}); make room on the disk, or make "
@@ -199,17 +199,17 @@ def _raise_failure(job: Any, connection: Connection) -> None:
             f"The backend has stopped answering; end its process, {connection.pid}, and run the filter again.",
             connection.log_file,
         ) from error
-    raise _gone(connection.log_file) from error
+    raise gone(connection.log_file) from error
 
 
-def _said(text: str, log_file: Path) -> UserError:
+def said(text: str, log_file: Path) -> UserError:
     """The backend's own sentence, or a better one than gradio's about hidden errors and a stopped server."""
     if "verbose error reporting" in text:
         return UserError("The backend met an unexpected error; please report it.", log_file)
-    return _gone(log_file) if "erver stopped" in text else UserError(text)
+    return gone(log_file) if "erver stopped" in text else UserError(text)
 
 
-def _gone(log_file: Path) -> UserError:
+def gone(log_file: Path) -> UserError:
     return UserError(
         "The backend ended in the middle of the work and the image was left as it was; "
         "run the filter again, which starts it anew.",

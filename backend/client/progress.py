@@ -60,11 +60,13 @@ class Unfit:
         sentence: says so.
         picture: RGB, what the model makes of the layer.
         region: (x, y, width, height) of what that shows of the layer.
+        better_model: the name of another model, which can show it; the sentence says so, too.
     """
 
     sentence: str
     picture: Pixels
     region: Box
+    better_model: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Update:
     targets: Points = ()
     region: Box | None = None
     preview: Pixels | None = None
+    better_model: str | None = None
     result: Result | None = None
 
     @property
@@ -111,6 +114,7 @@ class Update:
             targets=_points(update.get("targets")),
             region=region,
             preview=_preview(update.get("preview")),
+            better_model=update.get("better_model"),
             result=_result(update.get("result"), files, region, fetch),
         )
 

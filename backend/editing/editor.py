@@ -20,7 +20,7 @@ from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.placement import Placement
 from backend.editing.points import Drag
 from backend.editing.preset import LoadedModel
-from backend.editing.region import LAYER, Box, Region
+from backend.editing.region import LAYER, Box, Region, choose_region
 from backend.editing.sampling import sample
 from backend.editing.settings import EDITABLE, EXACT, InversionSettings, Likeness
 from backend.editing.steps import Guess, InversionProgress
@@ -63,7 +63,8 @@ class Editor(OpenEdit):
         self, image: np.ndarray, drags: Sequence[Drag] = (), selected: Box | None = None, where: str = LAYER
     ) -> Region:
         """Choose the region of an image in which the model shows its subject best: find_subject() of subject.py."""
-        return find_subject(self._judge, image, self.generator.image_size, drags, selected, where)
+        size, band = self.generator.image_size, self.loaded.band
+        return find_subject(self._judge, image, size, drags, selected, where, band)
 
     def open(
         self,
@@ -208,18 +209,19 @@ class Editor(OpenEdit):
             label: the class, from 0 on, for a model with classes.
 
         Returns:
-            uint8 [h, w, 3].
+            uint8 [h, w, 3], without bands that show nothing.
 
         Raises:
             UserError: the model has no such class.
         """
         w_plus = sample(self.model.generator, seed, truncation_psi, label)
         self._close()
-        pixels = to_pixels(self.image(w_plus))
+        whole = to_pixels(self.image(w_plus))
+        pixels = whole[self.loaded.band : len(whole) - self.loaded.band]
         height, width = pixels.shape[:2]
         opaque = np.full((height, width, 1), 255, np.uint8)
         image = np.concatenate([pixels, opaque], axis=2)
-        region = Region(0, 0, width, height, (height, width))
+        region = choose_region((height, width), self.generator.image_size, band=self.loaded.band)
         state = self._new_state(digest(image), region, w_plus, None, "good")
         self._begin(image, (height, width), state, 0.0, w_plus)
         return pixels

@@ -67,8 +67,7 @@ class Judge:
 
     def fit(self, w_plus: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> Fit:
         """Compare the image of a code [1, num_ws, w_dim] with a target; costs about as much as a step with features."""
-        deviations = self.deviations(w_plus, target, weight)
-        return "good" if deviations <= GOOD else "fair" if deviations <= FAIR else "poor"
+        return fit_of(self.deviations(w_plus, target, weight))
 
     def deviations(self, w_plus: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> float:
         """Return by how many deviations the image of a code is worse than what the model reaches on its own samples."""
@@ -122,12 +121,12 @@ class Judge:
         """How unlike the image of a code is, [P]: band by band of its pixels, and block by block of the features."""
         image = self._model.generator.synthesis(w_plus, noise_mode="const").clamp(-1, 1)
         target = torch.lerp(image, target, weight)  # what is transparent says nothing
-        parts = [_unlike(a, b, weight) for a, b in zip(_bands(image), _bands(target), strict=True)]
+        parts = [unlike(a, b, weight) for a, b in zip(bands(image), bands(target), strict=True)]
         if self._model.discriminator is not None:
             for a, b in zip(*map(self._model.discriminator.features, (image, target)), strict=True):
                 if min(a.shape[2:]) >= SMALLEST_FEATURES:
                     middle = ((a + b) / 2).mean(dim=(2, 3), keepdim=True)
-                    parts.append(_unlike(a - middle, b - middle, weight))
+                    parts.append(unlike(a - middle, b - middle, weight))
         return torch.stack(parts)
 
 
@@ -136,12 +135,17 @@ def reference_key(model: stylegan2.Model, encoder: Encoder) -> tuple[object, ...
     return "fit", VERSION, model.sha256, _fingerprint(encoder)
 
 
+def fit_of(deviations: float) -> Fit:
+    """Say in a word how well a model shows an image that lies so many deviations beside its own."""
+    return "good" if deviations <= GOOD else "fair" if deviations <= FAIR else "poor"
+
+
 def worse(first: Fit, second: Fit) -> Fit:
     """Return the worse of two."""
     return first if FITS.index(first) >= FITS.index(second) else second
 
 
-def _bands(image: torch.Tensor) -> list[torch.Tensor]:
+def bands(image: torch.Tensor) -> list[torch.Tensor]:
     """Split an image [1, C, H, W] into what is finer and coarser: the bands of a pyramid, and its coarsest image."""
     level = F.avg_pool2d(image, max(min(image.shape[2:]) // FINEST_SIDE, 1))
     bands = []
@@ -153,7 +157,7 @@ def _bands(image: torch.Tensor) -> list[torch.Tensor]:
     return [*bands, level]
 
 
-def _unlike(a: torch.Tensor, b: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+def unlike(a: torch.Tensor, b: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """The energy of the difference of two images [1, C, h, w] as a share of the energy of both, where it counts."""
     weight = F.adaptive_avg_pool2d(weight, (a.shape[2], a.shape[3]))
     both = (weight * (a.square() + b.square())).sum()

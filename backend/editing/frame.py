@@ -22,15 +22,17 @@ class Frame:
         y: the same from its top.
         scale: layer pixels per pixel of the model's image.
         roll: degrees by which the model's image is turned clockwise, as seen, on the layer.
+        band: rows of the model's image at its top, and as many at its bottom, that show nothing and see nothing.
     """
 
     x: float
     y: float
     scale: float
     roll: float
+    band: int = 0
 
     def __post_init__(self) -> None:
-        if not all(map(math.isfinite, dataclasses.astuple(self))) or self.scale <= 0:
+        if not all(map(math.isfinite, dataclasses.astuple(self))) or self.scale <= 0 or self.band < 0:
             raise ValueError(f"no frame: {self}")  # a saved edit can hold anything
 
     def moved(self, x: float, y: float) -> Frame:
@@ -39,7 +41,11 @@ class Frame:
 
     def enlarged(self, times: int) -> Frame:
         """Return the same frame on a layer that has so many times as many pixels along each side."""
-        return Frame(self.x * times, self.y * times, self.scale * times, self.roll)
+        return dataclasses.replace(self, x=self.x * times, y=self.y * times, scale=self.scale * times)
+
+    def seen(self, model_size: tuple[int, int]) -> tuple[int, int]:
+        """Return the size (height, width) of what is between the bands of an image of `model_size`."""
+        return model_size[0] - 2 * self.band, model_size[1]
 
     def matrix(self, model_size: tuple[int, int]) -> np.ndarray:
         """Return the transform, float64 [2, 3]: layer = matrix @ (x, y, 1), model_size being (height, width)."""
@@ -59,18 +65,18 @@ class Frame:
         return (np.asarray(points, np.float64) - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
 
     def corners(self, model_size: tuple[int, int]) -> np.ndarray:
-        """Return where the corners of the model's image lie on the layer, [4, 2] (x, y), clockwise from top left."""
-        height, width = model_size
-        return self.to_layer(np.array([[0, 0], [width, 0], [width, height], [0, height]]), model_size)
+        """Return where the corners of what is seen lie on the layer, [4, 2] (x, y), clockwise from top left."""
+        height, width = seen = self.seen(model_size)
+        return self.to_layer(np.array([[0, 0], [width, 0], [width, height], [0, height]]), seen)
 
     def sides(self, model_size: tuple[int, int]) -> np.ndarray:
-        """Return its left, top, right and bottom side, [4, 3].
+        """Return the left, top, right and bottom side of what is seen, [4, 3].
 
         The scalar product with (x, y, 1) is how many layer pixels inside of that side a point of the layer lies.
         """
         cos, sin = math.cos(math.radians(self.roll)), math.sin(math.radians(self.roll))
         inwards = np.array([[cos, sin], [-sin, cos], [-cos, -sin], [sin, -cos]])
-        half = self.scale / 2 * np.array([model_size[1], model_size[0]] * 2)
+        half = self.scale / 2 * np.array(self.seen(model_size)[::-1] * 2)
         return np.column_stack([inwards, half - inwards @ (self.x, self.y)])
 
     def view(self, part: np.ndarray, model_size: tuple[int, int], smoothing: Image.Resampling) -> np.ndarray:
@@ -83,7 +89,7 @@ class Frame:
             smoothing: the filter with which it is made smaller.
 
         Returns:
-            uint8 [height, width] or [height, width, C].
+            uint8 [height, width] or [height, width, C], 0 in the bands.
         """
         shrink = max(self.scale / FINER, 1)
         width, height = (max(round(length / shrink), 1) for length in part.shape[1::-1])
@@ -95,7 +101,9 @@ class Frame:
         matrix[:, :2] /= FINER
         read = _read_with_alpha if part.shape[2:] == (4,) else _read
         fine = read(np.asarray(small).astype(np.float32), matrix, (FINER * model_size[1], FINER * model_size[0]))
-        return np.asarray(Image.fromarray(fine).resize((model_size[1], model_size[0]), smoothing))
+        shown = np.array(Image.fromarray(fine).resize((model_size[1], model_size[0]), smoothing))
+        shown[: self.band] = shown[model_size[0] - self.band :] = 0
+        return shown
 
 
 def _read(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -33,7 +33,7 @@ class LoadedModel:
     """A model in memory, what it is called, the constants measured or published for it, and its encoder if it has one.
 
     Model and encoder are on one device. What it makes pictures of is in the plural and in an artist's words; "" where
-    nobody has said.
+    nobody has said. In images of some models only so many rows in the middle show anything.
     """
 
     name: str
@@ -41,6 +41,13 @@ class LoadedModel:
     preset: Preset
     encoder: Encoder | None = None
     makes: str = ""
+    usable_height: int | None = None
+
+    @property
+    def band(self) -> int:
+        """Rows of its images at the top, and as many at the bottom, that show nothing."""
+        height = self.model.generator.image_size[0]
+        return (height - min(self.usable_height or height, height)) // 2
 
     def misfit(self, what: str) -> str:
         """Say that this is the wrong model: two clauses without the full stop; `what` is "layer" or "picture"."""
@@ -58,15 +65,15 @@ class LoadedModel:
             )
 
 
-def preset_for(model: stylegan2.Model, catalogue_entry: Mapping[str, Any] | None = None) -> Preset:
+def preset_for(model: stylegan2.Model, published: Mapping[str, Any] | None = None) -> Preset:
     """Return the preset of `model`.
 
-    What the model file says wins over the catalogue's `preset`, and both over the defaults. Keys are the fields of
+    What the model file says wins over what was published with it, and both over the defaults. Keys are the fields of
     DragSettings, and those of InversionSettings with `inversion_` before them.
 
     Raises UserError when a stored preset makes no sense.
     """
-    stored = {**dict((catalogue_entry or {}).get("preset", {})), **dict(model.metadata.preset)}
+    stored = {**(published or {}), **model.metadata.preset}
     inversion_fields = {field.name for field in dataclasses.fields(InversionSettings)}
     drag_fields = {field.name for field in dataclasses.fields(DragSettings)}
     inversion, drag = {}, {}

@@ -43,7 +43,7 @@ class Region:
         if self.frame is None:
             return
         # a saved edit can hold anything, and what is computed on the rectangle is as fine as the model's image
-        side, most = min(self.model_size) * self.frame.scale, math.hypot(*self.model_size) * self.frame.scale
+        side, most = self.shorter_side, math.hypot(*self.model_size) * self.frame.scale
         if side < MINIMUM_SIDE or max(self.width, self.height) > most + 2:
             raise ValueError(f"a frame that does not fit its rectangle: {self.frame}, {self.box}")
 
@@ -82,7 +82,9 @@ class Region:
     @property
     def shorter_side(self) -> float:
         """Of what the model sees, in layer pixels."""
-        return min(self.width, self.height) if self.frame is None else self.frame.scale * min(self.model_size)
+        if self.frame is None:
+            return min(self.width, self.height)
+        return self.frame.scale * min(self.frame.seen(self.model_size))
 
     def moved_to(self, x: int, y: int) -> Region:
         """Return the same part of a layer on which the rectangle's corner is at (x, y)."""
@@ -176,7 +178,7 @@ class Region:
     def _in_words(self) -> str:
         if self.frame is None:
             return f"{self.width} x {self.height} pixels at {self.x}, {self.y}"
-        height, width = (round(length * self.frame.scale) for length in self.model_size)
+        height, width = (round(length * self.frame.scale) for length in self.frame.seen(self.model_size))
         place = f"{width} x {height} pixels around {self.frame.x:.0f}, {self.frame.y:.0f}"
         return f"{place}, turned by {self.frame.roll:.0f} degrees"
 
@@ -197,6 +199,7 @@ def choose_region(
     model_size: tuple[int, int],
     selected: Box | None = None,
     where: str = LAYER,
+    band: int = 0,
 ) -> Region:
     """Choose the rectangle that is handed to the model.
 
@@ -206,10 +209,17 @@ def choose_region(
         selected: the box around what is selected on the layer, or None.
         where: "layer" takes the whole layer when it has the model's aspect, else the largest centred rectangle that
             has; "selection" takes the smallest such rectangle around the selection, kept inside the layer.
+        band: rows of the model's image at its top, and as many at its bottom, that show nothing: the region is that
+            of the rows between.
 
     Raises:
         UserError: the layer is too small, or nothing is selected.
     """
+    if band:
+        seen = (model_size[0] - 2 * band, model_size[1])
+        x, y, across, down = choose_region(layer_size, seen, selected, where).box
+        scale = max(across / seen[1], down / seen[0])
+        return Region.framed(Frame(x + across / 2, y + down / 2, scale, 0.0, band), layer_size, model_size)
     height, width = layer_size
     if min(height, width) < MINIMUM_SIDE:
         raise UserError(

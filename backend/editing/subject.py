@@ -39,6 +39,7 @@ def find_subject(
     drags: Sequence[Drag] = (),
     selected: Box | None = None,
     where: str = LAYER,
+    band: int = 0,
 ) -> Region:
     """Choose the region in which a model shows the subject of a layer best.
 
@@ -49,19 +50,20 @@ def find_subject(
         drags: points in layer pixels; the subject is where all of them are.
         selected: the box around what is selected on the layer, or None.
         where: to look: "layer" or around the "selection".
+        band: rows of the model's image at its top, and as many at its bottom, that show nothing.
 
     Raises:
         UserError: the layer is too small, or nothing is selected.
     """
     height, width = image.shape[:2]
-    region = choose_region((height, width), model_size, selected, where)
+    region = choose_region((height, width), model_size, selected, where, band)
     if judge is None:
         return region
     smaller = max(max(height, width) // LOOKED_AT, 1)
     small = np.asarray(Image.fromarray(image).reduce(smaller))
     left, top, across, down = (0, 0, width, height) if where == LAYER else region.box
     view = left // smaller, top // smaller, max(across // smaller, 1), max(down // smaller, 1)
-    frame = localize(judge.encoder, small, view, model_size)
+    frame = dataclasses.replace(localize(judge.encoder, small, view, model_size), band=band)
     if _is_near(frame.enlarged(smaller), region) or _region(frame, small, model_size) is None:
         return region
     framed = _region(refine(judge, small, frame, model_size).enlarged(smaller), image, model_size)

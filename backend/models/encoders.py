@@ -13,8 +13,9 @@ from backend import paths
 from backend.editing.fit import Judge
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
+from backend.models.records import record_of
 from stylegan2 import ModelError
-from stylegan2.critters import ENCODER
+from stylegan2.critters import ENCODER, WEIGHTS
 from stylegan2.encoder import Encoder
 from stylegan2.encoder_file import SavedEncoder, load_encoder
 from stylegan2.training.encoder import BATCH, EncoderTraining
@@ -29,6 +30,12 @@ log = logging.getLogger(__name__)
 def file_of(model_sha256: str) -> Path:
     """Return the file that the encoder of a model is kept in, once the model has been prepared."""
     return paths.encoders_folder() / f"{model_sha256}.safetensors"
+
+
+def is_prepared(model_file: Path) -> bool:
+    """Whether a model has an encoder, as far as can be told without reading the model."""
+    record = record_of(model_file)
+    return model_file == WEIGHTS or (record is not None and file_of(record.sha256).is_file())
 
 
 def find_encoder(model: stylegan2.Model) -> Encoder | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import stylegan2
 from backend import paths
-from backend.editing.preset import preset_for
+from backend.client.protocol import Flag
 from backend.errors import UserError
-from backend.models import catalogue, encoders, models
+from backend.models import encoders, models, records
+from backend.models.conversion import sole_writer, take_in
 from stylegan2.files import sha256_of
 
 # What every system takes as the name of a file, and nobody takes for a path or an option.
@@ -18,42 +19,41 @@ PLAIN_NAME = re.compile(r"[^\W_][\w .+-]{0,62}[\w+-]|[^\W_]")
 DEVICE_NAME = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows' own
 
 
-def add(file: Path, name: str) -> Path:
+def add(file: Path, name: str, preset: Mapping[str, Any] | None = None, cancelled: Flag = lambda: False) -> Path:
     """Import a model into the store.
 
-    It is read and checked as a whole first and appears whole or not at all. What is known of a published file (its
-    licence, source and preset) goes with it.
+    It is read and checked as a whole first, in a process of its own, and appears whole or not at all.
 
     Args:
-        file: of any kind that can be read.
+        file: of any kind that can be read; it stays as it is.
         name: what it is called from now on.
+        preset: constants to be stored with it, over those it brings.
+        cancelled: whether to end.
 
     Returns:
         The store's file.
 
     Raises:
-        UserError: the name is none or in use.
+        UserError: the name is none or in use, or another model is being added.
         ModelError: the file is no model, or cannot be written.
+        Cancelled: `cancelled` was true.
     """
+    path = check_addition(file, name)
+    with sole_writer():
+        return take_in(path, name, preset=preset, cancelled=cancelled)
+
+
+def check_addition(file: Path, name: str) -> Path:
+    """Check what add() is given, as far as that takes no time, and return the file. Raises UserError."""
     _check_new(name)
     path = file.expanduser()
     if not path.is_file():
         raise UserError(f"The model file {path} does not exist; check its path.")
-    target = paths.models_folder() / f"{name}.safetensors"
-    try:
-        model = stylegan2.load(path)
-        model.metadata = dataclasses.replace(_as_published(model), name=name)
-        preset_for(model)
-        paths.make_private(paths.data_folder())
-        target.parent.mkdir(exist_ok=True)
-        stylegan2.save(model, target)
-    except OSError as error:
-        raise UserError(f"The models folder {target.parent} cannot be made ({error.strerror}); mend that.") from error
-    return target
+    return path
 
 
 def remove(name: str) -> Path:
-    """Delete a model from the store, and its encoder.
+    """Delete a model from the store, its encoder, and what was recorded of it.
 
     Args:
         name: what it is called.
@@ -73,6 +73,8 @@ def remove(name: str) -> Path:
     try:
         encoders.file_of(sha256_of(path)).unlink(missing_ok=True)
         path.unlink()
+        for beside in (records.record_file(path), records.sheet_file(path)):
+            beside.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{path} cannot be deleted ({error.strerror}); end what uses it and try again.") from error
     return path
@@ -87,13 +89,3 @@ def _check_new(name: str) -> None:
     taken = {other.casefold() for other in models.available()}  # some systems see no difference of case
     if name.casefold() in taken:
         raise UserError(f'There is a model called "{name}" already; take another name, or remove that one first.')
-
-
-def _as_published(model: stylegan2.Model) -> stylegan2.Metadata:
-    """Return the metadata with what the catalogue knows: our own file has another checksum than the published one."""
-    entry = catalogue.by_sha256(model.sha256)
-    if entry is None:
-        return model.metadata
-    source = f"{entry['url']}, sha256 {model.sha256}"
-    preset = {**entry["preset"], **model.metadata.preset}
-    return dataclasses.replace(model.metadata, licence=entry["licence"], source=source, preset=preset)

@@ -11,5 +11,8 @@ from backend.client.protocol import OFFLINE
 for _name in [name for name in os.environ if name.startswith("GRADIO_")]:
     del os.environ[_name]
 
+_past_proxies = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""  # the user's, for downloads of models
 os.environ.update(OFFLINE)
+for _name in ("no_proxy", "NO_PROXY"):
+    os.environ[_name] = "*" if _past_proxies == "*" else ",".join(filter(None, (OFFLINE[_name], _past_proxies)))
 os.environ.update({"GRADIO_RUN_HISTORY": "False", "DO_NOT_TRACK": "1"})

@@ -1,7 +1,7 @@
 """The server's endpoints: a Gradio app without a page worth seeing, behind the check of token and Host.
 
-/health, /region, /drag, /keep, /thumbnails, /sample and /stop are called by their names (gradio_client, or plain HTTP
-for those that need no session: /health, /region, /stop).
+The endpoints are called by their names: /drag, /thumbnails and /sample, /keep, /health, /region, /models, /download,
+/cancel_download, /add_model, /remove_model and /stop. By gradio_client, or, where there is no session, over plain HTTP.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from starlette.routing import Mount
 from backend.errors import UserError
 from backend.server import log
 from backend.server.access import Access
+from backend.server.catalogue import ModelCatalogue
 from backend.server.jobs import JobRunner, Updates
 from backend.server.requests import Request
 from stylegan2.errors import ModelError
@@ -35,11 +36,14 @@ JOBS = "jobs"  # Gradio's name of the one queue of all that computes
 Answer = tuple[dict[str, Any], str | None, str | None, str | None]
 
 
-def build(runner: JobRunner, token: str, port: int, stop: Callable[[], None]) -> tuple[Access, asyncio.Event]:
+def build(
+    runner: JobRunner, catalogue: ModelCatalogue, token: str, port: int, stop: Callable[[], None]
+) -> tuple[Access, asyncio.Event]:
     """Build the whole ASGI application.
 
     Args:
         runner: does the jobs.
+        catalogue: knows the models, and fetches them.
         token: what every request must bring in the header X-DragGAN-Token.
         port: the loopback port it is served on, for the check of the Host header.
         stop: called when a client asks the server to end.
@@ -51,7 +55,7 @@ def build(runner: JobRunner, token: str, port: int, stop: Callable[[], None]) ->
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gr.mount_gradio_app(
         page,
-        _blocks(_Endpoints(runner, stop)),
+        _blocks(_Endpoints(runner, catalogue, stop)),
         path="/",
         server_name="127.0.0.1",
         server_port=port,
@@ -72,8 +76,8 @@ def build(runner: JobRunner, token: str, port: int, stop: Callable[[], None]) ->
 class _Endpoints:
     """What the endpoints do. Gradio reads their arguments' types: a gr.Request is the client's."""
 
-    def __init__(self, runner: JobRunner, stop: Callable[[], None]) -> None:
-        self._runner, self._stop = runner, stop
+    def __init__(self, runner: JobRunner, catalogue: ModelCatalogue, stop: Callable[[], None]) -> None:
+        self._runner, self._catalogue, self._stop = runner, catalogue, stop
 
     def health(self) -> dict[str, Any]:
         with _one_sentence("looking after the backend"):
@@ -82,6 +86,26 @@ class _Endpoints:
     def region(self, layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
         with _one_sentence("choosing the region"):
             return self._runner.region(layer_size, selected, options)
+
+    def models(self, options: Any) -> dict[str, Any]:
+        with _one_sentence("listing the models"):
+            return self._catalogue.models(options)
+
+    def download(self, options: Any) -> dict[str, Any]:
+        with _one_sentence("starting a download"):
+            return self._catalogue.download(options)
+
+    def cancel_download(self) -> dict[str, Any]:
+        with _one_sentence("cancelling a download"):
+            return self._catalogue.cancel_download()
+
+    def add_model(self, options: Any) -> dict[str, Any]:
+        with _one_sentence("adding a model"):
+            return self._catalogue.add(options)
+
+    def remove_model(self, options: Any) -> dict[str, Any]:
+        with _one_sentence("removing a model"):
+            return self._catalogue.remove(options)
 
     def stop(self) -> dict[str, Any]:
         self._stop()
@@ -124,7 +148,10 @@ def _blocks(endpoints: _Endpoints) -> gr.Blocks:
         answer, *files = (gr.JSON(visible=False), *(gr.File(visible=False) for _ in range(3)))
         for component in (image, mask, edit, original, layer_size, selected, drags, options, protocol):
             _take_uploads_only(component, blocks.upload_file_set)
-        _add_questions(endpoints, {"region": [layer_size, selected, options]}, answer)
+        of_models: dict[str, list[Component]] = {
+            name: [options] for name in ("models", "download", "add_model", "remove_model")
+        }
+        _add_questions(endpoints, {"region": [layer_size, selected, options], **of_models}, answer)
         request = [image, mask, drags, options, edit, protocol, original]
         _add_jobs(endpoints, {"drag": request, "thumbnails": [options], "sample": [options]}, [answer, *files])
         blocks.unload(gone)
@@ -135,11 +162,9 @@ def _blocks(endpoints: _Endpoints) -> gr.Blocks:
 def _add_questions(endpoints: _Endpoints, inputs: dict[str, list[Component]], answer: Component) -> None:
     """Add what is answered at once, off the queue: while a job runs, and to a client that speaks plain HTTP."""
     button = gr.Button(visible=False)
-    for name in ("health", "region", "keep", "stop"):
+    for name in (*inputs, "health", "keep", "cancel_download", "stop"):
         function = getattr(endpoints, name)
-        button.click(
-            function, inputs.get(name, []), answer, api_name=name, queue=False, api_visibility="undocumented"
-        )
+        button.click(function, inputs.get(name, []), answer, api_name=name, queue=False, api_visibility="undocumented")
 
 
 def _add_jobs(endpoints: _Endpoints, inputs: dict[str, list[Component]], outputs: list[Component]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from backend.editing.editor import Editor
 from backend.editing.fit import Fit
 from backend.editing.region import Region
 from backend.editing.steps import InversionProgress
+from backend.models.models import Offered
 from backend.server.progress import Throttle, inversion_update, unfit_update
 from backend.server.protocol import Update
 from backend.server.requests import Job
@@ -17,7 +18,12 @@ FIT_EVERY = 1.0  # seconds: to look how well the model shows the layer costs as 
 
 
 def find(
-    job: Job, editor: Editor, region: Region, opening: Iterable[InversionProgress], throttle: Throttle
+    job: Job,
+    editor: Editor,
+    region: Region,
+    opening: Iterable[InversionProgress],
+    throttle: Throttle,
+    better: Callable[[], Offered | None],
 ) -> Iterator[Update]:
     """Open the image of a job; where its client wants to be asked, the encoder's guess is looked at first.
 
@@ -27,6 +33,7 @@ def find(
         region: the part that the model is to see.
         opening: the steps to the open edit.
         throttle: of the job.
+        better: looks for another model that can show the image, which takes a moment.
 
     Yields:
         Updates; the last one has the phase "unfit" where the client is to be asked before anything moves.
@@ -39,7 +46,7 @@ def find(
         guess = editor.guess(job.image, region)
         require(guess and guess.fit, job, editor)
     if guess is not None and guess.fit == "poor" and asks:
-        yield unfit_update(editor.loaded, region.box, guess.preview())
+        yield unfit_update(editor.loaded, region.box, guess.preview(), better())
         return
     fit: Fit | None = "poor" if guess else None  # as every search begins
     last, judged = None, time.monotonic()
@@ -49,7 +56,7 @@ def find(
         yield inversion_update(last, last.region.box, fit, preview)
     require(editor.fit, job, editor)
     if editor.fit == "poor" and asks and last is not None:
-        yield unfit_update(editor.loaded, last.region.box, last.preview())
+        yield unfit_update(editor.loaded, last.region.box, last.preview(), better())
 
 
 def require(fit: Fit | None, job: Job, editor: Editor) -> None:

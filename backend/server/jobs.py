@@ -22,6 +22,8 @@ from backend.editing.settings import EXACT, with_changes
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 from backend.models import device, models
+from backend.models.models import Offered
+from backend.models.suggestion import better_model
 from backend.server import protocol
 from backend.server.finding import find
 from backend.server.job_queue import JobControl, JobQueue
@@ -30,6 +32,8 @@ from backend.server.progress import Throttle, drag_update
 from backend.server.protocol import Preview, SampleOptions, Update
 from backend.server.requests import Job, Request
 from backend.server.result_files import NO_FILES, Files, ResultFiles
+
+SUGGESTION_SECONDS = 4.0  # after which no other model is looked at any more where the chosen one does not fit
 
 Updates = Iterator[tuple[Update, Files]]
 
@@ -114,7 +118,13 @@ class JobRunner:
         else:
             editor.open_state(job.edit, job.image, job.original)
             opening = editor.exact_steps() if options.likeness == EXACT else ()
-        for update in find(job, editor, region, opening, throttle):
+
+        def better() -> Offered | None:
+            name = editor.loaded.name
+            found = better_model(job.image, name, self.device, self._cache, SUGGESTION_SECONDS)
+            return found.model if found else None
+
+        for update in find(job, editor, region, opening, throttle, better):
             yield update, NO_FILES
             if update.phase == "unfit":
                 return None
@@ -190,7 +200,11 @@ class JobRunner:
             "version": __version__,
             "device": str(self.device),
             "busy": self.queue.busy,
-            "models": [{"name": name, "height": size[0], "width": size[1]} for name, size in models.sizes().items()],
+            "models": [
+                {"name": model.name, "title": model.title, "height": model.size[0], "width": model.size[1]}
+                for model in models.offered()
+                if model.size is not None
+            ],
         }
 
     def region(self, layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
@@ -208,11 +222,11 @@ class JobRunner:
             UserError: the request makes no sense.
         """
         place, chosen = protocol.read_place(layer_size, selected), protocol.read_options(options)
-        model_size = models.sizes().get(chosen.model or models.EMBEDDED)
-        if model_size is None:  # a file that was not opened yet
+        model = next((model for model in models.offered() if model.name == (chosen.model or models.EMBEDDED)), None)
+        if model is None or model.size is None:  # a file that was not opened yet
             return {"region": None}
         width, height = place.layer_size
-        region = choose_region((height, width), model_size, place.selected, chosen.region)
+        region = choose_region((height, width), model.size, place.selected, chosen.region, model.band)
         return {"region": list(region.box)}
 
     def free(self) -> None:

@@ -89,6 +89,7 @@ def _serve(files: Path, idle_seconds: float) -> None:
             server.serve_until_stopped()
         finally:
             watcher.end()
+            server.catalogue.downloads.close()
     _leave_within(LAST_WAIT)
     logger.info("Ended")
 
@@ -115,6 +116,7 @@ class _Watcher(threading.Thread):
                 return
             write_ready_file(self.server.ready)
             logger.info("Ready")
+            self.server.catalogue.downloads.go_on()
             while not self._over.wait(WATCH_EVERY):
                 self.look()
         except Exception:
@@ -129,7 +131,8 @@ class _Watcher(threading.Thread):
             runner.free()
         if min(alone, resting) > SWEEP_AFTER:
             runner.files.sweep()
-        if self.idle_seconds and min(alone, resting) > self.idle_seconds:
+        fetching = self.server.catalogue.downloads.is_busy
+        if self.idle_seconds and min(alone, resting) > self.idle_seconds and not fetching:
             logger.info("Nobody asked for anything in %.0f minutes; ending", self.idle_seconds / 60)
             self.server.stop()
 

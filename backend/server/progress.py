@@ -13,6 +13,7 @@ from backend.editing.points import Drag
 from backend.editing.preset import LoadedModel
 from backend.editing.steps import DragStep, InversionProgress
 from backend.errors import Cancelled
+from backend.models.models import Offered
 from backend.server.protocol import Preview, Update
 
 UPDATE_EVERY, PREVIEW_EVERY = 0.1, 0.3  # seconds
@@ -77,9 +78,20 @@ def _doing(step: InversionProgress) -> str:
     return f"Making the likeness exact{left}."
 
 
-def unfit_update(loaded: LoadedModel, box: Box, preview: np.ndarray) -> Update:
-    """Return the update that ends a job whose client wants to be asked; `preview` is uint8 [h, w, 3]."""
-    return Update(phase="unfit", message=f"{loaded.misfit('layer')}.", region=box, preview=Preview.of(preview))
+def unfit_update(loaded: LoadedModel, box: Box, preview: np.ndarray, better: Offered | None) -> Update:
+    """Return the update that ends a job whose client wants to be asked.
+
+    Args:
+        loaded: the model that cannot show the layer.
+        box: the region (x, y, width, height).
+        preview: uint8 [h, w, 3].
+        better: another model, which can.
+    """
+    message = f"{loaded.misfit('layer')}."
+    if better is not None:
+        message += f' The model "{better.title}" fits it better.'
+    name = better.name if better is not None else None
+    return Update(phase="unfit", message=message, region=box, preview=Preview.of(preview), better_model=name)
 
 
 def drag_update(step: DragStep, drags: list[Drag], box: Box, preview: bool) -> Update:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -31,14 +31,20 @@ Steps = Annotated[int, Field(strict=True, ge=0, le=MOST_STEPS)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Whole = Annotated[int, Field(strict=True, ge=0)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
+Text = Annotated[str, Field(strict=True, min_length=1, max_length=4096)]
 PointField = tuple[Coordinate, Coordinate]
 
 
-class _Incoming(BaseModel):
+class Incoming(BaseModel):
+    """What a client sends; unknown keys are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class DragField(_Incoming):
+Asked = TypeVar("Asked", bound=Incoming)
+
+
+class DragField(Incoming):
     """One drag; handle == target without way-points is a pin."""
 
     handle: PointField
@@ -46,7 +52,7 @@ class DragField(_Incoming):
     via: Annotated[list[PointField], Field(max_length=MOST_DRAGS)] = []
 
 
-class Place(_Incoming):
+class Place(Incoming):
     """Where a drag would be.
 
     Attributes:
@@ -58,7 +64,7 @@ class Place(_Incoming):
     selected: tuple[Whole, Whole, Count, Count] | None
 
 
-class Options(_Incoming):
+class Options(Incoming):
     """What the artist chose; None leaves it to the model's preset.
 
     Attributes:
@@ -71,7 +77,7 @@ class Options(_Incoming):
         likeness: "exact" tunes the generator to the layer before the drag, which takes longer.
     """
 
-    model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] | None = None
+    model: Text | None = None
     region: Literal["layer", "selection"] = "layer"
     result: Literal["patch", "whole"] = "patch"
     poor_fit: Literal["ask", "drag", "refuse"] = "drag"
@@ -94,7 +100,7 @@ class Options(_Incoming):
         return {"max_steps": self.steps, **changes}
 
 
-class SampleOptions(_Incoming):
+class SampleOptions(Incoming):
     """Which images of its own a model is to show.
 
     Attributes:
@@ -104,7 +110,7 @@ class SampleOptions(_Incoming):
         label: the class, from 0 on, for a model with classes.
     """
 
-    model: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] = EMBEDDED
+    model: Text = EMBEDDED
     seeds: Annotated[list[Seed], Field(min_length=1, max_length=MOST_SAMPLES)]
     truncation_psi: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=2)] = 0.7
     label: Whole | None = None
@@ -141,7 +147,10 @@ class Result(BaseModel):
 
 
 class Update(BaseModel):
-    """How far a job is. Distances are in pixels of the layer."""
+    """How far a job is. Distances are in pixels of the layer.
+
+    `better_model` is the name of another model, which shows the layer better where this one cannot.
+    """
 
     phase: Literal["load", "invert", "unfit", "drag", "compose", "sample", "done"]
     step: int = 0
@@ -153,6 +162,7 @@ class Update(BaseModel):
     arrived: list[bool] = []
     region: tuple[int, int, int, int] | None = None
     preview: Preview | None = None
+    better_model: str | None = None
     result: Result | None = None
 
 
@@ -176,24 +186,23 @@ def read_drags(value: object) -> list[Drag]:
 
 def read_options(value: object) -> Options:
     """Turn the request's options (JSON) into a record. Raises UserError."""
-    try:
-        return Options.model_validate({} if value is None else value)
-    except ValidationError as error:
-        raise UserError(_sentence(error, "option")) from None
+    return read(Options, {} if value is None else value)
 
 
 def read_sample_options(value: object) -> SampleOptions:
     """Turn the request's options (JSON) into a record. Raises UserError."""
-    try:
-        return SampleOptions.model_validate(value)
-    except ValidationError as error:
-        raise UserError(_sentence(error, "option")) from None
+    return read(SampleOptions, value)
 
 
 def read_place(layer_size: object, selected: object) -> Place:
     """Check a layer's size and the box around its selection. Raises UserError."""
+    return read(Place, {"layer_size": layer_size, "selected": selected})
+
+
+def read(kind: type[Asked], value: object) -> Asked:
+    """Turn what came in (JSON) into a record. Raises UserError with one sentence about what is wrong first."""
     try:
-        return Place.model_validate({"layer_size": layer_size, "selected": selected})
+        return kind.model_validate(value)
     except ValidationError as error:
         raise UserError(_sentence(error, "option")) from None
 
@@ -205,7 +214,7 @@ def _sentence(error: ValidationError, kind: str) -> str:
     if first["type"] == "extra_forbidden":
         return f"{where} is unknown to this backend; leave it out, or update both by running install.py."
     if first["type"] == "missing":
-        return f"{where} is missing; give it as two numbers, [x, y]."
+        return f"{where} is missing; give it{' as two numbers, [x, y]' if kind == 'drag' else ''}."
     problem = first["msg"].replace("Input should", "must").replace("should", "must")
     return f"{where} {problem[0].lower()}{problem[1:]}."
 

@@ -11,6 +11,7 @@ import uvicorn
 
 from backend.client.protocol import PROTOCOL
 from backend.server import app
+from backend.server.catalogue import ModelCatalogue
 from backend.server.jobs import JobRunner
 
 GRACE = 2  # seconds that open connections get at the end
@@ -24,12 +25,12 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, runner: JobRunner) -> None:
-        self.runner = runner
+        self.runner, self.catalogue = runner, ModelCatalogue()
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._listener.bind(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._token = secrets.token_urlsafe(32)
-        self.access, self._end_of_streams = app.build(runner, self._token, self.port, self.stop)
+        self.access, self._end_of_streams = app.build(runner, self.catalogue, self._token, self.port, self.stop)
         super().__init__(
             uvicorn.Config(
                 self.access,

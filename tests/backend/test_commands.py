@@ -28,8 +28,8 @@ from backend.models import models, open_model
 ROOT = Path(__file__).parents[2]
 
 
-def quickly_tuned(model: stylegan2.Model, catalogue_entry: Mapping[str, Any] | None = None) -> Preset:
-    return dataclasses.replace(preset_for(model, catalogue_entry), tuning=TuningSettings(steps=2))
+def quickly_tuned(model: stylegan2.Model, published: Mapping[str, Any] | None = None) -> Preset:
+    return dataclasses.replace(preset_for(model, published), tuning=TuningSettings(steps=2))
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from backend.models import models
 STEPS = 30
 
 
-def quick_preset_for(model: stylegan2.Model, catalogue_entry: Mapping[str, Any] | None = None) -> Preset:
-    preset = preset_for(model, catalogue_entry)
+def quick_preset_for(model: stylegan2.Model, published: Mapping[str, Any] | None = None) -> Preset:
+    preset = preset_for(model, published)
     return dataclasses.replace(preset, inversion=dataclasses.replace(preset.inversion, steps=STEPS))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -150,8 +152,10 @@ def test_it_moves_along_with_its_rectangle() -> None:
     assert Region(3, 4, 20, 30, MODEL_SIZE).moved_to(0, 1) == Region(0, 1, 20, 30, MODEL_SIZE)
 
 
-@pytest.mark.parametrize("wrong", [{"scale": 0.0}, {"scale": -1.0}, {"x": float("nan")}, {"roll": float("inf")}])
-def test_what_is_no_frame_is_none(wrong: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{"scale": 0.0}, {"scale": -1.0}, {"x": float("nan")}, {"roll": float("inf")}, {"band": -1}]
+)
+def test_what_is_no_frame_is_none(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="no frame"):
         Frame(**{"x": 1.0, "y": 1.0, "scale": 1.0, "roll": 0.0, **wrong})
 

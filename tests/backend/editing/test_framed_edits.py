@@ -231,7 +231,7 @@ def test_points_distances_preview_and_report_are_in_the_layer(
     preview = cv2.resize(start.preview(), (region.width, region.height)).astype(int)
     assert np.abs(preview - region.crop(layer)[..., :3]).mean() < 4, "it shows the start, in place"
     assert result.report["region"] == list(region.box)
-    assert result.report["frame"] == {"x": 200.0, "y": 150.0, "scale": 0.7, "roll": 15.0}
+    assert result.report["frame"] == {"x": 200.0, "y": 150.0, "scale": 0.7, "roll": 15.0, "band": 0}
 
 
 def test_a_next_drag_on_the_patch_moves_the_originals_pixels(

@@ -1,4 +1,4 @@
-"""`python -m backend models list|add|remove`: what the store takes, what it refuses, what it shows."""
+"""`python -m backend models add|remove`: what the store takes, what it refuses, what it keeps."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 import stylegan2
 from backend import paths
 from backend.__main__ import main
-from backend.models import available, catalogue, models, open_model
+from backend.models import available, catalogue, models, open_model, records
 from stylegan2.critters import WEIGHTS
+from stylegan2.files import sha256_of
 
 CHECKPOINTS = Path(__file__).parents[2] / "data" / "checkpoints"
 SQUARE = CHECKPOINTS / "official_square.pkl"
@@ -37,15 +38,20 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return code, said.out + said.err
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
 @pytest.mark.parametrize(
-    ("file", "size"), [("official_square.pkl", (32, 32)), ("official_nonsquare.pkl", (32, 16)), ("", (256, 256))]
+    ("file", "size"),
+    [("official_nonsquare.pkl", (32, 16)), ("legacy_tf.pkl", (32, 32)), ("rosinality.pt", (32, 32)), ("", (256, 256))],
 )
 def test_a_model_of_every_kind_is_added_as_a_file_of_ours(
     store: Path, capsys: pytest.CaptureFixture[str], file: str, size: tuple[int, int]
 ) -> None:
     source = CHECKPOINTS / file if file else WEIGHTS
     assert run(capsys, "add", source, "--name", "Müllers Löwen 2.0")[0] == 0
-    assert [entry.name for entry in store.iterdir()] == ["Müllers Löwen 2.0.safetensors"]
+    assert names(store) == [f"Müllers Löwen 2.0.{ending}" for ending in ("json", "png", "safetensors")]
     assert available() == ["critters", "Müllers Löwen 2.0"]
     assert models.sizes()["Müllers Löwen 2.0"] == size
     loaded = open_model("Müllers Löwen 2.0")
@@ -78,49 +84,25 @@ def test_what_was_added_makes_the_same_pictures(store: Path, capsys: pytest.Capt
     assert after.discriminator is not None
 
 
-def test_the_list_tells_name_size_licence_source_and_file(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(capsys, "add", CHECKPOINTS / "official_nonsquare.pkl", "--name", "upright")
-    (store / "broken.safetensors").write_bytes(b"broken")
-    lines = run(capsys, "list")[1].splitlines()
-    assert [line.split("  ")[0] for line in lines] == ["critters", "broken", "upright"]
-    assert lines[0].split("  ")[1:3] == ["256 x 256", "CC0-1.0"]
-    assert lines[0].endswith(str(WEIGHTS))
-    assert lines[1].split("  ")[1] == "cannot be read"
-    assert lines[2].split("  ")[1:3] == ["16 x 32", "unknown"]
-    assert "official_nonsquare.pkl, sha256 " in lines[2]
-    assert lines[2].endswith(str(store / "upright.safetensors"))
-
-
-def test_a_published_file_that_was_downloaded_is_listed_with_its_licence(
-    store: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    store.mkdir(parents=True)
-    shutil.copy(WEIGHTS, store / "lions_512_pytorch.pkl")
-    line = run(capsys, "list")[1].splitlines()[1]
-    assert line.startswith("lions-512  512 x 512  CC-BY-4.0  https://")
-
-
-def test_what_a_file_says_of_itself_cannot_steer_the_terminal(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model = stylegan2.load(SQUARE)
-    model.metadata = dataclasses.replace(model.metadata, licence="free\x1b[2J\nfor all")
-    store.mkdir(parents=True)
-    stylegan2.save(model, store / "loud.safetensors")
-    lines = run(capsys, "list")[1].splitlines()
-    assert len(lines) == 2
-    assert "free?[2J?for all" in lines[1]
-
-
 def test_what_is_known_of_a_published_file_goes_with_it(
     store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sha256 = stylegan2.load(SQUARE).sha256
-    entry = {"name": "known", "file": "known.pkl", "sha256": sha256, "url": "https://known", "licence": "CC-BY-4.0"}
-    monkeypatch.setattr(catalogue, "entries", lambda: ({**entry, "preset": {"step_size": 0.125}},))
+    entry = catalogue.entries()[0].model_copy(
+        update={"name": "known", "sha256": sha256, "urls": ("https://known",), "preset": {"step_size": 0.125}}
+    )
+    monkeypatch.setattr(catalogue, "entries", lambda: (entry,))
     run(capsys, "add", SQUARE, "--name", "mine")
     loaded = open_model("mine")
     assert loaded.preset.drag.step_size == 0.125
-    assert loaded.model.metadata.licence == "CC-BY-4.0"
+    assert loaded.makes == "lions"
+    assert loaded.model.metadata.licence == "Apache-2.0"
     assert loaded.model.metadata.source == f"https://known, sha256 {sha256}"
+    record = records.record_of(store / "mine.safetensors")
+    assert record is not None
+    assert record.original_sha256 == sha256
+    assert record.sha256 == sha256_of(store / "mine.safetensors")
+    assert record.licence == entry.licence
 
 
 @pytest.mark.parametrize(
@@ -152,6 +134,33 @@ def test_a_name_that_is_no_plain_file_name_is_refused(
     assert not store.exists()
 
 
+def test_a_file_that_is_added_under_the_name_of_a_published_one_is_not_taken_for_it(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, "add", SQUARE, "--name", "lions-512")
+    (_, added) = models.offered()
+    assert (added.title, added.entry, added.licence) == ("lions-512", None, "unknown")
+    assert open_model("lions-512").makes == ""
+
+
+def test_constants_can_be_stored_with_a_model(store: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    preset = tmp_path / "preset.json"
+    preset.write_text('{"step_size": 0.25}')
+    run(capsys, "add", SQUARE, "--name", "squares", "--preset", preset)
+    assert open_model("squares").preset.drag.step_size == 0.25
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"speed": 1}', '{"step_size": "fast"}', None])
+def test_constants_that_are_none_are_refused(
+    store: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str | None
+) -> None:
+    preset = tmp_path / "preset.json"
+    if content is not None:
+        preset.write_text(content)
+    assert "preset" in run(capsys, "add", SQUARE, "--name", "squares", "--preset", preset)[1]
+    assert not store.exists()
+
+
 @pytest.mark.parametrize("name", ["lions", "Lions", "critters", "CRITTERS"])
 def test_a_name_in_use_is_refused_and_nothing_replaced(
     store: Path, capsys: pytest.CaptureFixture[str], name: str
@@ -161,7 +170,7 @@ def test_a_name_in_use_is_refused_and_nothing_replaced(
     code, said = run(capsys, "add", SQUARE, "--name", name)
     assert code == 2
     assert f'There is a model called "{name}" already' in said
-    assert [entry.name for entry in store.iterdir()] == ["lions.safetensors"]
+    assert [entry.name for entry in store.glob("*.safetensors")] == ["lions.safetensors"]
     assert (store / "lions.safetensors").read_bytes() == before
 
 
@@ -194,6 +203,7 @@ def test_a_removed_model_is_gone_and_the_others_stay(store: Path, capsys: pytest
         run(capsys, "add", SQUARE, "--name", name)
     assert run(capsys, "remove", "bears")[0] == 0
     assert available() == ["critters", "lions"]
+    assert names(store) == [f"lions.{ending}" for ending in ("json", "png", "safetensors")]
 
 
 def test_the_embedded_model_is_not_removed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,9 +46,10 @@ def wait_until(happened: Callable[[], Any], what: str, patience: float = PATIENC
 
 @dataclass
 class Backend:
-    """A backend of its own home folder."""
+    """A backend of its own home folder; `program` is what its Python runs in the place of the backend itself."""
 
     home: Path
+    program: tuple[str, ...] = ("-m", "backend")
     process: subprocess.Popen[bytes] | None = None
     ready: dict[str, Any] = field(default_factory=dict)
 
@@ -77,7 +78,7 @@ class Backend:
         remember_drafts(self.home)
         before = self.ready_file.read_text() if self.ready_file.exists() else None
         process = self.process = subprocess.Popen(
-            [sys.executable, "-m", "backend", "serve", *arguments],
+            [sys.executable, *self.program, "serve", *arguments],
             cwd=self.home, env=self.environment, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
@@ -92,7 +93,7 @@ class Backend:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m backend` with the same home folder."""
         return subprocess.run(
-            [sys.executable, "-m", "backend", *arguments],
+            [sys.executable, *self.program, *arguments],
             cwd=self.home, env=self.environment, capture_output=True, encoding="utf-8",
             timeout=PATIENCE, check=False,
         )  # fmt: skip

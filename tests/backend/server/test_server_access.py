@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount
 
 from backend.server import app
 from backend.server.access import Access
+from backend.server.catalogue import ModelCatalogue
 from backend.server.jobs import JobRunner
 from tests.backend.server.harness import TOKEN_HEADER, Backend
 
@@ -38,7 +39,7 @@ def endpoints(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[tuple[s
 
 @pytest.fixture(scope="module")
 def every_route(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
-    access, _ = app.build(JobRunner(tmp_path_factory.mktemp("files")), "token", 1, lambda: None)
+    access, _ = app.build(JobRunner(tmp_path_factory.mktemp("files")), ModelCatalogue(), "token", 1, lambda: None)
     found: Any = access.app
     return set(endpoints(found.routes))
 

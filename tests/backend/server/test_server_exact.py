@@ -80,8 +80,8 @@ class Service:
         return Done(updates, next_layer, next_edit)
 
 
-def quickly_tuned(model: stylegan2.Model, catalogue_entry: Mapping[str, Any] | None = None) -> Preset:
-    return dataclasses.replace(preset_for(model, catalogue_entry), tuning=TuningSettings(steps=STEPS))
+def quickly_tuned(model: stylegan2.Model, published: Mapping[str, Any] | None = None) -> Preset:
+    return dataclasses.replace(preset_for(model, published), tuning=TuningSettings(steps=STEPS))
 
 
 @pytest.fixture(scope="module")

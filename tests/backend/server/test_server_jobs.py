@@ -26,6 +26,7 @@ from backend.editing.steps import InversionProgress
 from backend.errors import UserError
 from backend.files import written_whole
 from backend.models import models
+from backend.models.suggestion import Suggestion
 from backend.server.jobs import JobRunner
 from backend.server.progress import inversion_update
 from backend.server.requests import Request
@@ -214,6 +215,21 @@ def test_where_the_model_cannot_show_the_layer_a_client_is_asked_before_anything
     assert done.phase == "done"
     assert done.result
     assert done.result.report["fit"] == "poor"
+
+
+def test_a_better_model_is_named_with_the_question(
+    judged: Callable[..., JobRunner], picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cats = models.Offered("cats", Path("cats.safetensors"), (64, 64))
+    asked: list[object] = []
+    monkeypatch.setattr(
+        "backend.server.jobs.better_model", lambda *given: asked.append(given) or Suggestion(cats, "good", 0.3)
+    )
+    last = [update for update, _ in judged("poor", "good").drag(asking(picture, "ask"))][-1]
+    assert last.better_model == "cats"
+    assert last.message.endswith('it cannot rebuild this layer well. The model "cats" fits it better.')
+    (given,) = asked
+    assert given[1] == "critters"  # pyright: ignore[reportIndexIssue]
 
 
 @pytest.mark.parametrize(("guessed", "found"), [("poor", "good"), ("good", "poor")])

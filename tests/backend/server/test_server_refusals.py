@@ -65,7 +65,7 @@ def test_a_mask_of_another_size_is_refused(backend: Backend, picture: Path, tmp_
     ("model", "words"),
     [
         ("unicorns", "no model called"),
-        ("ffhq-512", "https://api.ngc.nvidia.com/"),
+        ("ffhq-512", "models download ffhq-512"),
         ("/nowhere/cats.pkl", "/nowhere/cats.pkl does not exist"),
     ],
 )
