@@ -83,7 +83,7 @@ def test_the_inversion_does_not_mind_what_it_cannot_see(editor: Editor) -> None:
     whole = Editor(open_model("critters")).sample(1)
     layer = np.dstack([whole, np.full(whole.shape[:2], 255, np.uint8)])[32:-32]
     *_, last = editor.open_steps(np.ascontiguousarray(layer), settings=InversionSettings(steps=10))
-    assert last.psnr() > 24
+    assert last.psnr() > 21  # with the bands counted as black it would be 13
     found = editor.image(editor._open_state.w_plus)[0].permute(1, 2, 0).numpy() * 127.5 + 127.5
     assert np.abs(found[:32] - whole[:32]).mean() < 40, "it goes on in the bands as a head does"
 
