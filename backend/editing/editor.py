@@ -63,8 +63,8 @@ class Editor(OpenEdit):
         self, image: np.ndarray, drags: Sequence[Drag] = (), selected: Box | None = None, where: str = LAYER
     ) -> Region:
         """Choose the region of an image in which the model shows its subject best: find_subject() of subject.py."""
-        size, band = self.generator.image_size, self.loaded.band
-        return find_subject(self._judge, image, size, drags, selected, where, band)
+        size, loaded = self.generator.image_size, self.loaded
+        return find_subject(self._judge, image, size, drags, selected, where, loaded.band, loaded.aligned_faces)
 
     def open(
         self,

@@ -33,7 +33,8 @@ class LoadedModel:
     """A model in memory, what it is called, the constants measured or published for it, and its encoder if it has one.
 
     Model and encoder are on one device. What it makes pictures of is in the plural and in an artist's words; "" where
-    nobody has said. In images of some models only so many rows in the middle show anything.
+    nobody has said. In images of some models only so many rows in the middle show anything; some show faces only, all
+    aligned as FFHQ's are.
     """
 
     name: str
@@ -42,6 +43,7 @@ class LoadedModel:
     encoder: Encoder | None = None
     makes: str = ""
     usable_height: int | None = None
+    aligned_faces: bool = False
 
     @property
     def band(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from backend.editing.faces import find_face
 from backend.editing.fit import Judge
 from backend.editing.frame import Frame
 from backend.editing.pixels import to_model
@@ -40,6 +41,7 @@ def find_subject(
     selected: Box | None = None,
     where: str = LAYER,
     band: int = 0,
+    aligned_faces: bool = False,
 ) -> Region:
     """Choose the region in which a model shows the subject of a layer best.
 
@@ -51,12 +53,17 @@ def find_subject(
         selected: the box around what is selected on the layer, or None.
         where: to look: "layer" or around the "selection".
         band: rows of the model's image at its top, and as many at its bottom, that show nothing.
+        aligned_faces: the model shows faces, aligned as those of FFHQ are.
 
     Raises:
         UserError: the layer is too small, or nothing is selected.
     """
     height, width = image.shape[:2]
     region = choose_region((height, width), model_size, selected, where, band)
+    if aligned_faces:
+        face = find_face(image, model_size, drags, None if where == LAYER else region.box)
+        if face is not None:
+            return face
     if judge is None:
         return region
     smaller = max(max(height, width) // LOOKED_AT, 1)

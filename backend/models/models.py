@@ -138,7 +138,10 @@ def open_model(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
     entry, encoder = _entry_of(name, path, model.sha256), find_encoder(model)
     makes = MAKES if path == WEIGHTS else entry.makes if entry else ""
     preset = preset_for(model, entry.preset if entry else {})
-    return LoadedModel(name, model, preset, encoder and encoder.to(device), makes, _usable_height(path, entry))
+    known = record_of(path) or entry
+    aligned = known is not None and known.aligned_faces
+    rows = _usable_height(path, entry)
+    return LoadedModel(name, model, preset, encoder and encoder.to(device), makes, rows, aligned)
 
 
 def find(name_or_path: str | Path) -> Path:

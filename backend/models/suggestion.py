@@ -51,7 +51,8 @@ def judged(loaded: LoadedModel, image: np.ndarray, cache: TensorCache) -> float:
     """
     generator = loaded.model.generator
     judge = Judge(loaded.model, loaded.encoder, cache) if loaded.encoder else None
-    region = find_subject(judge, image, generator.image_size, band=loaded.band)
+    size, aligned = generator.image_size, loaded.aligned_faces
+    region = find_subject(judge, image, size, band=loaded.band, aligned_faces=aligned)
     part = region.crop(image)
     if region.is_empty(part):
         raise UserError("The picture is fully transparent where the model looks; there is nothing to compare.")

@@ -90,12 +90,14 @@ def test_what_is_known_of_a_published_file_goes_with_it(
     sha256 = stylegan2.load(SQUARE).sha256
     entry = catalogue.entries()[0].model_copy(
         update={"name": "known", "sha256": sha256, "urls": ("https://known",), "preset": {"step_size": 0.125}}
-    )
+    ).model_copy(update={"aligned_faces": True, "usable_height": 24})
     monkeypatch.setattr(catalogue, "entries", lambda: (entry,))
     run(capsys, "add", SQUARE, "--name", "mine")
     loaded = open_model("mine")
     assert loaded.preset.drag.step_size == 0.125
     assert loaded.makes == "lions"
+    assert loaded.aligned_faces
+    assert loaded.band == 4
     assert loaded.model.metadata.licence == "Apache-2.0"
     assert loaded.model.metadata.source == f"https://known, sha256 {sha256}"
     record = records.record_of(store / "mine.safetensors")
