@@ -38,7 +38,7 @@ SUGGESTION_SECONDS = 4.0  # after which no other model is looked at any more whe
 Updates = Iterator[tuple[Update, Files]]
 
 
-class _Unwritten(NamedTuple):
+class _FinishedDrag(NamedTuple):
     """A finished drag whose files could not be written: the editor still has it."""
 
     request: str  # its digest
@@ -60,7 +60,7 @@ class JobRunner:
         self.files, self.device = ResultFiles(files), on or device.best()
         self.queue = JobQueue()
         self._editor: tuple[tuple[Any, ...], Editor] | None = None
-        self._unwritten: _Unwritten | None = None
+        self._finished_drag: _FinishedDrag | None = None
         self._cache = TensorCache(cache)  # stays when the model goes
 
     def drag(self, request: Request) -> Updates:
@@ -77,13 +77,13 @@ class JobRunner:
         yield from self.queue.run(request.session, lambda control: self._drag(request, job, control))
 
     def _drag(self, request: Request, job: Job, control: JobControl) -> Updates:
-        throttle, unwritten = Throttle(control.cancelled.is_set), self._unwritten
+        throttle, finished = Throttle(control.cancelled.is_set), self._finished_drag
         name = job.options.model or _model_of(job.edit)
         yield Update(phase="load", message=f"Opening the model {name}."), NO_FILES
         editor = self._open_editor(name)
         throttle.check()
-        if unwritten and unwritten.editor is editor and unwritten.request == request.digest():
-            region, last = unwritten.region, unwritten.last
+        if finished and finished.editor is editor and finished.request == request.digest():
+            region, last = finished.region, finished.last
         else:
             dragged = yield from self._steps(job, editor, throttle, control)
             if dragged is None:
@@ -95,7 +95,7 @@ class JobRunner:
         try:
             done, files = self._result(editor, region, job.options.result == "whole", control.session)
         except UserError:
-            self._unwritten = _Unwritten(request.digest(), editor, region, last)
+            self._finished_drag = _FinishedDrag(request.digest(), editor, region, last)
             raise
         yield last.model_copy(update={"phase": "done", "message": "Done.", "result": done}), files
 
@@ -180,7 +180,7 @@ class JobRunner:
         yield Update(phase="done", message="Done.", result=done), files
 
     def _open_editor(self, name: str) -> Editor:
-        self._unwritten = None
+        self._finished_drag = None
         path = models.find(name)
         status = path.stat()
         key = (path.resolve(), status.st_mtime_ns, status.st_size)
