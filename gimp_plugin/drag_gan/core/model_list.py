@@ -67,7 +67,7 @@ def state(model: ListedModel, download: Download | None) -> str:
         download: what is under way, of whatever model.
     """
     if model.state == "here":
-        return "here" if model.height else "cannot be read; remove it"
+        return "a part of this program" if model.embedded else "here" if model.height else "cannot be read; remove it"
     if model.state == "manual":
         return "no address is known"
     own = download if download and download.name == model.name else None
@@ -79,6 +79,11 @@ def state(model: ListedModel, download: Download | None) -> str:
     if own.phase == "downloading":
         return "downloading" if share is None else f"downloading, {share:.0%}"
     return "is made ready"
+
+
+def row(model: ListedModel, download: Download | None) -> str:
+    """Return what stands below a model's title in the list of all: its state, and whether it is non-commercial."""
+    return f"{state(model, download)}{', non-commercial' if model.licence.non_commercial else ''}"
 
 
 def done(download: Download) -> float | None:
@@ -136,4 +141,5 @@ def terms(model: ListedModel) -> str:
 
 def name_for(file: Path) -> str:
     """Return a name for a model that is added, which the artist may change: that of its file, without odd letters."""
-    return UNFIT_FOR_NAMES.sub(" ", file.stem).strip(" .+-_")[:LONGEST_NAME].strip(" .")
+    words = UNFIT_FOR_NAMES.sub(" ", file.stem).strip(" .+-_").split()
+    return " ".join(words)[:LONGEST_NAME].strip(" .")

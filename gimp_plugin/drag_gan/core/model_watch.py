@@ -48,6 +48,7 @@ class ModelWatch:
         self._samples: dict[tuple[str, int | None], bytes] = {}
         self._listing: ModelList | None = None
         self._refusal = ""
+        self._logged = ""
         self._pause = IDLE_SECONDS
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -88,8 +89,8 @@ class ModelWatch:
             self._refusal = ""
         try:
             self._listing = self._with_all_samples(command(self._backend.connect(self._closed.is_set)))
-            under_way = self._listing.download
-            self._pause = BUSY_SECONDS if under_way and under_way.phase != "failed" else IDLE_SECONDS
+            self._log(self._listing)
+            self._pause = BUSY_SECONDS if self._is_busy(self._listing) else IDLE_SECONDS
             return Seen(self._listing, self._refusal)
         except UserError as error:
             log.info("%s", error)
@@ -100,9 +101,24 @@ class ModelWatch:
             return Seen(self._listing, str(error))
 
     def _list(self, connection: Connection) -> ModelList:
-        models = self._listing.models if self._listing else ()
-        missing = not models or any(model.state == "here" and not model.thumbnail for model in models)
-        return list_models(connection, self._with_samples and missing)
+        return list_models(connection, self._lacks_samples(self._listing))
+
+    def _is_busy(self, listing: ModelList) -> bool:
+        under_way = listing.download is not None and listing.download.phase != "failed"
+        return under_way or self._lacks_samples(listing)
+
+    def _lacks_samples(self, listing: ModelList | None) -> bool:
+        """Whether samples are wanted that have not come: they are drawn when they are asked for."""
+        if listing is None or not self._with_samples:
+            return self._with_samples
+        return any(model.state == "here" and model.height and not model.thumbnail for model in listing.models)
+
+    def _log(self, listing: ModelList) -> None:
+        here = [model.name for model in listing.models if model.state == "here"]
+        told = f"here: {here}, {f'{listing.download.name}: {listing.download.phase}' if listing.download else 'at rest'}"
+        if told != self._logged:
+            log.info("%s", told)
+            self._logged = told
 
     def _with_all_samples(self, listing: ModelList) -> ModelList:
         """Return the list with the samples that came with it or with one before."""

@@ -14,6 +14,7 @@ from backend.client.catalogue import ListedModel
 from core import model_list
 from gimp.widgets import confirm, end, text
 
+CHOOSER = 800, 560  # pixels
 PATTERNS = ("*.pkl", "*.pt", "*.safetensors")
 
 
@@ -41,11 +42,10 @@ def accept_licence(model: ListedModel, parent: Gtk.Window) -> bool:
 
 def remove(model: ListedModel, parent: Gtk.Window) -> bool:
     """Return whether a model is to be deleted."""
-    content = text(
-        f"Delete the model {model.title} from this computer? A file that it was added from stays where it is; a "
-        "downloaded one would have to be downloaded again."
-    )
-    return confirm("Remove Model", "draggan-remove", content, "_Delete", parent)
+    is_published = bool(model.shows)
+    then = "It would have to be fetched again." if is_published else "The file that it was added from stays."
+    content = text(f"Remove {model.title} from this computer? {then}")
+    return confirm("Remove Model", "draggan-remove", content, "_Remove", parent)
 
 
 def choose_file(parent: Gtk.Window) -> ChosenFile | None:
@@ -54,6 +54,7 @@ def choose_file(parent: Gtk.Window) -> ChosenFile | None:
     dialog.add_button("_Cancel", Gtk.ResponseType.CANCEL)
     dialog.add_button("_Add", Gtk.ResponseType.OK)
     dialog.set_default_response(Gtk.ResponseType.OK)
+    dialog.set_default_size(*CHOOSER)
     for label, patterns in (("StyleGAN2 models", PATTERNS), ("All files", ("*",))):
         kind = Gtk.FileFilter()
         kind.set_name(label)
@@ -72,7 +73,9 @@ def choose_file(parent: Gtk.Window) -> ChosenFile | None:
     accepted = dialog.run() == Gtk.ResponseType.OK
     file, chosen = dialog.get_filename(), name.get_text().strip()
     end(dialog)
-    return ChosenFile(Path(file), chosen) if accepted and file else None
+    if not accepted or not file:
+        return None
+    return ChosenFile(Path(file), chosen or model_list.name_for(Path(file)))
 
 
 def _suggest(file: str | None, name: Gtk.Entry) -> None:

@@ -14,6 +14,7 @@ from backend.client.catalogue import ListedModel, ModelList
 from core import model_list
 
 WIDTH = 300  # pixels
+PLAIN = b"* { background: none; }"  # GIMP's themes paint what is in a row over the colour that says it is selected
 
 
 class ModelRows:
@@ -43,7 +44,7 @@ class ModelRows:
         if wanted != [(name, row.section) for name, row in self._rows.items()]:
             self._build(listing)
         for model in listing.models:
-            self._rows[model.name].tell(model_list.state(model, listing.download))
+            self._rows[model.name].tell(model_list.row(model, listing.download))
         self._filling = False
         if self._later in self._rows:
             self._list.select_row(self._rows[self._later])
@@ -84,6 +85,10 @@ class _Row(Gtk.ListBoxRow):
         box.pack_start(title, False, False, 0)
         box.pack_start(self._state, False, False, 0)
         self.add(box)
+        plain = Gtk.CssProvider()
+        plain.load_from_data(PLAIN)
+        for widget in (box, title, self._state):
+            widget.get_style_context().add_provider(plain, Gtk.STYLE_PROVIDER_PRIORITY_APPLICATION)
 
     def tell(self, state: str) -> None:
         self._state.set_text(state)

@@ -47,7 +47,8 @@ def confirm(title: str, role: str, content: Gtk.Widget, yes_label: str, parent: 
     dialog.add_button("_Cancel", Gtk.ResponseType.CANCEL)
     dialog.add_button(yes_label, Gtk.ResponseType.OK)
     dialog.set_default_response(Gtk.ResponseType.CANCEL)
-    content.set_border_width(12)
+    dialog.set_resizable(False)  # else it is as high as its text is when it is as narrow as can be
+    content.set_property("margin", 12)
     dialog.get_content_area().add(content)
     dialog.show_all()
     response = dialog.run()
