@@ -57,9 +57,7 @@ def backend_with(folder: Path, server: FileServer) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def story(
-    gimp: Gimp, vendor: Path, server: FileServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Story]:
+def story(gimp: Gimp, vendor: Path, server: FileServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The whole story, played once."""
     folder = tmp_path_factory.mktemp("models")
     with told(gimp, vendor, folder, arguments=backend_with(folder, server)) as story:
@@ -229,17 +227,16 @@ def test_a_refusal_is_told_and_a_file_is_added(story: Story):
     assert left_behind(story.session.home) == []
 
 
-def test_the_other_gimp_shows_the_window_too(
-    gimp: Gimp, vendor: Path, server: FileServer, tmp_path: Path
-):
+def test_the_other_gimp_shows_the_window_too(gimp: Gimp, vendor: Path, server: FileServer, tmp_path: Path):
     other = locate_other_gimp(gimp)
     with told(other, vendor, tmp_path, arguments=backend_with(tmp_path, server)) as story:
-        story.press("menu", "alt+r", "Up", "Right", "Down")
+        story.press("menu", "alt+r", "Up", "Right")  # what needs an image is passed over
         before = story.screens["menu"]
         story.desktop.press("Return")
         story.desktop.wait_for_window(MODELS)
         story.wait_for_log("here: ['critters'], at rest")
         time.sleep(2)
         assert (story.look("models") != before).any(axis=2).mean() > 0.2
+        story.press("placed by hand", "End")
         story.desktop.press("Escape")
         story.wait_without_window(MODELS)

@@ -115,7 +115,9 @@ class ModelWatch:
 
     def _log(self, listing: ModelList) -> None:
         here = [model.name for model in listing.models if model.state == "here"]
-        told = f"here: {here}, {f'{listing.download.name}: {listing.download.phase}' if listing.download else 'at rest'}"
+        told = (
+            f"here: {here}, {f'{listing.download.name}: {listing.download.phase}' if listing.download else 'at rest'}"
+        )
         if told != self._logged:
             log.info("%s", told)
             self._logged = told

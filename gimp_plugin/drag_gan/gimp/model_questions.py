@@ -42,9 +42,7 @@ def accept_licence(model: ListedModel, parent: Gtk.Window) -> bool:
 
 def remove(model: ListedModel, parent: Gtk.Window) -> bool:
     """Return whether a model is to be deleted."""
-    is_published = bool(model.shows)
-    then = "It would have to be fetched again." if is_published else "The file that it was added from stays."
-    content = text(f"Remove {model.title} from this computer? {then}")
+    content = text(f"Remove {model.title} from this computer? It would have to be downloaded or added again.")
     return confirm("Remove Model", "draggan-remove", content, "_Remove", parent)
 
 
@@ -54,7 +52,6 @@ def choose_file(parent: Gtk.Window) -> ChosenFile | None:
     dialog.add_button("_Cancel", Gtk.ResponseType.CANCEL)
     dialog.add_button("_Add", Gtk.ResponseType.OK)
     dialog.set_default_response(Gtk.ResponseType.OK)
-    dialog.set_default_size(*CHOOSER)
     for label, patterns in (("StyleGAN2 models", PATTERNS), ("All files", ("*",))):
         kind = Gtk.FileFilter()
         kind.set_name(label)
@@ -70,6 +67,8 @@ def choose_file(parent: Gtk.Window) -> ChosenFile | None:
     row.show_all()
     dialog.set_extra_widget(row)
     dialog.connect("selection-changed", lambda dialog: _suggest(dialog.get_filename(), name))
+    dialog.show()
+    dialog.resize(*CHOOSER)  # it would be higher than a small screen
     accepted = dialog.run() == Gtk.ResponseType.OK
     file, chosen = dialog.get_filename(), name.get_text().strip()
     end(dialog)

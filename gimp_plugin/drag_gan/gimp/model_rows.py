@@ -48,6 +48,7 @@ class ModelRows:
         self._filling = False
         if self._later in self._rows:
             self._list.select_row(self._rows[self._later])
+            self._rows[self._later].grab_focus()
             self._later = ""
 
     def select_later(self, name: str) -> None:
