@@ -6,10 +6,10 @@ Example:
     image = model.generator.synthesis(ws)  # [1, 3, H, W], nominally -1..1
 """
 
-from .checkpoint import load, save
+from .checkpoint import describe, load, save
 from .discriminator import Discriminator
 from .errors import ModelError
 from .generator import Generator
-from .model import Metadata, Model
+from .model import Description, Metadata, Model
 
-__all__ = ["Discriminator", "Generator", "Metadata", "Model", "ModelError", "load", "save"]
+__all__ = ["Description", "Discriminator", "Generator", "Metadata", "Model", "ModelError", "describe", "load", "save"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from . import Model, ModelError, load, save
+from . import Description, ModelError, describe, load, save
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "info":
-            print(describe(load(options.file)))
+            print(shown(describe(options.file)))
         else:
             convert(options)
     except ModelError as error:
@@ -43,31 +43,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def describe(model: Model) -> str:
+def shown(model: Description) -> str:
     """Several lines: name, licence, source, sizes, layers, preset."""
     g, d, metadata = model.generator, model.discriminator, model.metadata
     height, width = g.image_size
-    weights = sum(p.numel() for p in g.parameters())
-    blocks = g.architecture.blocks
-    clamps = sorted({clamp for block in blocks for clamp in block.conv_clamp if clamp is not None})
-    variants = [f"{g.architecture.variant} generator"]
-    if d is not None:
-        variants.append(f"{d.architecture.variant} discriminator")
+    clamps = sorted({clamp for block in g.blocks for clamp in block.conv_clamp if clamp is not None})
+    architecture = f"StyleGAN2, {g.variant} generator" + ("" if d is None else f", {d.variant} discriminator")
     rows = {
+        "format": model.format,
         "name": metadata.name,
         "licence": metadata.licence,
         "source": metadata.source,
         "sha256": model.sha256,
         "image": f"{width} x {height} pixels, {g.img_channels} channels",
-        "latents": f"z {g.z_dim}, classes {g.c_dim}, w {g.w_dim}, {g.num_ws} layers in W+",
-        "mapping": f"{g.architecture.mapping.num_layers} layers",
-        "architecture": ", ".join(variants),
-        "channels": ", ".join(f"b{block.resolution}: {block.channels}" for block in blocks),
-        "noise": "yes" if any(flag for block in blocks for flag in block.use_noise) else "no",
+        "latents": f"z {g.mapping.z_dim}, w {g.mapping.w_dim}, {g.num_ws} layers in W+",
+        "classes": str(g.mapping.c_dim) if g.mapping.c_dim else "none",
+        "mapping": f"{g.mapping.num_layers} layers",
+        "architecture": architecture,
+        "channels": ", ".join(f"b{block.resolution}: {block.channels}" for block in g.blocks),
+        "noise": "yes" if any(flag for block in g.blocks for flag in block.use_noise) else "no",
         "clamped at": ", ".join(f"{clamp:g}" for clamp in clamps) or "not clamped",
-        "half precision": f"{g.architecture.num_fp16_res} blocks when trained; computed in float32 here",
-        "generator": f"{weights / 1e6:.1f} million weights",
-        "discriminator": "none" if d is None else f"{sum(p.numel() for p in d.parameters()) / 1e6:.1f} million weights",
+        "half precision": f"{g.num_fp16_res} blocks when trained; computed in float32 here",
+        "generator": f"{model.generator_parameters:,} weights",
+        "discriminator": "none" if d is None else f"{model.discriminator_parameters:,} weights",
         "preset": json.dumps(metadata.preset) if metadata.preset else "none",
     }
     return "\n".join(f"{title + ':':16}{_printable(value)}" for title, value in rows.items())

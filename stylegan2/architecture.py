@@ -61,6 +61,12 @@ class GeneratorArchitecture:
         """One w per convolution and one for the last torgb."""
         return 2 * len(self.blocks)
 
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) of the image in pixels."""
+        height, width = self.const_size
+        return height << (len(self.blocks) - 1), width << (len(self.blocks) - 1)
+
     def layers(self, index: int) -> tuple[str, ...]:
         """What the block of this index consists of, see `synthesis_layers`."""
         return synthesis_layers(self.variant, first=index == 0, last=index == len(self.blocks) - 1)
@@ -89,6 +95,12 @@ class DiscriminatorArchitecture:
     mbstd_num_channels: int
     mapping: MappingArchitecture | None
     variant: Variant = "resnet"
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) of the images it judges."""
+        height, width = self.final_size
+        return height << len(self.blocks), width << len(self.blocks)
 
 
 def synthesis_layers(variant: Variant, *, first: bool, last: bool) -> tuple[str, ...]:

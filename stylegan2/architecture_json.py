@@ -63,7 +63,7 @@ def _generator(entries: _Entries) -> GeneratorArchitecture:
         for first, last, block in entries.children("blocks")
     )
     entries.check_doubling([block.resolution for block in blocks], first=4)
-    return GeneratorArchitecture(
+    architecture = GeneratorArchitecture(
         mapping=_mapping(entries.child("mapping")),
         img_channels=entries.whole("img_channels", 1, 4),
         const_size=entries.size("const_size"),
@@ -71,6 +71,9 @@ def _generator(entries: _Entries) -> GeneratorArchitecture:
         num_fp16_res=entries.whole("num_fp16_res", 0, 16),
         variant=variant,
     )
+    if max(architecture.image_size) > MAX_RESOLUTION:
+        raise entries.error("const_size", f"a size that makes images of {MAX_RESOLUTION} pixels at most")
+    return architecture
 
 
 def _discriminator(entries: _Entries) -> DiscriminatorArchitecture:
@@ -119,7 +122,7 @@ class _Entries:
             raise ModelError(f"The model file {file} has no {path} that can be read; get it again.")
         self.data, self.path, self.file = data, path, file
 
-    def _error(self, key: str, expected: str) -> ModelError:
+    def error(self, key: str, expected: str) -> ModelError:
         value = repr(self.data.get(key, "missing"))[:60]
         return ModelError(
             f"In the model file {self.file}, {self.path}.{key} should be {expected}, not {value}; get it again."
@@ -127,7 +130,7 @@ class _Entries:
 
     def check_doubling(self, resolutions: list[int], first: int) -> None:
         if resolutions != [first * 2**k for k in range(len(resolutions))]:
-            raise self._error("blocks", f"blocks whose sizes double from {first}")
+            raise self.error("blocks", f"blocks whose sizes double from {first}")
 
     def child(self, key: str) -> _Entries:
         return _Entries(self.data.get(key), f"{self.path}.{key}", self.file)
@@ -149,20 +152,20 @@ class _Entries:
         for variant in VARIANTS:
             if value == variant:
                 return variant
-        raise self._error("variant", f"one of {', '.join(VARIANTS)}")
+        raise self.error("variant", f"one of {', '.join(VARIANTS)}")
 
     def items(self, key: str, length: int | None) -> list[Any]:
         value = self.data.get(key)
         if not isinstance(value, (list, tuple)) or not value or len(value) > 64:
-            raise self._error(key, "a list")
+            raise self.error(key, "a list")
         if length is not None and len(value) != length:
-            raise self._error(key, f"a list of {length}")
+            raise self.error(key, f"a list of {length}")
         return list(value)
 
     def whole(self, key: str, low: int, high: int) -> int:
         value = self.data.get(key)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise self._error(key, f"a whole number from {low} to {high}")
+            raise self.error(key, f"a whole number from {low} to {high}")
         return value
 
     def whole_or_none(self, key: str, low: int, high: int) -> int | None:
@@ -173,7 +176,7 @@ class _Entries:
 
     def _positive(self, key: str, value: object) -> float:
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < math.inf:
-            raise self._error(key, "a positive number")
+            raise self.error(key, "a positive number")
         return float(value)
 
     def clamp(self, key: str) -> float | None:
@@ -185,5 +188,5 @@ class _Entries:
     def size(self, key: str) -> tuple[int, int]:
         height, width = self.items(key, 2)
         if not all(isinstance(side, int) and 1 <= side <= 64 for side in (height, width)):
-            raise self._error(key, "[height, width]")
+            raise self.error(key, "[height, width]")
         return height, width

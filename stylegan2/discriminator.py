@@ -162,8 +162,7 @@ class Discriminator(nn.Module):
     @property
     def image_size(self) -> tuple[int, int]:
         """(height, width) of the images it judges."""
-        height, width = self.architecture.final_size
-        return height << len(self.architecture.blocks), width << len(self.architecture.blocks)
+        return self.architecture.image_size
 
     def features(self, image: Tensor, c: Tensor | None = None) -> list[Tensor]:
         """What each block gives for `image` [N, 3, H, W] in -1..1: [N, C, h, w], fine to coarse.

@@ -158,9 +158,7 @@ class Generator(nn.Module):
     @property
     def image_size(self) -> tuple[int, int]:
         """(height, width) of the image in pixels."""
-        height, width = self.architecture.const_size
-        doublings = len(self.architecture.blocks) - 1
-        return height << doublings, width << doublings
+        return self.architecture.image_size
 
     def forward(
         self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0, noise_mode: NoiseMode = "const"

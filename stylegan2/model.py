@@ -9,9 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .architecture import DiscriminatorArchitecture, GeneratorArchitecture
 from .discriminator import Discriminator
 from .errors import ModelError
 from .generator import Generator
+
+BUFFERS = ("noise_const", "resample_filter", "w_avg")  # what the names of tensors that are not trained end with
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,19 @@ class Model:
     discriminator: Discriminator | None
     metadata: Metadata
     sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a model file holds; `format` is in words, the counts are those of trained weights."""
+
+    format: str
+    metadata: Metadata
+    sha256: str
+    generator: GeneratorArchitecture
+    generator_parameters: int
+    discriminator: DiscriminatorArchitecture | None
+    discriminator_parameters: int
 
 
 def _own(tensor: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ class Licence:
 
 @dataclass(frozen=True)
 class ListedModel:
-    """A model that is here, or could be: as `ListedModel` in backend/server/protocol.py; `thumbnail` is a PNG file."""
+    """A model that is here, or could be: as in backend/server/catalogue_protocol.py; `thumbnail` is a PNG file."""
 
     name: str
     title: str

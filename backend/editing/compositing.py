@@ -27,6 +27,7 @@ from backend.editing.region import Region, resized
 CHANGE_SEEN = 0.06  # of -1 .. 1: a pixel that changed by this much is in the changed area
 GROW = 0.02  # of the region's shorter side: how far the changed area reaches beyond
 FEATHER = 0.02  # of the region's shorter side: how soft its edge is
+SIDES = 0.12  # of the region's shorter side: how far from a side inside the layer motion begins to fade
 SELECTION_FEATHER = 0.005  # the same for the selection's edge, which may be meant sharp
 LIGHT_BLUR, FAR = 5.0, 24.0  # pixels of the model's image
 LIGHT_SEEN, LIGHT_SEEN_STILL = 0.02, 0.1  # of -1 .. 1: a smaller change of light is none; of what stayed in place
@@ -57,13 +58,13 @@ def compose(
     Returns:
         The result layer, uint8 [height, width, 4], and its changed-area mask, uint8 [height, width].
     """
-    images, previous = laid_in_place(images, previous, region, layer_size, original)
+    images, previous = laid_in_place(images, previous, region)
     now = images.image(1.0).clamp(-1, 1)
     difference = (now - previous.clamp(-1, 1)).abs().amax(dim=0).cpu().numpy()
     result, visible = layer.copy(), np.zeros(layer.shape[:2], np.uint8)
     if not (difference > CHANGE_SEEN).any():
         return result, visible
-    found, composed = _composition(layer, original, images, now)
+    found, composed = _composition(layer, original, images, now, region, layer_size)
     changed = _changed(difference, found)
     selected = None if mask is None else _selected(resized(mask, changed.shape, Image.Resampling.BOX))
     shown = _Shown(changed, mask, selected, region, layer_size)
@@ -78,13 +79,29 @@ def compose(
 
 
 def _composition(
-    layer: np.ndarray, original: np.ndarray, images: EditImages, now: torch.Tensor
+    layer: np.ndarray,
+    original: np.ndarray,
+    images: EditImages,
+    now: torch.Tensor,
+    region: Region,
+    layer_size: tuple[int, int],
 ) -> tuple[Correspondence, _Composition]:
     found = find_correspondence(images)
     source = _with_colours_everywhere(original, found.start)
     small = _at_size_of(found, source)
-    found = follow_misplaced(found, small)
+    found = _held_at_sides(follow_misplaced(found, small), region, layer_size)
     return found, _Composition(source, layer, found, inpaint(source, small, found, now))
+
+
+def _held_at_sides(found: Correspondence, region: Region, layer_size: tuple[int, int]) -> Correspondence:
+    """Let motion fade towards the sides that lie inside the layer, so that nothing that crosses them is torn there."""
+    centres = [
+        ((np.arange(count) + 0.5) * length / count).astype(np.float32)
+        for count, length in zip(found.confidence.shape, region.box[:1:-1], strict=True)
+    ]
+    free = region.inside(centres[1], centres[0], layer_size, SIDES * region.shorter_side)
+    free = free * free * (3 - 2 * free)
+    return found._replace(flow=found.flow * free[..., None], confidence=1 - (1 - found.confidence) * free)
 
 
 class _Shown:

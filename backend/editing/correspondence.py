@@ -23,13 +23,15 @@ STILL_FEATURES = 0.10  # features, in their own spread, that differ by less belo
 SEEN = 1.0  # pixels: a smaller motion is none
 OUTLINE = 25  # pixels, across: how wide around what stayed the decision is made anew from the colours
 LIKE_BACKGROUND = 0.12  # of -1 .. 1: how far the colours of a background differ from place to place
-CHANGED_FEATURES = 0.35  # as STILL_FEATURES, but belongs to something that moved; between, nothing is said
-FEATURES_SAY = 3.0  # how much likelier a pixel stayed, or moved, where its features say so
+CHANGED_FEATURES = 0.35  # as STILL_FEATURES, but belongs to something that moved; between, it votes for neither
+FEATURE_ODDS = 3.0  # how much likelier a pixel stayed, or moved, where its features vote for it
 DECISIVE = 8  # a mixture of both would show everything twice
 MATCH = 0.16  # of -1 .. 1: how far colours may differ where the right place was found
 STRETCH = 0.15  # share of a motion by which the flows there and back may disagree, besides RETURN
 RETURN = 3.0  # pixels
 FIT = 0.22  # of -1 .. 1: colours that differ by as much have changed their look
+STRAIN = 0.9  # natural logarithm of the stretch or squeeze that is too much where the colours do not fit, either
+STRAIN_FIT = 0.1  # of -1 .. 1: how far colours nearby differ where they do not
 UNSURE = 0.08  # so little confidence is none: a trace of what has left would be seen
 STILL_FIT = 0.12  # the same for what stayed, where nothing is resampled
 
@@ -93,9 +95,9 @@ class Correspondence(NamedTuple):
 
     def warp(self, image: np.ndarray) -> np.ndarray:
         """Warp `image` [h, w] or [h, w, C] from the start of the edit to its end, where that is known."""
-        stays = resample(self.still, image.shape)
-        stays = stays if image.ndim == 2 else stays[..., None]
-        return stays * image + (1 - stays) * warp(image, self.flow, CUBIC if image.ndim == 3 else cv2.INTER_LINEAR)
+        still = resample(self.still, image.shape)
+        still = still if image.ndim == 2 else still[..., None]
+        return still * image + (1 - still) * warp(image, self.flow, CUBIC if image.ndim == 3 else cv2.INTER_LINEAR)
 
 
 def find_correspondence(images: EditImages) -> Correspondence:
@@ -103,16 +105,17 @@ def find_correspondence(images: EditImages) -> Correspondence:
     start, end = (to_array(images.image(share)) for share in (0.0, 1.0))
     flow, back = _flows(images, start, end)
     change = _feature_change(images, start.shape[:2])
-    still = _connected_to_border(change < STILL_FEATURES)
-    outline = _grown(still, OUTLINE)
-    flow = _smoothed(flow, back, start, end, still, outline)
-    back = np.where(still[..., None], 0, back).astype(np.float32)
-    said = (STILL_FEATURES + CHANGED_FEATURES - 2 * change) / (CHANGED_FEATURES - STILL_FEATURES)
-    said = np.maximum(said, 2 * like_background(end, end, still) - 1)  # features reach beyond the outline
-    stays = _stays(start, end, flow, said.clip(-1, 1).astype(np.float32), outline)
+    background = _connected_to_border(change < STILL_FEATURES)
+    outline = _grown(background, OUTLINE)
+    flow = _smoothed(flow, back, start, end, background, outline)
+    back = np.where(background[..., None], 0, back).astype(np.float32)
+    feature_vote = (STILL_FEATURES + CHANGED_FEATURES - 2 * change) / (CHANGED_FEATURES - STILL_FEATURES)
+    # features reach beyond the outline
+    feature_vote = np.maximum(feature_vote, 2 * like_background(end, end, background) - 1)
+    still = _still(start, end, flow, feature_vote.clip(-1, 1).astype(np.float32), outline)
     moved = (change > STILL_FEATURES) & (np.linalg.norm(flow, axis=2) > SEEN)
-    moved &= resample(stays, moved.shape) < 0.5
-    found = Correspondence(start, end, flow, stays, still, moved, np.ones(start.shape[:2], np.float32))
+    moved &= resample(still, moved.shape) < 0.5
+    found = Correspondence(start, end, flow, still, background, moved, np.ones(start.shape[:2], np.float32))
     return found._replace(confidence=_confidence(found, back))
 
 
@@ -176,11 +179,13 @@ def _smoothed(
     return interpolate_flow(flow, weight.astype(np.float32), 0.1)
 
 
-def _stays(start: np.ndarray, end: np.ndarray, flow: np.ndarray, said: np.ndarray, outline: np.ndarray) -> np.ndarray:
+def _still(
+    start: np.ndarray, end: np.ndarray, flow: np.ndarray, feature_vote: np.ndarray, outline: np.ndarray
+) -> np.ndarray:
     """Return [FINER h, FINER w], 0 .. 1: near the outline of what moves, the likelier of both by the colours.
 
     Args:
-        said: [h, w], -1 (moved) .. 1 (stayed), what is known besides.
+        feature_vote: [h, w], -1 (moved) .. 1 (stayed), what is known besides.
     """
     size = (FINER * start.shape[1], FINER * start.shape[0])
     fine_start, fine_end, fine_warped = (
@@ -189,7 +194,7 @@ def _stays(start: np.ndarray, end: np.ndarray, flow: np.ndarray, said: np.ndarra
     near = blur(cv2.resize(outline.astype(np.float32), size), 1.5)
     changed = cv2.dilate(np.abs(fine_end - fine_start).max(axis=2), np.ones((5, 5), np.uint8))
     likely = np.exp(-np.square(blur(changed, 0.7) / MATCH)) * near
-    likely = likely * FEATURES_SAY ** cv2.resize(said, size)
+    likely = likely * FEATURE_ODDS ** cv2.resize(feature_vote, size)
     other = np.exp(-np.square(blur(_misfit(fine_end, fine_warped), 1.0) / MATCH))
     likely, other = likely**DECISIVE, other**DECISIVE
     return blur(likely / (likely + other + 1e-9), 0.7).astype(np.float32)
@@ -197,17 +202,28 @@ def _stays(start: np.ndarray, end: np.ndarray, flow: np.ndarray, said: np.ndarra
 
 def _confidence(found: Correspondence, back: np.ndarray) -> np.ndarray:
     """Return [h, w], 0 .. 1, from the flows there and back, and from the colours that are left over."""
-    stays = resample(found.still, found.start.shape)
-    away = np.linalg.norm(warp(back, found.flow) + found.flow, axis=2) * (1 - stays)
+    still = resample(found.still, found.start.shape)
+    away = np.linalg.norm(warp(back, found.flow) + found.flow, axis=2) * (1 - still)
     returns = np.exp(-np.square(away / (RETURN + STRETCH * np.linalg.norm(found.flow, axis=2))))
     warped = found.warp(found.start)
     # an outline that was moved may be a pixel off: the layer's own, a little beside, is better than a blurred one
-    left_over = stays * np.abs(warped - found.end).max(axis=2) + (1 - stays) * _misfit(found.end, warped)
+    left_over = still * np.abs(warped - found.end).max(axis=2) + (1 - still) * _misfit(found.end, warped)
     left_over = blur(left_over.astype(np.float32), 1.0)
-    fit = FIT + stays * (STILL_FIT - FIT)
+    fit = FIT + still * (STILL_FIT - FIT)
     sure = (returns * np.exp(-np.square(left_over / fit))).astype(np.float32)
+    strain = (_strain(found.flow) * (1 - still) / STRAIN) ** 4 * (blur(left_over, 3.0) / STRAIN_FIT).clip(0, 1)
+    sure *= np.exp(-strain)
     sure = blur(cv2.erode(sure, np.ones((3, 3), np.uint8)), 1.2)
     return ((sure - UNSURE) / (1 - 2 * UNSURE)).clip(0, 1)
+
+
+def _strain(flow: np.ndarray) -> np.ndarray:
+    """How much a flow stretches or squeezes, [h, w]: the larger logarithm of its singular values."""
+    smooth = blur(flow, 1.0)
+    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(smooth, cv2.CV_32F, 0, 1) / 8
+    a, b, c, d = 1 + across[..., 0], down[..., 0], across[..., 1], 1 + down[..., 1]
+    half, rest = np.hypot(a + d, c - b) / 2, np.hypot(a - d, c + b) / 2
+    return np.maximum(np.log(half + rest + 1e-3), -np.log(np.abs(half - rest) + 1e-3))
 
 
 def _misfit(image: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -17,17 +17,22 @@ from backend.editing.tensor_cache import TensorCache
 from stylegan2.encoder import Encoder
 from stylegan2.latent_space import LatentSpace
 
-VERSION = 2  # to be raised when invert() finds other codes: what was remembered before is not found any more
-COARSE_SHARE = 0.5  # of the steps, on drafts, which cost a part of an image
+VERSION = 3  # to be raised when invert() finds other codes: what was remembered before is not found any more
+FINE_SHARE = 0.5  # as many steps, at most, on whole images as on drafts, which cost a part of them
 WARM_UP, COOL_DOWN = 0.05, 0.5  # shares of them in which Adam's step grows to its size, and shrinks back to 0
 LAYER_RATE = 0.3  # of Adam's step for each layer, beside that for all layers together
 HISTORY = 20  # steps from which L-BFGS knows the curvature
 MOST_EVALUATIONS = 25  # of the loss in a step of L-BFGS; nearly always it takes one
 PATIENCE, IMPROVEMENT = 8, 0.03  # the end: in so many steps, the loss falls by a smaller share
+FAILED = 0.022  # loss on drafts above which the encoder's guess is not trusted: the search is tried as well
 # Optimising one candidate ends in the wrong pose as often as not (20 dB instead of 29), so the search is by successive
 # halving (Jamieson and Talwalkar 2016): each round optimises all candidates and keeps the better half.
 CANDIDATES = 16
 ROUND_SHARE = 0.08  # steps of one candidate in one round, as a share of the steps
+
+
+Found = tuple[float, torch.Tensor]
+"""The loss of a code on its draft, and the code, W+ [1, num_ws, w_dim]."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,22 +66,31 @@ def invert(
 ) -> Iterator[InversionStep]:
     """Yield an InversionStep after each step, and some of step 0 before; it ends when nothing improves.
 
+    The encoder's guess is optimised; where that fails, the best of a search is, too, and the better one is kept.
+
     Args:
         model: whose W+ is searched.
         image: [1, 3, H, W], -1 .. 1, of the size of the model's image.
         weight: [1, 1, H, W], 0 .. 1, how much a pixel counts (its alpha).
         settings: how long and how far from the mean.
         cache: remembers what every search without an encoder begins with.
-        encoder: of the model; without one, a start is searched.
+        encoder: of the model; without one, a start is searched at once.
     """
-    inversion = _Inversion(model, image, weight, settings, search=encoder is None)
+    inversion = _Inversion(model, image, weight, settings)
+    best: Found | None = None
     if encoder is not None:
-        start = encoder.encode(model.generator, image, weight)
-        yield inversion.step(start)
-    else:
+        guess = encoder.encode(model.generator, image, weight)
+        yield inversion.step(guess)
+        if not settings.steps:
+            return
+        # begun with one code for all layers, each of which then goes its own way, it ends nearer (measured)
+        best = yield from _approach(inversion, inversion.to_layers(guess.mean(dim=1)))
+    if best is None or best[0] > FAILED:
         start = yield from _search(model, inversion, cache or TensorCache())
+        searched = yield from _approach(inversion, start)
+        best = searched if best is None else min(best, searched, key=lambda found: found[0])
     if settings.steps:
-        yield from _optimize(inversion, start)
+        yield from _converge(inversion, best[1])
 
 
 class _Inversion:
@@ -88,13 +102,13 @@ class _Inversion:
         target: torch.Tensor,
         weight: torch.Tensor,
         settings: InversionSettings,
-        search: bool,
     ) -> None:
         self.generator, self.target, self.weight, self.settings = model.generator, target, weight, settings
         self.space = LatentSpace(model.generator)
         self.loss = ReconstructionLoss(model, target, weight)
+        self.fine_steps = round(FINE_SHARE * settings.steps)
         self.round_steps = max(round(ROUND_SHARE * settings.steps), 1) if settings.steps else 0
-        self.steps = settings.steps + (2 * (CANDIDATES - 1) * self.round_steps if search else 0)
+        self.steps = settings.steps + self.fine_steps
         self.done = 0
 
     def step(self, code: torch.Tensor) -> InversionStep:
@@ -111,7 +125,7 @@ class _Inversion:
         image = synthesis.draft(w_plus, DRAFT_SIDE) if draft else synthesis(w_plus, noise_mode="const")
         return self.loss.pixel_loss(image) + self.settings.mean_weight * whitened.square().mean()
 
-    def approach(self, start: torch.Tensor, steps: int) -> Iterator[tuple[float, torch.Tensor]]:
+    def approach(self, start: torch.Tensor, steps: int) -> Iterator[Found]:
         """Yield loss and code after each step of Adam on drafts."""
         loss_of = functools.partial(self.loss_of, draft=True)
         for loss, whitened in adam(self.space.whiten(start), loss_of, steps, self.settings.step_size):
@@ -134,12 +148,15 @@ def _search(
 ) -> Generator[InversionStep, None, torch.Tensor]:
     """Search W for a start, on drafts; yields each step, returns the code."""
     samples = inversion.space.samples
+    inversion.steps += 2 * (CANDIDATES - 1) * inversion.round_steps + (
+        inversion.settings.steps if inversion.done else 0
+    )
     codes: list[torch.Tensor] = []
     for candidates in initial_candidates(model, samples, inversion.target, inversion.weight, CANDIDATES, cache):
         codes = [inversion.to_layers(samples[index : index + 1]) for index in candidates]
         yield inversion.step(codes[0])
     while len(codes) > 1 and inversion.round_steps:
-        found: list[tuple[float, torch.Tensor]] = []
+        found: list[Found] = []
         for start in codes:
             last = (float("inf"), start)
             for last in inversion.approach(start, inversion.round_steps):
@@ -149,12 +166,17 @@ def _search(
     return codes[0]
 
 
-def _optimize(inversion: _Inversion, code: torch.Tensor) -> Iterator[InversionStep]:
-    """Optimise a code in W+, first on drafts, then on whole images; the last step is number `steps`."""
-    coarse_steps = round(COARSE_SHARE * inversion.settings.steps)
-    for _, found in inversion.approach(code, coarse_steps):
-        yield inversion.step(code := found)
-    for found in inversion.converge(code, inversion.settings.steps - coarse_steps):
+def _approach(inversion: _Inversion, code: torch.Tensor) -> Generator[InversionStep, None, Found]:
+    """Optimise a code in W+ on drafts; yields each step, returns the end."""
+    found = math.inf, code
+    for found in inversion.approach(code, inversion.settings.steps):
+        yield inversion.step(found[1])
+    return found
+
+
+def _converge(inversion: _Inversion, code: torch.Tensor) -> Iterator[InversionStep]:
+    """Optimise a code in W+ on whole images; the last step is number `steps`."""
+    for found in inversion.converge(code, inversion.fine_steps):
         yield inversion.step(code := found)
     inversion.done = inversion.steps
     yield inversion.step(code)

@@ -20,7 +20,7 @@ from backend.models.transfer import Progress, Wanted, fetch
 from stylegan2.errors import ModelError
 
 Phase = Literal["downloading", "converting", "failed"]
-END_SECONDS = 5.0  # that a cancelled download gets
+END_SECONDS = 1.0  # for which a cancelled download is waited for
 
 log = logging.getLogger(__name__)
 

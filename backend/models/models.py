@@ -25,7 +25,7 @@ EMBEDDED = "critters"
 
 EMBEDDED_TITLE = MAKES[:1].upper() + MAKES[1:]
 
-FILE_ENDINGS = (".safetensors", ".pkl", ".pt")
+FILE_ENDINGS = (".safetensors", ".pkl", ".pt", ".pth")
 
 
 def available() -> list[str]:

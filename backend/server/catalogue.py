@@ -14,8 +14,16 @@ from backend.models.catalogue import Entry, Licence
 from backend.models.downloads import Downloads
 from backend.models.models import EMBEDDED, Offered
 from backend.models.thumbnails import Thumbnails
-from backend.server import protocol
-from backend.server.protocol import DownloadState, ListedModel, ModelList
+from backend.server.catalogue_protocol import (
+    AddOptions,
+    DownloadOptions,
+    DownloadState,
+    ListedModel,
+    ListOptions,
+    ModelList,
+    NameOption,
+)
+from backend.server.protocol import read
 
 CC0 = Licence(name="CC0-1.0", link="https://creativecommons.org/publicdomain/zero/1.0/legalcode", non_commercial=False)
 EMBEDDED_SHOWS = "Heads of toy animals, rendered."
@@ -37,7 +45,7 @@ class ModelCatalogue:
         Raises:
             UserError: the request makes no sense.
         """
-        asked = protocol.read_list_options(options)
+        asked = read(ListOptions, {} if options is None else options)
         here = models.offered()
         names = {model.name for model in here}
         listed = [self._here(model, asked.thumbnails) for model in here]
@@ -46,7 +54,7 @@ class ModelCatalogue:
 
     def download(self, options: Any) -> dict[str, Any]:
         """Start a download and answer as models() does. Raises UserError."""
-        asked = protocol.read_download_options(options)
+        asked = read(DownloadOptions, options)
         entry = catalogue.by_name(asked.name)
         if asked.accept_licence and entry is not None:
             licences.accept(entry)
@@ -60,13 +68,13 @@ class ModelCatalogue:
 
     def add(self, options: Any) -> dict[str, Any]:
         """Start the import of a file of this computer and answer as models() does. Raises UserError."""
-        asked = protocol.read_add_options(options)
+        asked = read(AddOptions, options)
         self.downloads.add(Path(asked.path), asked.name)
         return self.models(None)
 
     def remove(self, options: Any) -> dict[str, Any]:
         """Delete a model, or what has come of its download, and answer as models() does. Raises UserError."""
-        name = protocol.read_name_option(options).name
+        name = read(NameOption, options).name
         state = self.downloads.state
         if state is not None and state.name == name:
             self.downloads.cancel()

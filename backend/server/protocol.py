@@ -18,7 +18,6 @@ from backend.editing.points import Drag
 from backend.editing.settings import EDITABLE, Likeness
 from backend.errors import UserError
 from backend.models import EMBEDDED
-from backend.models.catalogue import Licence
 
 MOST_DRAGS = 128
 MOST_SAMPLES = 64
@@ -36,14 +35,16 @@ Text = Annotated[str, Field(strict=True, min_length=1, max_length=4096)]
 PointField = tuple[Coordinate, Coordinate]
 
 
-class _Incoming(BaseModel):
+class Incoming(BaseModel):
+    """What a client sends; unknown keys are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-Asked = TypeVar("Asked", bound=_Incoming)
+Asked = TypeVar("Asked", bound=Incoming)
 
 
-class DragField(_Incoming):
+class DragField(Incoming):
     """One drag; handle == target without way-points is a pin."""
 
     handle: PointField
@@ -51,7 +52,7 @@ class DragField(_Incoming):
     via: Annotated[list[PointField], Field(max_length=MOST_DRAGS)] = []
 
 
-class Place(_Incoming):
+class Place(Incoming):
     """Where a drag would be.
 
     Attributes:
@@ -63,7 +64,7 @@ class Place(_Incoming):
     selected: tuple[Whole, Whole, Count, Count] | None
 
 
-class Options(_Incoming):
+class Options(Incoming):
     """What the artist chose; None leaves it to the model's preset.
 
     Attributes:
@@ -99,7 +100,7 @@ class Options(_Incoming):
         return {"max_steps": self.steps, **changes}
 
 
-class SampleOptions(_Incoming):
+class SampleOptions(Incoming):
     """Which images of its own a model is to show.
 
     Attributes:
@@ -113,30 +114,6 @@ class SampleOptions(_Incoming):
     seeds: Annotated[list[Seed], Field(min_length=1, max_length=MOST_SAMPLES)]
     truncation_psi: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=2)] = 0.7
     label: Whole | None = None
-
-
-class ListOptions(_Incoming):
-    """How models are to be listed: with their samples, or without."""
-
-    thumbnails: Annotated[bool, Field(strict=True)] = False
-
-
-class NameOption(_Incoming):
-    """Which model is meant."""
-
-    name: Text
-
-
-class DownloadOptions(NameOption):
-    """Which model is to be fetched, and whether the artist has accepted its licence."""
-
-    accept_licence: Annotated[bool, Field(strict=True)] = False
-
-
-class AddOptions(NameOption):
-    """Which file of this computer is to be added, and what the model is called from then on."""
-
-    path: Text
 
 
 class Preview(BaseModel):
@@ -189,63 +166,6 @@ class Update(BaseModel):
     result: Result | None = None
 
 
-class ListedModel(BaseModel):
-    """A model that is here, or could be.
-
-    Attributes:
-        name: by which it is chosen.
-        title: as the artist reads it.
-        state: "here" can be dragged with; "downloadable" has an address; "manual" has none: its file is to be put at
-            `path_to_place`; the others are under way.
-        bytes: of the file that is here, or of the download, perhaps only about; None where nobody knows.
-        height, width: of its images; None of a file that cannot be read.
-        licence: of its weights.
-        accepted: whether a download needs no `accept_licence` any more.
-        shows: what is in its images. "" where nobody knows, as in `hint`: how a picture must look.
-        path_to_place: where the file can be put by hand; None of one that is here.
-        where: one sentence on where to look for a file without an address, "" where there is none.
-        removable: whether it can be deleted.
-        embedded: whether it comes with the program.
-        thumbnail: four samples side by side, a PNG file in base64; None where they were not asked for, or are drawn
-            just now.
-    """
-
-    name: str
-    title: str
-    state: Literal["here", "downloadable", "manual", "downloading", "converting"]
-    bytes: int | None
-    height: int | None
-    width: int | None
-    licence: Licence
-    accepted: bool
-    shows: str
-    hint: str
-    path_to_place: str | None = None
-    where: str = ""
-    removable: bool = False
-    embedded: bool = False
-    thumbnail: str | None = None
-
-
-class DownloadState(BaseModel):
-    """How far the download or import under way is: the fields of State in backend/models/downloads.py."""
-
-    name: str
-    phase: Literal["downloading", "converting", "failed"]
-    done_bytes: int
-    total_bytes: int | None
-    rate: float
-    seconds_left: float | None
-    error: str | None
-
-
-class ModelList(BaseModel):
-    """All models, those that are here first, and what is fetched or added just now."""
-
-    models: list[ListedModel]
-    download: DownloadState | None
-
-
 _DRAGS = TypeAdapter(Annotated[list[DragField], Field(max_length=MOST_DRAGS)])
 
 
@@ -266,40 +186,21 @@ def read_drags(value: object) -> list[Drag]:
 
 def read_options(value: object) -> Options:
     """Turn the request's options (JSON) into a record. Raises UserError."""
-    return _read(Options, {} if value is None else value)
+    return read(Options, {} if value is None else value)
 
 
 def read_sample_options(value: object) -> SampleOptions:
     """Turn the request's options (JSON) into a record. Raises UserError."""
-    return _read(SampleOptions, value)
-
-
-def read_list_options(value: object) -> ListOptions:
-    """Turn the request's options (JSON) into a record. Raises UserError."""
-    return _read(ListOptions, {} if value is None else value)
-
-
-def read_name_option(value: object) -> NameOption:
-    """Turn the request's options (JSON) into a record. Raises UserError."""
-    return _read(NameOption, value)
-
-
-def read_download_options(value: object) -> DownloadOptions:
-    """Turn the request's options (JSON) into a record. Raises UserError."""
-    return _read(DownloadOptions, value)
-
-
-def read_add_options(value: object) -> AddOptions:
-    """Turn the request's options (JSON) into a record. Raises UserError."""
-    return _read(AddOptions, value)
+    return read(SampleOptions, value)
 
 
 def read_place(layer_size: object, selected: object) -> Place:
     """Check a layer's size and the box around its selection. Raises UserError."""
-    return _read(Place, {"layer_size": layer_size, "selected": selected})
+    return read(Place, {"layer_size": layer_size, "selected": selected})
 
 
-def _read(kind: type[Asked], value: object) -> Asked:
+def read(kind: type[Asked], value: object) -> Asked:
+    """Turn what came in (JSON) into a record. Raises UserError with one sentence about what is wrong first."""
     try:
         return kind.model_validate(value)
     except ValidationError as error:

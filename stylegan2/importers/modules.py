@@ -8,7 +8,8 @@ from typing import Any
 
 from ..architecture import VARIANTS, Variant
 from ..errors import ModelError
-from .tensors import is_call, number
+from .arrays import number
+from .pickles import entries_of, is_call
 
 PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
 MAX_MODULES = 1000  # the largest published network has about 120
@@ -23,7 +24,7 @@ def stored_module(node: Any, path: str, name: str) -> StoredModule:
     meta = node.args[0] if is_call(node, PERSISTENT) and len(node.args) == 1 else None
     if not isinstance(meta, dict) or meta.get("type") != "class" or not isinstance(meta.get("state"), dict):
         raise ModelError(
-            f"The model file {path} has no StyleGAN2 network under {name}; choose NVIDIA's .pkl or a .safetensors file."
+            f"The model file {path} has no StyleGAN2 network under {name}; choose a .safetensors, .pkl or .pt file."
         )
     return StoredModule(meta["state"], path, name)
 
@@ -107,12 +108,10 @@ class StoredModule:
 
     def _entries(self, attribute: str) -> dict[Any, Any]:
         """A module's dictionary: a plain one, or the OrderedDict of older versions of PyTorch."""
-        value = self.state.get(attribute)
-        if is_call(value, "collections.OrderedDict"):
-            return value.items
-        if not isinstance(value, dict):
+        entries = entries_of(self.state.get(attribute))
+        if entries is None:
             raise self.unusual(attribute)
-        return value
+        return entries
 
     def has_child(self, name: str) -> bool:
         return self._entries("_modules").get(name) is not None
@@ -128,6 +127,8 @@ class StoredModule:
     def own_tensors(self) -> dict[str, Any]:
         """Parameters and buffers together: frozen layers keep their weights among the buffers."""
         both = self._entries("_parameters") | self._entries("_buffers")
+        if len(both) > MAX_CHILDREN:
+            raise self.unusual("_parameters")
         return {self._checked(name): node for name, node in both.items() if node is not None}
 
     def _checked(self, name: object) -> str:

@@ -7,13 +7,8 @@ itself. Nothing is taken from a default, because the programs that wrote these f
 
 from __future__ import annotations
 
-import logging
 import math
-from pathlib import Path
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from ..architecture import (
     DiscriminatorArchitecture,
@@ -26,15 +21,12 @@ from ..architecture import (
     synthesis_layers,
 )
 from ..architecture_json import check as check_architecture
-from ..discriminator import Discriminator
-from ..errors import ModelError
-from ..generator import Generator
-from ..model import Metadata, Model, fill
 from .modules import StoredModule, stored_module
+from .other_models import STYLEGAN3, STYLEGAN_XL, other_model
+from .stored import StoredModel, StoredNetwork, StoredTensor, if_it_fits
 from .tensors import TensorReader
 
-log = logging.getLogger(__name__)
-
+FORMAT = "NVIDIA's PyTorch pickle (.pkl)"
 NAMES = frozenset(
     {
         "torch_utils.persistence._reconstruct_persistent_obj",
@@ -54,38 +46,23 @@ NAMES = frozenset(
 )
 
 
-def build(content: dict[Any, Any], path: Path, size: int) -> Model:
+def read(content: dict[Any, Any], path: str, tensors: TensorReader) -> StoredModel:
     """The model of a pickle's dictionary: G_ema (else G), and D if it fits. Raises ModelError."""
-    tensors = TensorReader(str(path), size)
-    g = stored_module(content.get("G_ema") or content.get("G"), str(path), "G_ema")
+    g = stored_module(content.get("G_ema") or content.get("G"), path, "G_ema")
     architecture = _generator(g)
-    with torch.device("meta"):
-        generator = Generator(architecture)
-    fill(generator, _weights(g, tensors), str(path))
-    metadata = Metadata(name=path.stem, source=f"imported from {path.name}")
-    return Model(generator, _try_discriminator(content.get("D"), generator, path, tensors), metadata)
+    node, discriminator = content.get("D"), None
+    if node is not None:
+        discriminator = if_it_fits(lambda: _discriminator_network(node, path, tensors), architecture, path)
+    return StoredModel(FORMAT, StoredNetwork(architecture, _weights(g, tensors)), discriminator)
 
 
-def _weights(module: StoredModule, tensors: TensorReader) -> dict[str, Tensor]:
-    return {name: tensors.tensor(node) for name, node in module.tensor_nodes()}
+def _weights(module: StoredModule, tensors: TensorReader) -> dict[str, StoredTensor]:
+    return {name: tensors.stored(node) for name, node in module.tensor_nodes()}
 
 
-def _try_discriminator(node: Any, generator: Generator, path: Path, tensors: TensorReader) -> Discriminator | None:
-    """Return the discriminator, or None (with a line in the log) when none belongs to this generator."""
-    if node is None:
-        return None
-    try:
-        d = stored_module(node, str(path), "D")
-        architecture = _discriminator(d)
-        with torch.device("meta"):
-            discriminator = Discriminator(architecture)
-        if discriminator.image_size != generator.image_size:
-            raise ModelError("its pictures have another size than the generator's.")
-        fill(discriminator, _weights(d, tensors), str(path))
-    except ModelError as error:
-        log.info("The discriminator in %s is left out: %s", path, error)  # a warning would go to stderr at every load
-        return None
-    return discriminator
+def _discriminator_network(node: Any, path: str, tensors: TensorReader) -> StoredNetwork[DiscriminatorArchitecture]:
+    d = stored_module(node, path, "D")
+    return StoredNetwork(_discriminator(d), _weights(d, tensors))
 
 
 # The generator
@@ -94,9 +71,7 @@ def _try_discriminator(node: Any, generator: Generator, path: Path, tensors: Ten
 def _generator(g: StoredModule) -> GeneratorArchitecture:
     synthesis = g.child("synthesis")
     if not synthesis.has_child("b4"):
-        raise ModelError(
-            f"The model file {g.path} holds another kind of generator (StyleGAN3's, perhaps); choose a StyleGAN2 model."
-        )
+        raise other_model(g.path, _other_kind(g, synthesis))
     resolutions = synthesis.whole_numbers("block_resolutions")
     variant = synthesis.child("b4").variant("architecture")
     blocks = tuple(_synthesis_block(synthesis.child(f"b{r}"), r, variant, resolutions[-1]) for r in resolutions)
@@ -111,6 +86,12 @@ def _generator(g: StoredModule) -> GeneratorArchitecture:
     )
     check_architecture(architecture, g.path)
     return architecture
+
+
+def _other_kind(g: StoredModule, synthesis: StoredModule) -> str:
+    if g.has_child("mapping") and g.child("mapping").has_child("embed_proj"):
+        return STYLEGAN_XL
+    return STYLEGAN3 if synthesis.has_child("input") else "another kind of generator"
 
 
 def _synthesis_block(

@@ -1,22 +1,25 @@
 """Read a pickle as plain data: nothing it names is ever looked up, imported or called.
 
 Python's own unpickler, even a restricted one, calls functions and sets attributes as the file says. This
-reader instead walks the file's instructions (pickletools.genops) and builds inert nodes: a name stays a Name,
-a call stays a Call with its arguments. Whoever reads the result decides what a node means.
+reader instead walks the file's instructions and builds inert nodes: a name stays a Name, a call stays a Call
+with its arguments. Whoever reads the result decides what a node means.
 """
 
 from __future__ import annotations
 
-import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO, TypeGuard
 
 from ..errors import ModelError
+from .instructions import instructions
+from .other_models import program_of
 
-MAX_INSTRUCTIONS = 500_000  # a 32-pixel reference file has 18,000; resolution adds only a few layers
-MAX_LINE = 1 << 16
 MAX_INDEX = 1 << 31
+DICTIONARIES = ("collections.OrderedDict", "dnnlib.util.EasyDict")
+MAX_NAME = 1000  # letters
+MAX_KEY = 1 << 64  # old optimiser states have addresses for keys
 
 
 @dataclass(frozen=True)
@@ -48,47 +51,54 @@ class Persistent:
     description: Any
 
 
-def read_pickle(file: BinaryIO, size: int, allowed: frozenset[str], path: str) -> Any:
-    """The tree of one pickle at the file's position; the position is then right behind it.
+def is_call(node: Any, *names: str) -> TypeGuard[Call]:
+    """Whether `node` is a call of a function with one of these full names."""
+    return isinstance(node, Call) and str(node.function) in names
 
-    Args: size = bytes left in the file (no more are ever asked for); allowed = the full names that may occur;
-    path = the file's name for messages. Raises ModelError for every other name, for what is not a pickle, and
-    for one that grows without bounds.
+
+def entries_of(node: Any) -> dict[Any, Any] | None:
+    """What a dictionary holds: a plain one, or one of the kinds in DICTIONARIES; None for everything else."""
+    if is_call(node, *DICTIONARIES):
+        return node.items
+    return node if isinstance(node, dict) else None
+
+
+def read_pickle(
+    file: BinaryIO,
+    size: int,
+    allowed: frozenset[str],
+    path: str,
+    *,
+    source: Path | None = None,
+    persistent: list[Persistent] | None = None,
+) -> Any:
+    """Return the tree of one pickle at the file's position; the position is then right behind it.
+
+    Args:
+        file: where it begins.
+        size: bytes left in the file; no more are ever asked for.
+        allowed: the full names that may occur.
+        path: the file's name for messages.
+        source: the file itself, for long runs of bytes that are to stay there; None reads them.
+        persistent: gets every reference to something outside the pickle.
+
+    Raises:
+        ModelError: another name, no pickle, or one that grows without bounds.
     """
-    machine = _Machine(allowed, path)
-    bounded: Any = _Bounded(file, size)
+    machine = _Machine(allowed, path, persistent)
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(bounded)):
-            if count > MAX_INSTRUCTIONS:
-                raise machine.damaged("it is far longer than any model's")
-            machine.step(opcode.name, argument)
-    except (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError, UnicodeError) as error:
+        for opcode, argument in instructions(file, size, source):
+            machine.step(opcode, argument)
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError, RuntimeError) as error:
         if isinstance(error, ModelError):
             raise
         raise machine.damaged() from error
     return machine.stack[-1] if machine.stack else None
 
 
-class _Bounded:
-    """Reads no further than the file goes, so that a false length cannot ask for memory."""
-
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self.file, self.left = file, size
-
-    def read(self, count: int) -> bytes:
-        data = self.file.read(max(0, min(count, self.left)))
-        self.left -= len(data)
-        return data
-
-    def readline(self) -> bytes:
-        line = self.file.readline(min(MAX_LINE, self.left))
-        self.left -= len(line)
-        return line
-
-
 _NUMBERS = {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"}
 _TEXTS = {"UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"}
-_BYTES = {"STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}
+_BYTES = {"STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
 _PUSH_ARGUMENT = _NUMBERS | _TEXTS | _BYTES
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _EMPTY: dict[str, Callable[[], Any]] = {
@@ -104,8 +114,8 @@ _IGNORED = frozenset({"PROTO", "FRAME", "STOP"})
 class _Machine:
     """The pickle machine's stack, marks and memo; instructions that no model file needs are refused."""
 
-    def __init__(self, allowed: frozenset[str], path: str) -> None:
-        self.allowed, self.path = allowed, path
+    def __init__(self, allowed: frozenset[str], path: str, persistent: list[Persistent] | None) -> None:
+        self.allowed, self.path, self.persistent = allowed, path, persistent
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -157,15 +167,20 @@ class _Machine:
         """A dictionary key: only plain ones, because hashing a nested tuple can be made to take forever."""
         if isinstance(value, (str, bool)) or value is None:
             return value
-        if isinstance(value, int) and abs(value) < MAX_INDEX:
+        if isinstance(value, int) and abs(value) < MAX_KEY:
             return value
         raise self.damaged("a dictionary has an unusual key")
 
     # Names and what would be called with them
 
     def _name(self, module: Any, name: Any) -> None:
-        found = Name(str(module), str(name)) if isinstance(module, str) and isinstance(name, str) else None
-        if found is None or str(found) not in self.allowed:
+        if not isinstance(module, str) or not isinstance(name, str) or len(module) + len(name) > MAX_NAME:
+            raise self.damaged("it names something that has no name")
+        found = Name(module, name)
+        if str(found) not in self.allowed:
+            other = program_of(str(found), self.path)
+            if other is not None:
+                raise other
             asked = repr(str(found))[:80]
             raise ModelError(
                 f"The model file {self.path} asks to run {asked}, which is no part of a StyleGAN2 model: "
@@ -196,7 +211,10 @@ class _Machine:
         target.state = state
 
     def _binpersid(self, _: Any) -> None:
-        self.stack.append(Persistent(*self._pop(1)))
+        reference = Persistent(*self._pop(1))
+        if self.persistent is not None:
+            self.persistent.append(reference)
+        self.stack.append(reference)
 
     # Containers
 

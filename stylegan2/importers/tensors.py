@@ -1,7 +1,8 @@
-"""Tensors and numbers out of a pickle's inert nodes, by reading their bytes; torch.load is never called.
+"""Tensors out of a pickle's inert nodes, by reading their bytes; torch.load is never called.
 
 torch.storage._load_from_bytes holds a pickle inside the pickle: what torch.save(storage) wrote in its old
 format. Its five short pickles go through the same inert reader; the numbers behind them are taken as is.
+In a .pt file the numbers lie beside the pickle (torch_files.py), which only refers to them.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 import io
 import math
 import struct
-from typing import Any, TypeGuard
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from ..errors import ModelError
-from .pickles import Call, Name, Persistent, read_pickle
+from .instructions import Stretch
+from .pickles import Name, Persistent, is_call, read_pickle
+from .stored import StoredTensor
 
-_DTYPES = {
+DTYPES = {
     "torch.DoubleStorage": torch.float64,
     "torch.FloatStorage": torch.float32,
     "torch.HalfStorage": torch.float16,
@@ -27,31 +31,73 @@ _DTYPES = {
     "torch.ByteStorage": torch.uint8,
     "torch.BoolStorage": torch.bool,
 }
-_MAGIC = 0x1950A86A20F9469CFC6C  # the number that torch.save's old format starts with
-_VERSION = 1001
-_SCALARS = {"f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "u1": "B", "b1": "?"}
+MAGIC = 0x1950A86A20F9469CFC6C  # the number that torch.save's old format starts with
+VERSION = 1001
+PARAMETER, TENSOR = "torch._utils._rebuild_parameter", "torch._utils._rebuild_tensor_v2"
 
 
-class TensorReader:
-    """Decodes the tensors of one file; together they may not take more memory than the file's size allows."""
+class Storage(Protocol):
+    """The bytes of a storage, wherever they are."""
+
+    @property
+    def length(self) -> int: ...
+
+    def read(self) -> bytes: ...
+
+
+class Budget:
+    """What a file's tensors may take of memory together: as much as the file's size allows."""
 
     def __init__(self, path: str, size: int) -> None:
         self.path = path
-        self.budget = 2 * size  # twice: a small filter may be stored once and used in several layers
+        self.left = 3 * size  # the mapping is read twice where the mean of W is missing, some filters serve many layers
 
-    def tensor(self, node: Any) -> Tensor:
+    def spend(self, count: int) -> None:
+        """Raises ModelError when nothing is left."""
+        self.left -= count
+        if self.left < 0:
+            raise damaged_tensor(self.path)
+
+
+def damaged_tensor(path: str) -> ModelError:
+    """The refusal of a tensor that contradicts itself."""
+    return ModelError(f"The model file {path} holds a damaged tensor; get it again.")
+
+
+class TensorReader:
+    """Decodes the tensors of one file.
+
+    Args:
+        path: the file, for messages.
+        size: in bytes.
+        storages: what lies beside the pickle, by its key.
+    """
+
+    def __init__(self, path: str, size: int, storages: Mapping[str, Storage] | None = None) -> None:
+        self.path, self.budget, self.storages = path, Budget(path, size), storages or {}
+        self._last: tuple[str, Tensor] | None = None  # many tensors may share a storage
+
+    def stored(self, node: Any) -> StoredTensor:
         """The tensor of a torch._utils._rebuild_tensor_v2 or _rebuild_parameter call. Raises ModelError."""
-        if is_call(node, "torch._utils._rebuild_parameter") and node.args:
+        if is_call(node, PARAMETER) and node.args:
             node = node.args[0]
-        if not is_call(node, "torch._utils._rebuild_tensor_v2") or len(node.args) < 4:
+        if not is_call(node, TENSOR) or len(node.args) < 4:
             raise self._damaged()
         source, offset, shape, strides = node.args[:4]
         self._check_layout(offset, shape, strides)
+        return StoredTensor(shape, lambda: self._decoded(source, offset, shape, strides))
+
+    def tensor(self, node: Any) -> Tensor:
+        """The same, decoded. Raises ModelError."""
+        return self.stored(node).read()
+
+    def _decoded(self, source: Any, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor:
         storage = self._storage(source)
         count = math.prod(shape)
         reach = offset + sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
         if count > storage.numel() or (count and reach >= storage.numel()):
             raise self._damaged()
+        self.budget.spend(count * storage.itemsize)
         return storage.as_strided(shape, strides, offset)
 
     def _check_layout(self, offset: Any, shape: Any, strides: Any) -> None:
@@ -61,66 +107,70 @@ class TensorReader:
 
     def _storage(self, node: Any) -> Tensor:
         """All numbers of a storage, flat."""
+        if isinstance(node, Persistent):
+            return self._beside(node)
         if not is_call(node, "torch.storage._load_from_bytes") or len(node.args) != 1:
             raise self._damaged()
         data = node.args[0]
+        if isinstance(data, Stretch):
+            data = data.read()
         if not isinstance(data, bytes):
             raise self._damaged()
-        self.budget -= len(data)
-        if self.budget < 0:
-            raise self._damaged()
         dtype, count, start = self._storage_header(data)
-        length = count * dtype.itemsize
-        if len(data) - start != length:
+        return self._numbers(memoryview(data)[start:], dtype, count)
+
+    def _beside(self, node: Persistent) -> Tensor:
+        """The same of a storage that lies beside the pickle."""
+        dtype, count, key = self.described(node)
+        if self._last is not None and self._last[0] == key and self._last[1].dtype == dtype:
+            return self._last[1]
+        storage = self.storages.get(key)
+        if storage is None or storage.length != count * dtype.itemsize:
             raise self._damaged()
-        return torch.frombuffer(bytearray(memoryview(data)[start:]), dtype=dtype) if count else torch.empty(0)
+        self._last = key, self._numbers(memoryview(storage.read()), dtype, count)
+        return self._last[1]
+
+    def _numbers(self, data: memoryview, dtype: torch.dtype, count: int) -> Tensor:
+        if len(data) != count * dtype.itemsize:
+            raise self._damaged()
+        self.budget.spend(len(data) // 8)  # read again and again, it would take time
+        return torch.frombuffer(bytearray(data), dtype=dtype) if count else torch.empty(0)
+
+    def described(self, node: Any) -> tuple[torch.dtype, int, str]:
+        """Data type, number of elements and key of a reference to a storage. Raises ModelError."""
+        description = node.description if isinstance(node, Persistent) else None
+        if not isinstance(description, tuple) or len(description) not in (5, 6) or description[5:] not in ((), (None,)):
+            raise self._damaged()
+        _, kind, key, _, count = description[:5]
+        dtype = DTYPES.get(str(kind)) if isinstance(kind, Name) else None
+        if dtype is None or not isinstance(key, str) or type(count) is not int or not 0 <= count < 1 << 40:
+            raise self._damaged()
+        return dtype, count, key
 
     def _storage_header(self, data: bytes) -> tuple[torch.dtype, int, int]:
         """Data type, number of elements and where they begin."""
         file = io.BytesIO(data)
-        names = frozenset(_DTYPES)
+        names = frozenset(DTYPES)
 
         def read() -> Any:
             return read_pickle(file, len(data) - file.tell(), names, self.path)
 
         magic, version, system, storage, keys = read(), read(), read(), read(), read()
-        little_endian = isinstance(system, dict) and system.get("little_endian") is True
-        description = storage.description if isinstance(storage, Persistent) else None
-        if magic != _MAGIC or version != _VERSION or not little_endian or not isinstance(description, tuple):
+        if not is_old_format(magic, version, system):
             raise self._damaged()
-        if len(description) < 5 or not isinstance(description[1], Name):
-            raise self._damaged()
-        if not isinstance(description[2], str) or keys != [description[2]]:
+        dtype, elements, key = self.described(storage)
+        if keys != [key]:
             raise self._damaged()
         count = file.read(8)
-        if len(count) != 8 or struct.unpack("<q", count)[0] != description[4]:
+        if len(count) != 8 or struct.unpack("<q", count)[0] != elements:
             raise self._damaged()
-        return _DTYPES[str(description[1])], description[4], file.tell()
+        return dtype, elements, file.tell()
 
     def _damaged(self) -> ModelError:
-        return ModelError(f"The model file {self.path} holds a damaged tensor; get it again.")
+        return damaged_tensor(self.path)
 
 
-def is_call(node: Any, name: str) -> TypeGuard[Call]:
-    """Whether `node` is a call of the function with this full name."""
-    return isinstance(node, Call) and str(node.function) == name
-
-
-def number(node: Any) -> float | None:
-    """A Python or NumPy number as float; None when `node` is something else."""
-    if isinstance(node, float) or (type(node) is int and abs(node) < 1 << 63):
-        return float(node)
-    if is_call(node, "numpy.core.multiarray.scalar") or is_call(node, "numpy._core.multiarray.scalar"):
-        return _numpy_scalar(node)
-    return None
-
-
-def _numpy_scalar(call: Call) -> float | None:
-    if len(call.args) != 2:
-        return None
-    dtype, data = call.args
-    name = dtype.args[0] if is_call(dtype, "numpy.dtype") and dtype.args else None
-    code = _SCALARS.get(name) if isinstance(name, str) else None
-    if code is None or not isinstance(data, bytes) or len(data) != struct.calcsize(code):
-        return None
-    return float(struct.unpack(f"<{code}", data)[0])
+def is_old_format(magic: Any, version: Any, system: Any) -> bool:
+    """Whether a file of torch.save's old format starts so; only little-endian ones are read."""
+    little_endian = isinstance(system, dict) and system.get("little_endian") is True
+    return magic == MAGIC and version == VERSION and little_endian

@@ -9,6 +9,7 @@ from tests.benchmarks import (
     drags,
     exact_likeness,
     fit,
+    imports,
     inversions,
     large_layer,
     layers,
@@ -30,6 +31,7 @@ def main() -> None:
     layers.add_command(commands)
     detector_command.add_command(commands)
     model.add_command(commands)
+    imports.add_command(commands)
     arguments = parser.parse_args()
     arguments.run(arguments)
 

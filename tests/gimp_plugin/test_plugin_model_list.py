@@ -119,7 +119,7 @@ def test_facts_are_what_it_shows_what_it_suits_and_its_size():
 def test_what_is_placed_by_hand_says_where():
     what, text = model_list.facts(LOST)[-1]
     assert what == "To get it"
-    assert text == "Ask around. Put the file here yourself, then it is offered:\n/models/lost.pkl"
+    assert text == "Ask around. When you have it, put it here:\n/models/lost.pkl"
 
 
 def test_terms_say_where_there_is_no_commercial_use():

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-import types
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
+from tests.stylegan2.stand_ins import nvidia_modules
+
 
 @pytest.fixture
-def nvidia_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def nvidia_names() -> Iterator[None]:
     """The functions that NVIDIA's files call; called here they fail the test."""
-    for module, name in [
-        ("torch_utils.persistence", "_reconstruct_persistent_obj"),
-        ("dnnlib.tflib.network", "Network"),
-    ]:
-        parent = module.rpartition(".")[0]
-        for package in ("dnnlib", "torch_utils", parent):
-            monkeypatch.setitem(sys.modules, package, types.ModuleType(package))
-        fake = types.ModuleType(module)
-
-        def function(*_: Any) -> None:
-            raise AssertionError("the file called a function")
-
-        function.__module__, function.__qualname__, function.__name__ = module, name, name
-        setattr(fake, name, function)
-        monkeypatch.setitem(sys.modules, module, fake)
+    with nvidia_modules():
+        yield

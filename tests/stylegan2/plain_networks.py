@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from model_bytes import Calls, persistent
 from torch import Tensor
+
+from tests.stylegan2.model_bytes import Calls, persistent
 
 Tensors = dict[str, Tensor]
 SQRT_HALF = math.sqrt(0.5)
@@ -45,8 +46,8 @@ class Plan:
 # What a network is made of
 
 
-def generator_tensors(plan: Plan) -> Tensors:
-    """Random weights under NVIDIA's names."""
+def generator_tensors(plan: Plan, noise: bool = True) -> Tensors:
+    """Random weights under NVIDIA's names, with or without the constant noise."""
     shapes: dict[str, tuple[int, ...]] = {"mapping.w_avg": (plan.w_dim,)}
     width = plan.z_dim
     if plan.c_dim:
@@ -66,7 +67,8 @@ def generator_tensors(plan: Plan) -> Tensors:
             shapes[f"{block}.const"] = (channels, 4, 4)
         for name, inputs in convolutions.items():
             shapes |= _modulated(f"{block}.{name}", inputs, channels, 3, plan.w_dim)
-            shapes[f"{block}.{name}.noise_const"] = (resolution, resolution)
+            if noise:
+                shapes[f"{block}.{name}.noise_const"] = (resolution, resolution)
             shapes[f"{block}.{name}.noise_strength"] = ()
         if plan.variant == "skip" or resolution == plan.resolutions[-1]:
             shapes |= _modulated(f"{block}.torgb", channels, 3, 1, plan.w_dim)
@@ -230,7 +232,14 @@ def low_pass(x: Tensor) -> Tensor:
 def as_pickle(
     g: Plan, g_tensors: Tensors, d: Plan, d_tensors: Tensors, changes: dict[str, dict[str, Any]] | None = None
 ) -> bytes:
-    """What NVIDIA's program would have written; the fixture `nvidia_names` must be in use.
+    """What NVIDIA's program would have written; as snapshot() for the rest."""
+    return pickle.dumps(snapshot(g, g_tensors, d, d_tensors, changes), 4)
+
+
+def snapshot(
+    g: Plan, g_tensors: Tensors, d: Plan, d_tensors: Tensors, changes: dict[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """The dictionary of such a file; the fixture `nvidia_names` must be in use.
 
     `changes`: other attributes of modules of the generator, by the modules' names.
     """
@@ -256,7 +265,7 @@ def as_pickle(
         generator[name] |= change
     networks = ((generator, g_tensors), (discriminator, d_tensors))
     g_module, d_module = (_module(attributes, _with_filters(attributes, tensors)) for attributes, tensors in networks)
-    return pickle.dumps({"G_ema": g_module, "D": d_module}, 4)
+    return {"G_ema": g_module, "D": d_module}
 
 
 def _with_filters(attributes: dict[str, dict[str, Any]], tensors: Tensors) -> Tensors:

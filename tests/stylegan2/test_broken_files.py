@@ -6,19 +6,18 @@ import contextlib
 import io
 import pickle
 import struct
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from model_bytes import GOOD, Calls, first_storage, persistent, pickles_of, refused, with_storage
+from model_bytes import GOOD, first_storage, persistent, pickles_of, refused, with_storage
 
 from stylegan2 import ModelError, load
+from stylegan2.importers.arrays import number
 from stylegan2.importers.modules import StoredModule
 from stylegan2.importers.pickles import Call, Name
-from stylegan2.importers.tensors import TensorReader, number
+from stylegan2.importers.tensors import TensorReader
 
 
 def test_the_helpers_that_rewrite_a_file_keep_a_sound_file_sound(tmp_path: Path):
@@ -209,20 +208,6 @@ def test_a_file_with_a_flipped_byte_is_loaded_or_refused_but_never_worse(tmp_pat
         path.write_bytes(data)
         with contextlib.suppress(ModelError):
             load(path)
-
-
-def test_tensorflow_pickles_are_recognised(tmp_path: Path):
-    network = Calls(sys.modules["dnnlib.tflib.network"].Network)
-    data = pickle.dumps((network, network, network), 4)
-    refused(tmp_path / "model.pkl", data, "TensorFlow kind, which this version cannot read yet")
-
-
-@pytest.mark.parametrize("new_format", [True, False])
-def test_pytorch_archives_are_recognised(tmp_path: Path, new_format: bool):
-    buffer = io.BytesIO()
-    content = {"g_ema": {"style.1.weight": torch.ones(2)}, "latent_avg": torch.zeros(2)}
-    torch.save(content, buffer, _use_new_zipfile_serialization=new_format)
-    refused(tmp_path / "model.pt", buffer.getvalue(), r"PyTorch \.pt file")
 
 
 def test_other_zip_archives_are_recognised(tmp_path: Path):

@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from stylegan2 import Generator, Metadata, Model, ModelError, load, save
+from stylegan2 import Generator, Metadata, Model, ModelError, describe, load, save
 from stylegan2.__main__ import main
 from stylegan2.architecture import generator_architecture
 
@@ -73,12 +73,18 @@ def test_half_precision_files_load_as_float32(tmp_path: Path):
     assert all(p.dtype == torch.float32 for p in loaded.parameters())
 
 
-@pytest.mark.parametrize("name", ["official_square", "official_fp16_clamp", "official_conditional"])
-def test_converting_keeps_every_weight_and_output_and_the_discriminator(tmp_path: Path, name: str):
+@pytest.mark.parametrize(
+    "file",
+    [
+        *("official_square.pkl", "official_fp16_clamp.pkl", "official_conditional.pkl"),
+        *("legacy_tf.pkl", "rosinality.pt"),
+    ],
+)
+def test_converting_keeps_every_weight_and_output_and_the_discriminator(tmp_path: Path, file: str):
     out = tmp_path / "converted.safetensors"
-    assert main(["convert", str(CHECKPOINTS / f"{name}.pkl"), str(out), "--licence", "CC-BY-4.0"]) == 0
-    before, after = load(CHECKPOINTS / f"{name}.pkl"), load(out)
-    z, c = torch.randn(2, 64), torch.eye(3)[:2] if before.generator.c_dim else None
+    assert main(["convert", str(CHECKPOINTS / file), str(out), "--licence", "CC-BY-4.0"]) == 0
+    before, after = load(CHECKPOINTS / file), load(out)
+    z, c = torch.randn(2, before.generator.z_dim), torch.eye(3)[:2] if before.generator.c_dim else None
     ws = before.generator.mapping(z, c, truncation_psi=0.7)
     image = before.generator.synthesis(ws)
     torch.testing.assert_close(after.generator.mapping(z, c, truncation_psi=0.7), ws, atol=1e-6, rtol=0)
@@ -90,7 +96,7 @@ def test_converting_keeps_every_weight_and_output_and_the_discriminator(tmp_path
     for old, new in [(before.generator, after.generator), (before.discriminator, after.discriminator)]:
         assert old.state_dict().keys() == new.state_dict().keys()
         assert all(torch.equal(tensor, new.state_dict()[key]) for key, tensor in old.state_dict().items())
-    assert (after.metadata.name, after.metadata.licence) == (name, "CC-BY-4.0")
+    assert (after.metadata.name, after.metadata.licence) == (Path(file).stem, "CC-BY-4.0")
     assert before.sha256 in after.metadata.source
 
 
@@ -311,6 +317,21 @@ def test_info_runs_as_a_program_and_tells_what_matters():
     assert done.returncode == 0, done.stderr
     for fact in ("critters", "CC0-1.0", "rendered toy animal heads", "256 x 256 pixels", "14 layers in W+"):
         assert fact in done.stdout
+
+
+@pytest.mark.parametrize("file", ["official_square.pkl", "official_conditional.pkl", "legacy_tf.pkl", "rosinality.pt"])
+def test_what_info_counts_is_what_loading_finds(tmp_path: Path, file: str):
+    model = load(CHECKPOINTS / file)
+    save(model, tmp_path / "ours.safetensors")
+    assert model.discriminator is not None
+    counts = [sum(p.numel() for p in network.parameters()) for network in (model.generator, model.discriminator)]
+    for path in (CHECKPOINTS / file, tmp_path / "ours.safetensors"):
+        found = describe(path)
+        assert [found.generator_parameters, found.discriminator_parameters] == counts
+        assert found.generator == model.generator.architecture
+        assert found.discriminator == model.discriminator.architecture
+    assert describe(CHECKPOINTS / file).sha256 == model.sha256
+    assert describe(CHECKPOINTS / file).metadata == model.metadata
 
 
 def test_info_refuses_nonsense_with_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

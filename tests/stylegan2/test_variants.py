@@ -12,8 +12,8 @@ from plain_networks import Plan, Tensors, as_pickle, discriminator_tensors, gene
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from stylegan2 import Discriminator, Generator, Metadata, Model, load, save
-from stylegan2.__main__ import describe
+from stylegan2 import Discriminator, Generator, Metadata, Model, describe, load, save
+from stylegan2.__main__ import shown
 from stylegan2.architecture import discriminator_architecture, generator_architecture
 
 VARIANTS = ("orig", "skip", "resnet")
@@ -118,7 +118,7 @@ def test_our_own_file_keeps_the_variants(tmp_path: Path, generator: str, discrim
     ws, images = torch.randn(1, 6, 5), torch.randn(2, 3, 16, 16)
     assert torch.equal(again.generator.synthesis(ws), model.generator.synthesis(ws))
     assert torch.equal(discriminator_of(again)(images), discriminator_of(model)(images))
-    assert f"{generator} generator, {discriminator} discriminator" in describe(again)
+    assert f"{generator} generator, {discriminator} discriminator" in shown(describe(tmp_path / "a.safetensors"))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

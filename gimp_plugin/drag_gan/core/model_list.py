@@ -128,7 +128,7 @@ def facts(model: ListedModel) -> list[tuple[str, str]]:
     size = ", ".join(part for part in (pixels, "" if model.bytes is None else in_megabytes(model.bytes)) if part)
     known = [("Shows", model.shows), ("Suits", model.hint), ("Size", size or "unknown")]
     if model.state == "manual":
-        by_hand = f"{model.where} Put the file here yourself, then it is offered:".strip()
+        by_hand = f"{model.where} When you have it, put it here:".strip()
         known.append(("To get it", f"{by_hand}\n{model.path_to_place}"))
     return [(what, text) for what, text in known if text]
 

@@ -230,6 +230,7 @@ def test_a_cancelled_import_leaves_nothing(tmp_path: Path) -> None:
     background.add(mine, "mine")
     time.sleep(0.5)
     background.cancel()
+    wait_until(lambda: not background.is_busy)
     assert names(paths.models_folder()) == []
 
 

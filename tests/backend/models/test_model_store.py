@@ -43,7 +43,8 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("file", "size"), [("official_square.pkl", (32, 32)), ("official_nonsquare.pkl", (32, 16)), ("", (256, 256))]
+    ("file", "size"),
+    [("official_nonsquare.pkl", (32, 16)), ("legacy_tf.pkl", (32, 32)), ("rosinality.pt", (32, 32)), ("", (256, 256))],
 )
 def test_a_model_of_every_kind_is_added_as_a_file_of_ours(
     store: Path, capsys: pytest.CaptureFixture[str], file: str, size: tuple[int, int]

@@ -82,7 +82,7 @@ def test_an_unknown_name_is_told_what_there_is() -> None:
         open_model("unicorns")
 
 
-@pytest.mark.parametrize("name", ["here.pkl", "./here", "C:\\models\\here"])
+@pytest.mark.parametrize("name", ["here.pkl", "here.pt", "./here", "C:\\models\\here"])
 def test_what_looks_like_a_path_is_taken_as_one(name: str) -> None:
     with pytest.raises(UserError, match="does not exist; check its path"):
         open_model(name)

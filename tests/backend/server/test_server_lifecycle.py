@@ -197,7 +197,7 @@ def test_the_backend_speaks_to_nobody_but_this_machine(backend: Backend, own: Ba
         assert {line.split(" ", 1)[1] for line in lines} <= {"127.0.0.1", "localhost", "b'127.0.0.1'"}
 
 
-def look(alone: float, resting: float, idle_seconds: float = 1800) -> list[str]:
+def look(alone: float, resting: float, idle_seconds: float = 1800, fetching: bool = False) -> list[str]:
     """What the watcher does when nobody was connected for `alone` and no job ran for `resting` seconds."""
     done: list[str] = []
     runner = SimpleNamespace(
@@ -206,7 +206,8 @@ def look(alone: float, resting: float, idle_seconds: float = 1800) -> list[str]:
         files=SimpleNamespace(sweep=lambda: done.append("sweep")),
     )
     access = SimpleNamespace(seconds_alone=alone)
-    server: Any = SimpleNamespace(runner=runner, access=access, stop=lambda: done.append("stop"))
+    catalogue = SimpleNamespace(downloads=SimpleNamespace(is_busy=fetching))
+    server: Any = SimpleNamespace(runner=runner, access=access, catalogue=catalogue, stop=lambda: done.append("stop"))
     lifecycle._Watcher(server, idle_seconds).look()
     return done
 
@@ -219,3 +220,4 @@ def test_memory_files_and_process_go_one_after_the_other() -> None:
     assert look(alone=0, resting=4000) == ["free"]  # someone is connected, and may fetch a result
     assert look(alone=2000, resting=2000) == ["free", "sweep", "stop"]
     assert look(alone=1e9, resting=1e9, idle_seconds=0) == ["free", "sweep"]
+    assert look(alone=2000, resting=2000, fetching=True) == ["free", "sweep"]
