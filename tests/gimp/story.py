@@ -113,8 +113,8 @@ def told(
 ) -> Iterator[Story]:
     """A story from its beginning: a GIMP with a home of its own in `folder`, and `picture` open in its window.
 
-    The backend's engine is a toy where there is no picture, unless `arguments` starts another backend. However the story ends: its screenshots are written, what
-    went wrong says where they are, and GIMP and backend are ended.
+    The backend's engine is a toy where there is no picture, unless `arguments` starts another backend. However the
+    story ends: its screenshots are written, what went wrong says where they are, and GIMP and backend are ended.
     """
     missing = gimp.missing_display_programs()
     if missing and os.environ.get("DRAGGAN_REQUIRE_GIMP") != "1":

@@ -72,7 +72,7 @@ def listed(thumbnails: bool = False) -> dict[str, Any]:
         **{"path_to_place": None, "where": "", "removable": True, "embedded": False},
     }
     models = [
-        {"name": name, "title": name, "state": state, "thumbnail": thumbnails and state == "here" and PICTURE or None}
+        {"name": name, "title": name, "state": state, "thumbnail": PICTURE if thumbnails and state == "here" else None}
         for name, state in (("critters", "here"), ("cats", CATS["state"]))
     ]
     download = {

@@ -1,4 +1,4 @@
-"""How the windows follow the backend's models: in a thread, with commands between the questions, over one connection."""
+"""How the windows follow the backend's models: in a thread, with commands between questions, over one connection."""
 
 from __future__ import annotations
 
