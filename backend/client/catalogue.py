@@ -44,6 +44,7 @@ class ListedModel:
     shows: str
     hint: str
     path_to_place: str | None
+    where: str
     removable: bool
     embedded: bool
     thumbnail: bytes | None
@@ -101,6 +102,14 @@ def add_model(connection: Connection, file: Path, name: str) -> ModelList:
 def remove_model(connection: Connection, name: str) -> ModelList:
     """Delete a model, or what has come of its download. Raises UserError."""
     return _ask(connection, "remove_model", {"name": name})
+
+
+def in_megabytes(size: int | None, about: bool = False) -> str:
+    """Return a size in words: "364 MB", "about 364 MB" or "unknown"."""
+    if size is None:
+        return "unknown"
+    megabytes = size / 1e6
+    return f"{'about ' if about else ''}{megabytes:.0f} MB" if megabytes >= 10 else f"{megabytes:.1f} MB"
 
 
 def _ask(connection: Connection, endpoint: str, *options: Mapping[str, object]) -> ModelList:

@@ -1,4 +1,4 @@
-"""Models as text for a terminal: a table of many, all about one, and sizes in words."""
+"""Models as text for a terminal: a table of many, and all about one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from backend.client.catalogue import in_megabytes
 from backend.models import catalogue, licences, models, records
 from backend.models.catalogue import Entry
 from backend.models.models import EMBEDDED, Offered
@@ -58,14 +59,6 @@ def details(name: str) -> list[str]:
     facts = list(_facts(model, entry))
     width = max(len(what) for what, _ in facts) + GAP
     return [line for what, text in facts for line in _wrapped(what, printable(text), width)]
-
-
-def in_megabytes(size: int | None, about: bool = False) -> str:
-    """Return a size in words: "364 MB", "about 364 MB" or "unknown"."""
-    if size is None:
-        return "unknown"
-    megabytes = size / 1e6
-    return f"{'about ' if about else ''}{megabytes:.0f} MB" if megabytes >= 10 else f"{megabytes:.1f} MB"
 
 
 def printable(text: str) -> str:

@@ -117,6 +117,7 @@ class ModelCatalogue:
             shows=entry.shows,
             hint=entry.hint,
             path_to_place=str(models.place_by_hand(entry)),
+            where=entry.where or "",
         )
 
     def _download(self) -> DownloadState | None:

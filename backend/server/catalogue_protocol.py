@@ -48,6 +48,7 @@ class ListedModel(BaseModel):
         accepted: whether a download needs no `accept_licence` any more.
         shows: what is in its images. "" where nobody knows, as in `hint`: how a picture must look.
         path_to_place: where the file can be put by hand; None of one that is here.
+        where: one sentence on where to look for a file without an address, "" where there is none.
         removable: whether it can be deleted.
         embedded: whether it comes with the program.
         thumbnail: four samples side by side, a PNG file in base64; None where they were not asked for, or are drawn
@@ -65,6 +66,7 @@ class ListedModel(BaseModel):
     shows: str
     hint: str
     path_to_place: str | None = None
+    where: str = ""
     removable: bool = False
     embedded: bool = False
     thumbnail: str | None = None

@@ -29,7 +29,7 @@ from backend.client import Backend
 from backend.errors import Cancelled, UserError
 from core.installation import PluginInstallation
 from core.temporary_folder import temporary_folder
-from gimp import along_paths, drag_arguments, sample_image, source_layer
+from gimp import along_paths, drag_arguments, manage_models, sample_image, source_layer
 
 MENU = "<Image>/Filters/DragGAN"
 
@@ -41,15 +41,18 @@ class DragGan(Gimp.PlugIn):
         return False
 
     def do_query_procedures(self) -> list[str]:
-        return [drag_arguments.PROCEDURE, sample_image.PROCEDURE]
+        return [drag_arguments.PROCEDURE, sample_image.PROCEDURE, manage_models.PROCEDURE]
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
         if name == drag_arguments.PROCEDURE:
             procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_along_paths, None)
             drag_arguments.describe(procedure)
-        else:
+        elif name == sample_image.PROCEDURE:
             procedure = Gimp.Procedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_sample_image, None)
             sample_image.describe(procedure)
+        else:
+            procedure = Gimp.Procedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_models, None)
+            manage_models.describe(procedure)
         procedure.add_menu_path(MENU)
         procedure.set_attribution("The DragGAN for GIMP authors", "MIT licence", "2026")
         return procedure
@@ -83,8 +86,16 @@ def run_sample_image(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, da
     return answer(procedure, sample)
 
 
-def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Value]) -> Gimp.ValueArray:
-    """Do the work. Nothing may escape it: GIMP shows the artist nothing of an exception."""
+def run_models(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, data: object) -> Gimp.ValueArray:
+    """Run the command; GIMP calls this."""
+    return answer(procedure, lambda backend, downloads: manage_models.show(config, backend))
+
+
+def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Value | None]) -> Gimp.ValueArray:
+    """Do the work and return its result, if it has one.
+
+    Nothing may escape it: GIMP shows the artist nothing of an exception.
+    """
     try:
         with temporary_folder() as downloads:
             backend = Backend(PluginInstallation.read(FOLDER), downloads)
@@ -93,8 +104,9 @@ def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Va
             finally:
                 backend.close()
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
-        values.remove(1)
-        values.insert(1, result)
+        if result is not None:
+            values.remove(1)
+            values.insert(1, result)
         return values
     except Cancelled:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())

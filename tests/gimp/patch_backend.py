@@ -31,12 +31,14 @@ from backend.editing.region import Region, choose_region
 from backend.editing.settings import EDITABLE, DragSettings, InversionSettings, Likeness
 from backend.editing.steps import DragStep, Guess, InversionProgress
 from backend.models import models
+from backend.models.suggestion import Suggestion
 from backend.server import jobs
 
 LONG = 1000  # steps: more than any preset has
 PICTURES = 4  # that a drag makes on its way
 PLAIN_SUBJECTS = "plain subjects"  # a file in the data folder: the tests at work drag nothing with fine detail
 FOREIGN_LAYERS = "foreign layers"  # a file in the data folder: the model cannot show what is opened
+BETTER = "Cat faces"  # the model that can show it
 COMPARED_SMALLER = 90  # pixels of a layer's shorter side; from there on images are compared at half their size
 CELL = 4  # pixels of a picture for one of its features
 GROUND = 0.15  # of -1 .. 1: a picture of its first colour shows the ground, whose features stay
@@ -161,5 +163,6 @@ def with_square_moved(
 
 if __name__ == "__main__":
     jobs.Editor = PatchEditor
+    jobs.better_model = lambda *_: Suggestion(models.Offered(BETTER, models.WEIGHTS, None), "good", 0.3)
     models.find_encoder = lambda model: None  # which would look for an animal in the tests' layers
     sys.exit(backend_main.main())

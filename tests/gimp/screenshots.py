@@ -28,7 +28,8 @@ FOLDER = Path(os.environ.get("DRAGGAN_SCREENSHOTS", CLONE / "docs" / "screenshot
 SUBJECT = EXAMPLES[1]  # its ears are pulled, eyes and nose are pinned
 MAY_MOVE = (138, 2, 571, 242)  # left, top, right, bottom of the ellipse that is selected
 CURVE = (365, 306), (400, 350)  # handle and target of a drag along a curve
-SAMPLE_TITLE = "^New Sample Image$"
+SAMPLE_TITLE, MODELS_TITLE = "^New Sample Image$", "^Models$"
+SAMPLES = 5_000  # colours that a model's samples bring
 FRAMED = 800  # dark pixels of five numbers and a dashed frame; the numbers alone have some 550
 TITLE_BAR = 21  # pixels; xdotool counts it twice
 AROUND = 12  # pixels of the canvas around the picture
@@ -63,6 +64,7 @@ def test_take_the_screenshots(gimp: Gimp, vendor: Path, subject: Path, tmp_path:
             "result": see_result(story),
             "curve": draw_a_curve(story),
             "samples": open_samples(story),
+            "models": open_models(story),
         }
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, pixels in taken.items():
@@ -140,11 +142,27 @@ def draw_a_curve(story: Story) -> np.ndarray:
 
 def open_samples(story: Story) -> np.ndarray:
     story.press("menu", "alt+r", "Up", "Right")
-    story.desktop.press("Down", "Return")
+    story.desktop.press("Down", "Down", "Return")
     story.desktop.wait_for_window(SAMPLE_TITLE)
     story.wait_for_log("thumbnails have come")
     time.sleep(1)
     return crop(story.look("samples"), active_window(story))
+
+
+def open_models(story: Story) -> np.ndarray:
+    """On the embedded model; its samples are drawn while the window is open."""
+    story.desktop.press("Escape")
+    story.wait_without_window(SAMPLE_TITLE)
+    before = story.look("without a window")
+    story.press("menu", "alt+r", "Up", "Right")
+    story.desktop.press("Down", "Return")
+    story.desktop.wait_for_window(MODELS_TITLE)
+    wait_for(lambda: colours(story.look("models")) > colours(before) + SAMPLES, "the samples")
+    return crop(story.look("models"), active_window(story))
+
+
+def colours(screen: np.ndarray) -> int:
+    return len(np.unique(screen.astype(np.int32) @ [65536, 256, 1]))
 
 
 def draw_strokes(story: Story, *strokes: list[tuple[float, float]] | tuple[tuple[float, float], ...]) -> None:

@@ -108,18 +108,20 @@ class Story:
 
 
 @contextmanager
-def told(gimp: Gimp, vendor: Path, folder: Path, picture: Path | None = None) -> Iterator[Story]:
+def told(
+    gimp: Gimp, vendor: Path, folder: Path, picture: Path | None = None, arguments: list[str] | None = None
+) -> Iterator[Story]:
     """A story from its beginning: a GIMP with a home of its own in `folder`, and `picture` open in its window.
 
-    The backend's engine is a toy where there is no picture. However the story ends: its screenshots are written, what
-    went wrong says where they are, and GIMP and backend are ended.
+    The backend's engine is a toy where there is no picture, unless `arguments` starts another backend. However the
+    story ends: its screenshots are written, what went wrong says where they are, and GIMP and backend are ended.
     """
     missing = gimp.missing_display_programs()
     if missing and os.environ.get("DRAGGAN_REQUIRE_GIMP") != "1":
         pytest.skip(f"NOT TESTED IN GIMP'S WINDOW: install {', '.join(missing)}")
     assert not missing
     home = folder / "a höme"
-    backend = prepare_home(gimp, home, vendor, QUICK if picture else TOY)
+    backend = prepare_home(gimp, home, vendor, arguments or (QUICK if picture else TOY))
     files = [Path(shutil.copy(picture, home))] if picture else []
     original = np.array(Image.open(picture)) if picture else np.zeros((0, 0, 3), np.uint8)
     desktop = Desktop(gimp, home)

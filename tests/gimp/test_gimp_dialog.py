@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gimp_root import Gimp
-from patch_backend import FOREIGN_LAYERS
+from patch_backend import BETTER, FOREIGN_LAYERS
 from session import Session, left_behind, newest_log, wait_for
 from story import TITLE, Story, asked, count, see_picture, told
 
@@ -164,6 +164,7 @@ def test_a_model_that_the_backend_does_not_offer_is_not_taken_from_a_layer(story
 
 def test_a_layer_that_the_model_cannot_show_is_left_alone_unless_the_artist_says_so(story: Story):
     assert "unfit: This model makes toy animals; it cannot rebuild this layer well." in story.states["told of the fit"]
+    assert f'The model "{BETTER}" fits it better.' in story.states["told of the fit"]
     assert story.states["not dragged"] == story.states["foreign layer"]
     assert not story.states["not dragged"]["changed"], "nothing to undo"
     before, after = story.states["foreign layer"]["layers"], story.states["dragged all the same"]["layers"]

@@ -35,6 +35,8 @@ from PIL import Image
 
 TOKEN = "a-token-for-tests"
 SENTENCE = "The model is broken; choose another one."
+UNKNOWN = "There is no such model; choose another one."
+PICTURE = base64.b64encode(b"PNG").decode()
 UNFIT = "This model makes ships; it cannot rebuild this layer well."
 
 
@@ -53,6 +55,49 @@ def keep() -> dict[str, Any]:
     """The drag at work ends here; the real one asks whose it is."""
     ENOUGH.set()
     return {}
+
+
+CATS = {"state": "downloadable", "done": 0}
+BYTES = 1000
+
+
+def listed(thumbnails: bool = False) -> dict[str, Any]:
+    """Two models; each time somebody asks, a fifth more of the second one has come."""
+    if CATS["state"] == "downloading":
+        CATS["done"] += BYTES // 5
+        CATS["state"] = "here" if CATS["done"] >= BYTES else "downloading"
+    licence = {"name": "CC0-1.0", "link": None, "non_commercial": False}
+    common = {
+        **{"bytes": BYTES, "height": 64, "width": 64, "licence": licence, "accepted": False, "shows": "", "hint": ""},
+        **{"path_to_place": None, "where": "", "removable": True, "embedded": False},
+    }
+    models = [
+        {"name": name, "title": name, "state": state, "thumbnail": PICTURE if thumbnails and state == "here" else None}
+        for name, state in (("critters", "here"), ("cats", CATS["state"]))
+    ]
+    download = {
+        **{"name": "cats", "phase": "downloading", "done_bytes": CATS["done"], "total_bytes": BYTES, "rate": 1.0},
+        **{"seconds_left": 1.0, "error": None},
+    }
+    under_way = CATS["state"] == "downloading"
+    return {"models": [{**common, **model} for model in models], "download": download if under_way else None}
+
+
+def models(options: Any) -> dict[str, Any]:
+    note(thumbnails=options["thumbnails"])
+    return listed(options["thumbnails"])
+
+
+def download(options: Any) -> dict[str, Any]:
+    if options["name"] != "cats":
+        raise gr.Error(UNKNOWN)
+    CATS.update(state="downloading", done=0)
+    return listed()
+
+
+def remove_model(options: Any) -> dict[str, Any]:
+    CATS.update(state="downloadable", done=0)
+    return listed()
 
 
 def region(layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
@@ -169,6 +214,8 @@ def serve() -> None:
         gr.Button().click(health, None, gr.JSON(), api_name="health")
         places = [gr.JSON(), gr.JSON()]
         gr.Button().click(region, [*places, options], gr.JSON(), api_name="region", queue=False)
+        for question in (models, download, remove_model):
+            gr.Button().click(question, options, gr.JSON(), api_name=question.__name__, queue=False)
         gr.Button().click(keep, None, gr.JSON(), api_name="keep", queue=False)
         gr.Button().click(drag, [image, mask, drags, options, edit, protocol, original], out, api_name="drag")
     app = gr.mount_gradio_app(FastAPI(), blocks, path="/", show_error=False)

@@ -1,4 +1,4 @@
-"""Questions that come faster than they can be answered, as at every letter that is typed: only the last one counts."""
+"""Questions that come faster than they are answered, as when an artist steps through a list: the last one counts."""
 
 from __future__ import annotations
 

@@ -137,13 +137,10 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, canvas: Canvas,
 
     shown = canvas.sketch()
 
-    def fetch_models() -> list[str]:
-        return backend.answer(lambda connection: connection.models) or []
-
     def fetch_region(options: Mapping[str, object]) -> sketch.Box | None:
         return backend.answer(lambda connection: connection.region(shown.size, shown.selected, options))
 
-    questions = dialog.Questions(fetch_models, fetch_region, options_from)
+    questions = dialog.Questions(backend, fetch_region, options_from)
     if not dialog.ask(procedure, config, shown, canvas.parasite, questions):
         raise Cancelled
 

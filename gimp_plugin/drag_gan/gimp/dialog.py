@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import gi
@@ -11,12 +11,14 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gimp, GLib, Gtk
 
+from backend.client import Backend
 from backend.errors import UserError
 from core.drags import describe
 from core.latest_question import LatestQuestion
 from core.sketch import Box, Sketch
 from gimp.edit_parasite import EditParasite
-from gimp.widgets import add_model_row, new_dialog, to_pixbuf
+from gimp.model_choice import ModelChoice
+from gimp.widgets import new_dialog, to_pixbuf
 
 TITLE = "Drag Along Paths"
 ADVANCED = ("latent-space", "mask-weight", "inversion-steps")
@@ -26,12 +28,12 @@ class Questions(NamedTuple):
     """What the dialog asks the backend.
 
     Args:
-        models: names of the models; may take its time (the backend starts), called in another thread.
+        backend: lists the models.
         region: the box that the model would see with these options of the protocol; called in another thread.
         options: the options that the dialog shows now.
     """
 
-    models: Callable[[], Sequence[str]]
+    backend: Backend
     region: Callable[[Mapping[str, object]], Box | None]
     options: Callable[[Gimp.ProcedureConfig], Mapping[str, object]]
 
@@ -47,7 +49,7 @@ def ask(
 
     Args:
         sketch: what is drawn.
-        parasite: what the layer carries; its model is chosen as soon as it is known that the backend offers it.
+        parasite: what the layer carries; its model is chosen as soon as it is known to be here.
 
     Returns:
         False when the dialog was cancelled.
@@ -63,7 +65,7 @@ def ask(
         dialog.fill(["remark"])
     if sketch.has_choice:
         dialog.fill(["anchors"])
-    add_model_row(dialog, config, questions.models, parasite.model)
+    model_choice = ModelChoice(dialog, config, questions.backend, parasite.model)
     dialog.fill_box("advanced-box", list(ADVANCED))
     title = dialog.get_label("advanced-title", "Advanced", False, False)
     title.set_text_with_mnemonic("_Advanced")
@@ -72,6 +74,7 @@ def ask(
     preview.follow()
     accepted = dialog.run()
     preview.leave()
+    model_choice.leave()
     dialog.destroy()
     return bool(accepted)
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import gi
 
-gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
-from gi.repository import GdkPixbuf, GimpUi, Gtk
+from gi.repository import GdkPixbuf, Gtk
 
 from backend.client import Unfit, png
-from gimp.widgets import to_pixbuf
+from gimp.widgets import confirm, text, to_pixbuf
 
 TITLE = "Drag All the Same?"
 SIDE = 256  # pixels of the longer side of each picture
@@ -29,25 +28,13 @@ def ask(layer: png.Pixels, unfit: Unfit) -> bool:
     Returns:
         Whether to drag all the same.
     """
-    dialog = GimpUi.Dialog(title=TITLE, role="draggan-poor-fit")
-    GimpUi.window_set_transient(dialog)
-    dialog.add_button("_Cancel", Gtk.ResponseType.CANCEL)
-    dialog.add_button("_Drag All the Same", Gtk.ResponseType.OK)
-    dialog.set_default_response(Gtk.ResponseType.CANCEL)
-    text = Gtk.Label(label=f"{unfit.sentence} Drag all the same?", xalign=0, wrap=True, max_width_chars=50)
     pictures = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=12)
     for picture, caption in ((layer, "The layer"), (unfit.picture, "What the model makes of it")):
         pictures.pack_start(_captioned(picture, caption, unfit.region), True, True, 0)
-    box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
+    box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
     box.pack_start(pictures, False, False, 0)
-    box.pack_start(text, False, False, 0)
-    dialog.get_content_area().add(box)
-    dialog.show_all()
-    response = dialog.run()
-    dialog.destroy()
-    while Gtk.events_pending():
-        Gtk.main_iteration()
-    return bool(response == Gtk.ResponseType.OK)
+    box.pack_start(text(f"{unfit.sentence} Drag all the same?"), False, False, 0)
+    return confirm(TITLE, "draggan-poor-fit", box, "_Drag All the Same")
 
 
 def _captioned(picture: png.Pixels, caption: str, region: tuple[int, int, int, int]) -> Gtk.Box:

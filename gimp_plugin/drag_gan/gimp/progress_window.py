@@ -21,7 +21,7 @@ from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk
 from backend.client import Points, Update, png
 from backend.errors import Cancelled
 from core import markers
-from gimp.widgets import to_pixbuf
+from gimp.widgets import end, text, to_pixbuf
 
 LONGEST_SIDE = 420
 KEEP = 1  # the response of the button Stop and Keep
@@ -72,9 +72,7 @@ class ProgressWindow:
         thread.start()
         self._loop.run()
         GLib.source_remove(pulse)
-        self._dialog.destroy()
-        while Gtk.events_pending():
-            Gtk.main_iteration()
+        end(self._dialog)
         thread.join(timeout=2 if self._cancelled.is_set() else None)
         if self._cancelled.is_set():
             raise Cancelled
@@ -158,15 +156,12 @@ def _build(title: str) -> tuple[Gtk.Dialog, Gtk.Image, Gtk.ProgressBar, Gtk.Labe
     dialog.add_button("_Stop and Keep", KEEP)
     dialog.add_button("_Cancel", Gtk.ResponseType.CANCEL)
     dialog.set_response_sensitive(KEEP, False)
-    image, bar, text = Gtk.Image(), Gtk.ProgressBar(), Gtk.Label()
-    text.set_xalign(0)
-    text.set_line_wrap(True)
-    text.set_max_width_chars(50)
+    image, bar, message = Gtk.Image(), Gtk.ProgressBar(), text()
     box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, border_width=12)
-    for widget in (image, text, bar):
+    for widget in (image, message, bar):
         box.pack_start(widget, False, False, 0)
     dialog.get_content_area().add(box)
-    return dialog, image, bar, text
+    return dialog, image, bar, message
 
 
 def _from_pixbuf(pixbuf: GdkPixbuf.Pixbuf) -> png.Pixels:

@@ -13,9 +13,10 @@ gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
 from gi.repository import GdkPixbuf, Gimp, GLib, Gtk
 
-from backend.client import png
+from backend.client import Backend, png
 from backend.errors import Cancelled, UserError
-from gimp.widgets import add_model_row, new_dialog, to_pixbuf
+from gimp.model_choice import ModelChoice
+from gimp.widgets import new_dialog, to_pixbuf
 
 COLUMNS, COUNT = 4, 12
 SIDE = 112  # pixels of a thumbnail
@@ -26,13 +27,13 @@ class Questions(NamedTuple):
     """What the dialog asks the backend.
 
     Args:
-        models: names of the models; may take its time (the backend starts), called in another thread.
+        backend: lists the models.
         thumbnails: RGB images for these options, until the function it is given returns True; in another thread, too.
         options: the options of the protocol that the dialog shows now, for some seeds.
         largest_seed: that there is.
     """
 
-    models: Callable[[], Sequence[str]]
+    backend: Backend
     thumbnails: Callable[[dict[str, object], Callable[[], bool]], Iterator[png.Pixels]]
     options: Callable[[Gimp.ProcedureConfig, Sequence[int]], dict[str, object]]
     largest_seed: int
@@ -47,11 +48,12 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, que
     dialog = new_dialog(procedure, config, title, "Cr_eate")
     thumbnails = _Thumbnails(config, questions, lambda: dialog.response(Gtk.ResponseType.OK))
     dialog.get_content_area().pack_start(thumbnails.box, True, True, 0)
-    add_model_row(dialog, config, questions.models)
+    model_choice = ModelChoice(dialog, config, questions.backend)
     dialog.fill(["seed", "truncation", "class"])
     thumbnails.draw()
     accepted = dialog.run()
     thumbnails.leave()
+    model_choice.leave()
     dialog.destroy()
     return bool(accepted)
 

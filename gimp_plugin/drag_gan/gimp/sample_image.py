@@ -57,9 +57,7 @@ def options_from(config: Gimp.ProcedureConfig, seeds: Sequence[int]) -> dict[str
     return options
 
 
-def sample(
-    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: Backend, downloads: Path
-) -> Gimp.Image:
+def sample(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: Backend, downloads: Path) -> Gimp.Image:
     """Go from the choice of a thumbnail to the new image.
 
     Args:
@@ -92,14 +90,11 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: Backen
     """Show the dialog. Raises Cancelled."""
     from gimp import sample_dialog
 
-    def fetch_models() -> list[str]:
-        return backend.answer(lambda connection: connection.models) or []
-
     def thumbnails(options: dict[str, object], cancelled: Flag) -> Iterator[png.Pixels]:
         return job.thumbnails(backend, options, cancelled)
 
     chosen = sample_dialog.ask(
-        procedure, config, TITLE, sample_dialog.Questions(fetch_models, thumbnails, options_from, LARGEST_SEED)
+        procedure, config, TITLE, sample_dialog.Questions(backend, thumbnails, options_from, LARGEST_SEED)
     )
     if not chosen:
         raise Cancelled
@@ -129,9 +124,7 @@ def new_image(result: Result, options: dict[str, object], seed: int) -> Gimp.Ima
     image = Gimp.Image.new(file.width, file.height, Gimp.ImageBaseType.RGB)
     image.undo_disable()
     name = f"{Path(str(options['model'])).stem}, seed {seed}"
-    layer = Gimp.Layer.new(
-        image, name, file.width, file.height, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL
-    )
+    layer = Gimp.Layer.new(image, name, file.width, file.height, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
     pixels, top = layer.get_buffer(), 0
     for strip in file.strips(source_layer.STRIP):
         rows = Gegl.Rectangle.new(0, top, file.width, len(strip) // (4 * file.width))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-
 import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
-from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk
+from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, Gtk
 
 from backend.client import png
 
@@ -36,45 +33,44 @@ def new_dialog(
     return dialog
 
 
-def add_model_row(
-    dialog: GimpUi.ProcedureDialog,
-    config: Gimp.ProcedureConfig,
-    fetch_models: Callable[[], Sequence[str]],
-    preferred: str = "",
-) -> None:
-    """Add the row for a name from the list or a file's path: the automatic widget of a text argument has no list.
+def confirm(title: str, role: str, content: Gtk.Widget, yes_label: str, parent: Gtk.Window | None = None) -> bool:
+    """Show a question and return whether it was answered with yes; Cancel is what Enter and Escape mean.
 
     Args:
-        fetch_models: gives the names; it may take its time (the backend starts) and is called in another thread.
-        preferred: is chosen when it is among the names, unless the artist was faster.
+        role: of the window.
+        content: says what is asked.
+        yes_label: the button that means yes.
+        parent: the window that it belongs to; None for GIMP's.
     """
-    models = Gtk.ComboBoxText.new_with_entry()
-    entry = models.get_child()
-    entry.set_width_chars(24)
-    models.set_tooltip_text(config.find_property("model").blurb)
-    both_directions = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
-    config.bind_property("model", entry, "text", both_directions)
-    models.append_text(entry.get_text())
-    label = Gtk.Label.new_with_mnemonic("_Model")
-    label.set_mnemonic_widget(entry)
-    row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6)
-    row.pack_start(label, False, False, 0)
-    row.pack_start(models, True, True, 0)
-    row.show_all()
-    dialog.get_content_area().pack_start(row, False, False, 0)
-    _fetch(fetch_models, models, preferred)
+    dialog = GimpUi.Dialog(title=title, role=role)
+    attach(dialog, parent)
+    dialog.add_button("_Cancel", Gtk.ResponseType.CANCEL)
+    dialog.add_button(yes_label, Gtk.ResponseType.OK)
+    dialog.set_default_response(Gtk.ResponseType.CANCEL)
+    dialog.set_resizable(False)  # else it is as high as its text is when it is as narrow as can be
+    content.set_property("margin", 12)
+    dialog.get_content_area().add(content)
+    dialog.show_all()
+    response = dialog.run()
+    end(dialog)
+    return bool(response == Gtk.ResponseType.OK)
 
 
-def _fetch(fetch_models: Callable[[], Sequence[str]], models: Gtk.ComboBoxText, preferred: str) -> None:
-    known = models.get_child().get_text()
+def attach(dialog: Gtk.Window, parent: Gtk.Window | None) -> None:
+    """Keep a window above the one it belongs to; None for GIMP's."""
+    if parent is None:
+        GimpUi.window_set_transient(dialog)
+    else:
+        dialog.set_transient_for(parent)
 
-    def fill(names: Sequence[str]) -> bool:
-        if models.get_parent():  # the dialog may be closed by now
-            for name in names:
-                if name != known:
-                    models.append_text(name)
-            if preferred in names and models.get_child().get_text() == known:
-                models.get_child().set_text(preferred)
-        return GLib.SOURCE_REMOVE
 
-    threading.Thread(target=lambda: GLib.idle_add(fill, fetch_models()), daemon=True).start()
+def end(dialog: Gtk.Window) -> None:
+    """Take a window off the screen before anything else is done."""
+    dialog.destroy()
+    while Gtk.events_pending():
+        Gtk.main_iteration()
+
+
+def text(content: str = "", width: int = 50) -> Gtk.Label:
+    """Return a label of several lines, at most so many letters wide."""
+    return Gtk.Label(label=content, xalign=0, yalign=0, wrap=True, max_width_chars=width)

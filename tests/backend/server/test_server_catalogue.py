@@ -90,6 +90,7 @@ def test_all_models_are_listed_with_what_an_artist_wants_to_know(connection: Con
     assert squares.shows.endswith(".")
     assert squares.hint.endswith(".")
     assert lost.path_to_place == str(backend.home / "models" / "lost.pkl")
+    assert lost.where == "Gone."
 
 
 def test_a_dialog_gets_the_titles_with_the_names(connection: Connection) -> None:
