@@ -29,7 +29,7 @@ SUBJECT = EXAMPLES[1]  # its ears are pulled, eyes and nose are pinned
 MAY_MOVE = (138, 2, 571, 242)  # left, top, right, bottom of the ellipse that is selected
 CURVE = (365, 306), (400, 350)  # handle and target of a drag along a curve
 SAMPLE_TITLE, MODELS_TITLE = "^New Sample Image$", "^Models$"
-SAMPLES = 5_000  # colours that a model's samples bring
+SAMPLES = 5_000  # colours that a window with a model's samples has
 FRAMED = 800  # dark pixels of five numbers and a dashed frame; the numbers alone have some 550
 TITLE_BAR = 21  # pixels; xdotool counts it twice
 AROUND = 12  # pixels of the canvas around the picture
@@ -153,12 +153,12 @@ def open_models(story: Story) -> np.ndarray:
     """On the embedded model; its samples are drawn while the window is open."""
     story.desktop.press("Escape")
     story.wait_without_window(SAMPLE_TITLE)
-    before = story.look("without a window")
     story.press("menu", "alt+r", "Up", "Right")
     story.desktop.press("Down", "Return")
     story.desktop.wait_for_window(MODELS_TITLE)
-    wait_for(lambda: colours(story.look("models")) > colours(before) + SAMPLES, "the samples")
-    return crop(story.look("models"), active_window(story))
+    box = active_window(story)
+    wait_for(lambda: colours(crop(story.look("models"), box)) > SAMPLES, "the samples")
+    return crop(story.screens["models"], box)
 
 
 def colours(screen: np.ndarray) -> int:
