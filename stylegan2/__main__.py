@@ -7,11 +7,11 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from . import Description, ModelError, describe, load, save
+from .files import read_preset
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -88,22 +88,10 @@ def convert(options: argparse.Namespace) -> None:
     model = load(source)
     given = {key: getattr(options, key) for key in ("name", "licence", "source") if getattr(options, key)}
     if options.preset is not None:
-        given["preset"] = _read_preset(options.preset)
+        given["preset"] = read_preset(options.preset)
     model.metadata = dataclasses.replace(model.metadata, **given)
     save(model, target, torch.float16 if options.half else torch.float32)
     print(f"{target} written: {target.stat().st_size / 1e6:.1f} MB")
-
-
-def _read_preset(path: Path) -> dict[str, Any]:
-    try:
-        preset = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(f"The preset {path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"The preset {path} is not a JSON file.") from error
-    if not isinstance(preset, dict):
-        raise ModelError(f"The preset {path} is not a JSON object.")
-    return preset
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
-"""Putting a finished file in the place of an older one, and its checksum."""
+"""Small work on files: putting a finished one in the place of an older one, checksums, presets."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from pathlib import Path
+from typing import Any
+
+from .errors import ModelError
 
 PAUSES = (0.05, 0.2, 0.5)  # seconds
 
@@ -31,3 +35,16 @@ def sha256_of(path: Path) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def read_preset(path: Path) -> dict[str, Any]:
+    """Read a file of constants of the drag, a JSON object. Raises ModelError."""
+    try:
+        preset = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"The preset {path} cannot be read ({error.strerror or error}); check its path.") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"The preset {path} is not a JSON file; give one.") from error
+    if not isinstance(preset, dict):
+        raise ModelError(f'The preset {path} is not a JSON object; give one, such as {{"step_size": 0.002}}.')
+    return preset

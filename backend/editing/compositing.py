@@ -8,6 +8,7 @@ that goes on. Alpha moves along. Far from every change the result is the layer, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -68,14 +69,21 @@ def compose(
     changed = _changed(difference, found)
     selected = None if mask is None else _selected(resized(mask, changed.shape, Image.Resampling.BOX))
     shown = _Shown(changed, mask, selected, region, layer_size)
+    _fill(result, visible, composed, shown, blocks_over(changed, layer.shape[:2]))
+    return result, visible
+
+
+def _fill(
+    result: np.ndarray, visible: np.ndarray, composed: _Composition, shown: _Shown, blocks: Iterable[Block]
+) -> None:
+    """Write the blocks of a result and of its mask, in place."""
 
     def put(block: Block) -> None:
         result[block.slices] = composed.at(block)
         visible[block.slices] = shown.at(block)
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # OpenCV and numpy work without the interpreter's lock
-        list(pool.map(put, blocks_over(changed, layer.shape[:2])))
-    return result, visible
+        list(pool.map(put, blocks))
 
 
 def _composition(

@@ -66,17 +66,25 @@ def find_subject(
             return face
     if judge is None:
         return region
-    smaller = max(max(height, width) // LOOKED_AT, 1)
-    small = np.asarray(Image.fromarray(image).reduce(smaller))
-    left, top, across, down = (0, 0, width, height) if where == LAYER else region.box
-    view = left // smaller, top // smaller, max(across // smaller, 1), max(down // smaller, 1)
-    frame = dataclasses.replace(localize(judge.encoder, small, view, model_size), band=band)
-    if _is_near(frame.enlarged(smaller), region) or _region(frame, small, model_size) is None:
-        return region
-    framed = _region(refine(judge, small, frame, model_size).enlarged(smaller), image, model_size)
+    framed = _framed(judge, image, region, (0, 0, width, height) if where == LAYER else region.box, band)
     if framed is None or not _holds(framed, drags):
         return region
     return framed if _is_worth_it(judge, image, framed, region) else region
+
+
+def _framed(judge: Judge, image: np.ndarray, region: Region, view: Box, band: int) -> Region | None:
+    """The region of the frame in which the subject is found; None where there is none, or `region` shows the same.
+
+    view: where to look (x, y, width, height).
+    """
+    model_size, smaller = region.model_size, max(max(image.shape[:2]) // LOOKED_AT, 1)
+    small = np.asarray(Image.fromarray(image).reduce(smaller))
+    x, y, width, height = (length // smaller for length in view)
+    frame = localize(judge.encoder, small, (x, y, max(width, 1), max(height, 1)), model_size)
+    frame = dataclasses.replace(frame, band=band)
+    if _is_near(frame.enlarged(smaller), region) or _region(frame, small, model_size) is None:
+        return None
+    return _region(refine(judge, small, frame, model_size).enlarged(smaller), image, model_size)
 
 
 def localize(encoder: Encoder, image: np.ndarray, view: Box, model_size: tuple[int, int]) -> Frame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from backend.models import device, downloads, encoders, integrity, licences, lis
 from backend.models.catalogue import Entry
 from backend.models.downloads import State
 from backend.pictures import FILES, read_image
+from stylegan2.files import read_preset
 
 STOPPED, DAMAGED = 130, 1  # exit codes
 
@@ -113,22 +113,10 @@ def _have_accepted(entry: Entry, accepted: bool) -> None:
 
 
 def _add(arguments: argparse.Namespace) -> int:
-    preset = _read_preset(arguments.preset) if arguments.preset else None
+    preset = read_preset(arguments.preset) if arguments.preset else None
     target = store.add(arguments.file, arguments.name, preset)
     print(f'The model "{arguments.name}" is {target}; GIMP offers it from now on.')
     return 0
-
-
-def _read_preset(path: Path) -> dict[str, Any]:
-    try:
-        preset = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"The preset {path} cannot be read ({error.strerror or error}); check its path.") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"The preset {path} is not a JSON file; give one.") from error
-    if not isinstance(preset, dict):
-        raise UserError(f'The preset {path} is not a JSON object; give one, such as {{"step_size": 0.002}}.')
-    return preset
 
 
 def _remove(arguments: argparse.Namespace) -> int:

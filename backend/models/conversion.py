@@ -80,16 +80,20 @@ def take_in(
             digest = sha256_of(source)
             entry = entry or catalogue.by_sha256(digest)
             job = _job(source, folder, name, digest, entry, preset or {})
-            done = run(job, cancelled)
-            record = _record(entry, digest, done)
-            write_text_whole(records.record_file(target), record.model_dump_json(indent=1))
-            replace(job.sheet, records.sheet_file(target))
-            replace(folder / "model", target)  # last: this makes it a model of the store
+            _keep(job, target, _record(entry, digest, run(job, cancelled)))
     except OSError as error:
         raise UserError(
             f"The model cannot be written to {target.parent} ({error.strerror or error}); mend that and try again."
         ) from error
     return target
+
+
+def _keep(job: Job, target: Path, record: records.Record) -> None:
+    """Move what a job made to where it belongs. Raises OSError, UserError."""
+    assert job.target is not None
+    write_text_whole(records.record_file(target), record.model_dump_json(indent=1))
+    replace(job.sheet, records.sheet_file(target))
+    replace(job.target, target)  # last: this makes it a model of the store
 
 
 def draw_sheet(model: Path, sheet: Path, usable_height: int | None = None) -> None:

@@ -92,6 +92,15 @@ def drag(
     request = Request.write(image, canvas, config, downloads)
     # A script has chosen the model with its argument, an artist in the dialog, where there was one.
     last_model = canvas.parasite.model if run_mode == Gimp.RunMode.WITH_LAST_VALS else ""
+    result = _do(request, last_model, backend, with_windows)
+    inserted = result_layer.insert(image, request.insertion, result, with_windows)
+    log.info("done: %s", dict(result.report))
+    tell(result, deleted=not source_layer.is_in(image, layer))
+    return inserted
+
+
+def _do(request: Request, last_model: str, backend: Backend, with_windows: bool) -> Result:
+    """Have the backend do a request, watched in a window if there are any. Raises UserError, Cancelled."""
 
     def never() -> bool:
         return False
@@ -105,11 +114,7 @@ def drag(
     def work_if_fit(show: Callable[[Update], None], cancelled: Flag, finish_early: Flag) -> Result | Unfit:
         return job.drag_if_fit(backend, sent(cancelled), show, cancelled, finish_early)
 
-    result = watch_if_fit(request, work_if_fit, work) if with_windows else work(lambda _: None, never, never)
-    inserted = result_layer.insert(image, request.insertion, result, with_windows)
-    log.info("done: %s", dict(result.report))
-    tell(result, deleted=not source_layer.is_in(image, layer))
-    return inserted
+    return watch_if_fit(request, work_if_fit, work) if with_windows else work(lambda _: None, never, never)
 
 
 def tell(result: Result, deleted: bool) -> None:
