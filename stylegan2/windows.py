@@ -83,7 +83,7 @@ class Windows:
         return Windows(top, left, size_before(self.size), (self.map_size[0] // 2, self.map_size[1] // 2))
 
     def cut_doubled(self, doubled: Tensor, size: Size | None = None) -> Tensor:
-        """Cut `doubled` [K, C, h', w'], which begins at the even row and column that are next before them, to `size`."""
+        """Cut `doubled` [K, C, h', w'], which begins at the even row and column at or before them, to `size`."""
         height, width = size or self.size
         odd_top, odd_left = ((first % 2 == 1)[:, None, None, None] for first in (self.top, self.left))
         x = torch.where(odd_top, doubled[:, :, 1 : height + 1], doubled[:, :, :height])

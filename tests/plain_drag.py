@@ -1,7 +1,7 @@
 """The plain drag step: the whole image, and the feature map enlarged to it, in every step, as released code has it.
 
-What the fast step has to agree with, and is timed against. It shares with it the bookkeeping of handles and targets, and
-what is asked of what was read; not how features are computed, where, and how they are read.
+What the fast step has to agree with, and is timed against. They share the bookkeeping of handles and targets, and the
+formulas for what was read; not where features are computed, how, and how they are read.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class PlainSupervision(MotionSupervision):
     def __init__(self, start: EnlargedMap, r1: float, mask: torch.Tensor | None, weight: float, enlarged: bool) -> None:
         super().__init__(start, r1, None, weight)
         self.start, self.enlarged = start, enlarged
-        size = tuple(start.enlarged.shape[2:]) if enlarged else start.map_size
-        self.outside = None if mask is None else 1 - F.adaptive_avg_pool2d(mask[None, None], size)
+        height, width = start.enlarged.shape[2:] if enlarged else start.map_size
+        self.outside = None if mask is None else 1 - F.adaptive_avg_pool2d(mask[None, None], (height, width))
 
     def mask_loss(self, features: Any) -> torch.Tensor:
         if self.outside is None:
