@@ -51,7 +51,7 @@ def filter_image(x: Tensor, taps: Tensor, padding: int, stride: int = 1) -> Tens
 
 def _filtered(x: Tensor, taps: Tensor, padding: int, stride: int = 1) -> Tensor:
     channels = x.shape[1]
-    kernel = taps.flip((0, 1)).expand(channels, 1, *taps.shape)
+    kernel = taps.to(x.dtype).flip((0, 1)).expand(channels, 1, *taps.shape)  # a gradient may come in half precision
     return F.conv2d(x, kernel, stride=stride, padding=padding, groups=channels)
 
 
