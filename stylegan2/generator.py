@@ -31,7 +31,7 @@ class SynthesisBlock(nn.Module):
         block, w_dim = architecture.blocks[index], architecture.mapping.w_dim
         clamps = dict(zip(architecture.layers(index), block.conv_clamp, strict=True))
         channels, noises = block.channels, block.use_noise
-        size = (architecture.const_size[0] << index, architecture.const_size[1] << index)
+        size = self.size = (architecture.const_size[0] << index, architecture.const_size[1] << index)
         self.skip = self.torgb = None
         self.resample_filter: Tensor
         if index == 0:
@@ -115,10 +115,15 @@ class SynthesisNetwork(nn.Module):
 
     def num_ws_until(self, block: int) -> int:
         """How many entries of ws [N, num_ws, w_dim] the features of `block` depend on."""
+        return 2 * len(self.blocks_until(block)) - 1
+
+    def blocks_until(self, block: int) -> list[SynthesisBlock]:
+        """The blocks that make the features of `block`. Raises ModelError when the model has no such block."""
         if block not in self.block_resolutions:
             choice = ", ".join(map(str, self.block_resolutions))
             raise ModelError(f"The model has no block of {block} pixels; choose one of {choice}.")
-        return 1 + 2 * self.block_resolutions.index(block)
+        resolutions = self.block_resolutions[: self.block_resolutions.index(block) + 1]
+        return [cast(SynthesisBlock, self.get_submodule(f"b{resolution}")) for resolution in resolutions]
 
     def _run(self, ws: Tensor, noise_mode: NoiseMode) -> Iterator[tuple[int, SynthesisBlock, Tensor]]:
         """Compute block after block, as far as asked: how many w were used so far, the block, its features.

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 import stylegan2
-from backend.editing.feature_map import sample
+from backend.editing.drag_features import DragFeatures
+from backend.editing.feature_map import FeatureMap
 from backend.editing.motion_supervision import MotionSupervision
-from backend.editing.point_tracking import track
+from backend.editing.point_tracking import reach, track
 from backend.editing.settings import DragSettings, W
 
 PATIENCE = 60  # steps without coming nearer after which a drag is given up
@@ -61,9 +62,8 @@ class DragLoop:
             mask: float [height, width], 1 = may move, of the model's image; None = everything may.
             settings: the constants of the drag.
         """
-        self.generator, self.settings = generator, settings
-        self.device = w_plus.device
-        self.image_size = generator.image_size
+        self.settings = settings
+        self.device, self.dtype = w_plus.device, w_plus.dtype
         self.points = self._tensor(handles)
         self.goals = [self._tensor(goal) for goal in goals]
         self.next_goal = [0] * len(self.goals)
@@ -73,14 +73,18 @@ class DragLoop:
         self.stop_radius = settings.stop_radius_for(int((~self.pinned).sum()))
         self.code = _OptimizedCode(w_plus, min(settings.layers, w_plus.shape[1]), settings.latent_space)
         self.optimizer = torch.optim.Adam([self.code.offset], lr=settings.step_size)
+        mask = None if settings.mask_weight == 0 else mask
+        self.features = DragFeatures(generator, w_plus, self.code.layers, settings.feature_block, mask is not None)
+        self.r1 = max(settings.r1, 1.001 * self.features.texel)
+        # what is read of a step: where a handle is found again, from there one step of 1 px or as far as its target is
+        # when it has arrived, and around that the patch
+        self.reach = reach(settings.r2, self.features.texel) + max(self.stop_radius, 1.0) + self.r1
+        self.held = self.pinned.clone()
         with torch.no_grad():
             features = self._features()
-            self.supervision = MotionSupervision(
-                features, self.image_size, max(settings.r1, 1.001 * self._texel), mask, settings.mask_weight
-            )
-            self.templates = sample(features, self.points, self.image_size)
+            self.supervision = MotionSupervision(features, self.r1, mask, settings.mask_weight)
+            self.templates = features.read(self.points)
             self.held_patches = self.supervision.patches(features, self.points)
-        self.held = self.pinned.clone()
 
     def __iter__(self) -> Iterator[LoopStep]:
         """Yield step 0, the start, then one LoopStep after each step; ends when all arrived, or at the last step."""
@@ -97,7 +101,7 @@ class DragLoop:
             all_arrived = bool(arrived[~self.pinned].all())
             stuck = not all_arrived and step - best_step >= PATIENCE
             yield LoopStep(
-                step, self.code.w_plus().detach(), self.points.cpu().numpy(), distances.cpu().numpy(),
+                step, self.code.w_plus(), self.points.cpu().numpy(), distances.cpu().numpy(),
                 arrived.cpu().numpy(), stuck,
             )  # fmt: skip
             if all_arrived or stuck or step == self.settings.max_steps:
@@ -106,24 +110,24 @@ class DragLoop:
             self._loss(features).backward()
             self.optimizer.step()
 
-    @property
-    def _texel(self) -> float:
-        return self.image_size[0] / self.settings.feature_block
-
     def _tensor(self, points: np.ndarray) -> torch.Tensor:
-        return torch.as_tensor(np.asarray(points), dtype=torch.float32, device=self.device)
+        return torch.as_tensor(np.asarray(points), dtype=self.dtype, device=self.device)
 
-    def _features(self) -> torch.Tensor:
-        return self.generator.synthesis.features(self.code.w_plus(), block=self.settings.feature_block)
+    def _features(self) -> FeatureMap:
+        """The features around the handles as they are, and around the targets of those that are held there."""
+        patches = self._targets().where(self.held[:, None], self.points)
+        low = torch.minimum(self.points - self.reach, patches - self.r1)
+        high = torch.maximum(self.points + self.reach, patches + self.r1)
+        return self.features.within(self.code.moving(), low, high)
 
     def _targets(self) -> torch.Tensor:
         return torch.stack([goal[index] for goal, index in zip(self.goals, self.next_goal, strict=True)])
 
-    def _track(self, features: torch.Tensor) -> torch.Tensor:
+    def _track(self, features: FeatureMap) -> torch.Tensor:
         trajectories = torch.stack([self.trajectory_starts, self._targets()], dim=1)
-        return track(features, self.points, self.templates, self.settings.r2, self.image_size, trajectories)
+        return track(features, self.points, self.templates, self.settings.r2, trajectories)
 
-    def _loss(self, features: torch.Tensor) -> torch.Tensor:
+    def _loss(self, features: FeatureMap) -> torch.Tensor:
         loss = self.supervision.mask_loss(features)
         moving = ~self.held
         if moving.any():
@@ -133,7 +137,7 @@ class DragLoop:
             loss = loss + self.supervision.pin_loss(features, self._targets()[self.held], self.held_patches[self.held])
         return loss
 
-    def _update_goals(self, features: torch.Tensor) -> torch.Tensor:
+    def _update_goals(self, features: FeatureMap) -> torch.Tensor:
         """Go on to the next way-points, hold the handles that arrived, and return the distances left [N]."""
         distances = []
         for handle, goal in enumerate(self.goals):
@@ -166,6 +170,10 @@ class _OptimizedCode:
         moving = self.start[:, : 1 if latent_space == W else layers]
         self.offset = torch.zeros_like(moving).requires_grad_()
 
+    def moving(self) -> torch.Tensor:
+        """The layers that move [1, layers, w_dim], with a gradient."""
+        return self.start[:, : self.layers] + self.offset
+
     def w_plus(self) -> torch.Tensor:
-        """[1, num_ws, w_dim]; its gradient reaches only the layers that move."""
-        return torch.cat([self.start[:, : self.layers] + self.offset, self.start[:, self.layers :]], dim=1)
+        """[1, num_ws, w_dim]."""
+        return torch.cat([self.moving().detach(), self.start[:, self.layers :]], dim=1)

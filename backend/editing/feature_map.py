@@ -3,28 +3,66 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
+
+Size = tuple[int, int]
 
 
-def sample(features: torch.Tensor, points: torch.Tensor, image_size: tuple[int, int]) -> torch.Tensor:
-    """Read a feature map bilinearly at points of the image.
+@dataclass(frozen=True, eq=False)
+class FeatureMap:
+    """The features of a block, all of them or those of some windows.
 
-    With corner-based coordinates this is the same as reading a map that was resized to the image.
-
-    Args:
-        features: [1, C, h, w].
-        points: [..., 2], (x, y) in pixels of the image; outside, the border's values continue.
-        image_size: (height, width) of the image that the map belongs to.
-
-    Returns:
-        [..., C].
+    Attributes:
+        texels: [T, C].
+        map_size: (height, width) of the map.
+        image_size: (height, width) of the image that it belongs to.
+        rows: int64 [height * width], where among `texels` each of the map is; None where they are the whole map.
     """
-    height, width = image_size
-    grid = points * points.new_tensor([2 / width, 2 / height]) - 1
-    read = F.grid_sample(features, grid.reshape(1, 1, -1, 2), padding_mode="border", align_corners=False)
-    return read[0, :, 0].T.reshape(*points.shape[:-1], features.shape[1])
+
+    texels: torch.Tensor
+    map_size: Size
+    image_size: Size
+    rows: torch.Tensor | None = None
+
+    @classmethod
+    def whole(cls, features: torch.Tensor, image_size: Size) -> FeatureMap:
+        """Make one of a whole map [1, C, h, w]."""
+        return cls(features[0].flatten(1).T, (features.shape[2], features.shape[3]), image_size)
+
+    def detach(self) -> FeatureMap:
+        """The same without a gradient."""
+        return FeatureMap(self.texels.detach(), self.map_size, self.image_size, self.rows)
+
+    def read(self, points: torch.Tensor) -> torch.Tensor:
+        """Read the map bilinearly.
+
+        With corner-based coordinates this is the same as reading a map that was resized to the image.
+
+        Args:
+            points: [..., 2], (x, y) in pixels of the image; outside, the border's values continue.
+
+        Returns:
+            [..., C].
+        """
+        height, width = self.map_size
+        last = points.new_tensor([width - 1, height - 1])
+        place = torch.minimum(texels_of(points, self.map_size, self.image_size).clamp(min=0), last).reshape(-1, 2)
+        corner = torch.minimum(place.floor(), last - 1)
+        x, y = (place - corner)[:, :, None].unbind(dim=1)
+        first = (corner[:, 1] * width + corner[:, 0]).long()
+        index = torch.stack([first, first + 1, first + width, first + width + 1])
+        index = index if self.rows is None else self.rows[index]
+        at = self.texels.index_select(0, index.flatten()).reshape(*index.shape, -1)
+        found = torch.lerp(torch.lerp(at[0], at[1], x), torch.lerp(at[2], at[3], x), y)
+        return found.reshape(*points.shape[:-1], -1)
+
+
+def texels_of(points: torch.Tensor, map_size: Size, image_size: Size) -> torch.Tensor:
+    """Points (x, y) of the image [..., 2] as (column, row) of the map, its texels' centres being whole numbers."""
+    (height, width), (image_height, image_width) = map_size, image_size
+    return points * points.new_tensor([width / image_width, height / image_height]) - 0.5
 
 
 def disc(radius: float, device: torch.device) -> torch.Tensor:

@@ -6,45 +6,37 @@ of its patch, the terms are summed over the handles, and the mask term is the me
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 
-from backend.editing.feature_map import disc, sample
+from backend.editing.feature_map import FeatureMap, disc
 
 
 class MotionSupervision:
     """The terms of one drag's loss. All points are (x, y) in pixels of the model's image."""
 
-    def __init__(
-        self,
-        start_features: torch.Tensor,
-        image_size: tuple[int, int],
-        r1: float,
-        mask: torch.Tensor | None,
-        mask_weight: float,
-    ) -> None:
+    def __init__(self, start_features: FeatureMap, r1: float, mask: torch.Tensor | None, mask_weight: float) -> None:
         """Keep the features of the start.
 
         Args:
-            start_features: F0 [1, C, h, w], the feature map of the starting image.
-            image_size: (height, width) of the model's image.
-            r1: radius of the patch around a handle, in its pixels.
+            start_features: F0, the feature map of the starting image; with a mask, the whole of it.
+            r1: radius of the patch around a handle, in pixels.
             mask: float [height, width], 1 = may move, 0 = stays, between = partly; None = everything may move.
             mask_weight: lambda of Eq. 1.
         """
-        self.image_size = image_size
-        self.offsets = disc(r1, start_features.device)
-        self.start_features = start_features
+        self.offsets = disc(r1, start_features.texels.device)
+        self.start_texels = start_features.texels
         self.mask_weight = mask_weight
-        height, width = start_features.shape[2:]
         # Reduced to the feature map once: resizing the map to the image each step costs more than the network.
-        self.outside_mask = None if mask is None else 1 - F.adaptive_avg_pool2d(mask[None, None], (height, width))
+        self.outside_mask = None if mask is None else 1 - _texel_means(mask, start_features.map_size)
 
-    def patches(self, features: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    def patches(self, features: FeatureMap, points: torch.Tensor) -> torch.Tensor:
         """Read the patches Omega1 around `points` [N, 2]: [N, Q, C]."""
-        return sample(features, points[:, None] + self.offsets, self.image_size)
+        return features.read(points[:, None] + self.offsets)
 
-    def motion_loss(self, features: torch.Tensor, points: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def motion_loss(self, features: FeatureMap, points: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Return the first term of Eq. 1: each patch is pulled one step of at most 1 px towards its target."""
         offset = targets - points
         distance = offset.norm(dim=-1, keepdim=True)
@@ -52,12 +44,33 @@ class MotionSupervision:
         reference = self.patches(features.detach(), points)  # no gradient: the patch moves, not what it moves to
         return (reference - self.patches(features, points + step)).abs().mean(dim=(1, 2)).sum()
 
-    def pin_loss(self, features: torch.Tensor, points: torch.Tensor, patches: torch.Tensor) -> torch.Tensor:
+    def pin_loss(self, features: FeatureMap, points: torch.Tensor, patches: torch.Tensor) -> torch.Tensor:
         """Return what keeps `patches` [N, Q, C] at `points` [N, 2]: those of pins and of handles that have arrived."""
         return (patches - self.patches(features, points)).abs().mean(dim=(1, 2)).sum()
 
-    def mask_loss(self, features: torch.Tensor) -> torch.Tensor:
+    def mask_loss(self, features: FeatureMap) -> torch.Tensor:
         """Return the second term of Eq. 1: outside the mask the features stay as at the start (0 without a mask)."""
         if self.outside_mask is None or self.mask_weight == 0:
-            return features.new_zeros(())
-        return self.mask_weight * ((features - self.start_features).abs() * self.outside_mask).mean()
+            return features.texels.new_zeros(())
+        weight = self.outside_mask * (self.mask_weight / features.texels.numel())
+        return _WeightedL1.apply(features.texels, self.start_texels, weight)
+
+
+def _texel_means(mask: torch.Tensor, map_size: tuple[int, int]) -> torch.Tensor:
+    """Reduce a mask [height, width] to the feature map: [h * w, 1]."""
+    return F.adaptive_avg_pool2d(mask[None, None], map_size).reshape(-1, 1)
+
+
+class _WeightedL1(torch.autograd.Function):
+    """sum(weight |x - y|) with a gradient to x, in few passes over these large arrays and with one copy of them."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        difference = x - y
+        total = (torch.linalg.vector_norm(difference, ord=1, dim=1) * weight[:, 0]).sum()
+        ctx.save_for_backward(difference.sign_().mul_(weight))
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        return ctx.saved_tensors[0] * grad_outputs[0], None, None

@@ -22,6 +22,8 @@ from backend.editing.report import DragRecord, edit_report
 from backend.editing.settings import DragSettings
 from backend.editing.steps import DragStep, EditResult
 
+PREVIEW_SIDE = 256  # pixels that a drag's previews have at least, where the model makes as many
+
 
 class OpenEdit:
     """The edit that an Editor has open: what can be done with it once it is open."""
@@ -103,7 +105,7 @@ class OpenEdit:
             distances=step.distances * np.mean(region.scale),
             arrived=step.arrived,
             stuck=step.stuck,
-            preview=self._preview(step.w_plus, self._place),
+            preview=lambda: self._draft(step.w_plus),
         )
 
     def result(self) -> EditResult:
@@ -141,6 +143,11 @@ class OpenEdit:
     def _close(self) -> None:
         """Leave the open edit, and with it the generator that was tuned for it."""
         self._state, self.generator = None, self.model.generator
+
+    @torch.no_grad()
+    def _draft(self, w_plus: torch.Tensor) -> np.ndarray:
+        """What a code shows, in place, in no more pixels than a window shows: uint8 [h, w, 3]."""
+        return to_pixels(self._place.image(self.generator.synthesis.draft(w_plus, PREVIEW_SIDE)))
 
     def _preview(self, w_plus: torch.Tensor, place: Placement | None = None) -> Callable[[], np.ndarray]:
         return lambda: to_pixels(place.image(self.image(w_plus)) if place else self.image(w_plus))

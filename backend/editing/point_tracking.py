@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import torch
 
-from backend.editing.feature_map import sample, square
+from backend.editing.feature_map import FeatureMap, square
 
 TRAJECTORY_WIDTH = 0.25  # of its length: so far beside it, a place counts as 1.4 times as unlike the handle as it is
 
 
 def track(
-    features: torch.Tensor,
+    features: FeatureMap,
     points: torch.Tensor,
     templates: torch.Tensor,
     r2: float,
-    image_size: tuple[int, int],
     trajectories: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Find the handles again, to a fraction of a pixel: Eq. 2 on a grid of half a texel, then a paraboloid fit.
@@ -22,11 +21,10 @@ def track(
     Whole-pixel steps, as in the paper, lose the sub-pixel motion of a single drag step.
 
     Args:
-        features: [1, C, h, w], the feature map now.
+        features: the feature map now.
         points: [N, 2], (x, y) in image pixels, the handles before the step.
         templates: [N, C], the handles' features in the starting image.
         r2: half side of the square that is searched, image pixels.
-        image_size: (height, width).
         trajectories: [N, 2, 2], from where to where each handle moves, or None. All along an edge (a lip, an outline)
             places look nearly the same, and by Eq. 2 alone a handle there slides off sideways; so the farther beside
             its trajectory a place is, the better it has to match. One without length, a pin's, leaves its handle free.
@@ -34,13 +32,12 @@ def track(
     Returns:
         [N, 2], the handles after the step, inside the image.
     """
-    height, width = image_size
-    spacing = 0.5 * height / features.shape[2]
-    offsets = square(max(r2, 1.001 * spacing), spacing, points.device)  # the paraboloid needs neighbours
+    height, width = features.image_size
+    spacing, offsets = _grid(r2, height / features.map_size[0], points.device)
     side = round(len(offsets) ** 0.5)
     candidates = points[:, None] + offsets
     # Around its minimum an L1 distance is a cone; squared it is the parabola that the fit expects.
-    distance = _l1(features, candidates, templates, image_size).square()
+    distance = _l1(features, candidates, templates).square()
     if trajectories is not None:
         distance = distance * (1 + _distance_beside(candidates, trajectories, r2).square())
     distance = distance.reshape(-1, side, side)
@@ -51,11 +48,21 @@ def track(
     return torch.minimum(tracked.clamp(min=0), tracked.new_tensor([width, height]))
 
 
-def _l1(
-    features: torch.Tensor, candidates: torch.Tensor, templates: torch.Tensor, image_size: tuple[int, int]
-) -> torch.Tensor:
+def reach(r2: float, texel: float) -> float:
+    """Return how far, in x or y, a handle can be found from where it was; `texel` is its size in image pixels."""
+    spacing, offsets = _grid(r2, texel, torch.device("cpu"))
+    return float(offsets.max()) + 0.5 * spacing
+
+
+def _grid(r2: float, texel: float, device: torch.device) -> tuple[float, torch.Tensor]:
+    """Return the spacing of the places that are compared, and their offsets (x, y) [Q, 2] from the handle."""
+    spacing = 0.5 * texel
+    return spacing, square(max(r2, 1.001 * spacing), spacing, device)  # the paraboloid needs neighbours
+
+
+def _l1(features: FeatureMap, candidates: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:
     """Return the L1 distance [N, Q] of the features at `candidates` [N, Q, 2] to each point's template."""
-    return (sample(features, candidates, image_size) - templates[:, None]).abs().sum(dim=-1)
+    return (features.read(candidates) - templates[:, None]).abs().sum(dim=-1)
 
 
 def _distance_beside(candidates: torch.Tensor, trajectories: torch.Tensor, r2: float) -> torch.Tensor:

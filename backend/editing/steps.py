@@ -84,8 +84,8 @@ class DragStep:
         distances: [N], layer pixels to go, along the way-points.
         arrived: bool [N].
         stuck: whether the drag is given up because no handle comes nearer.
-        preview: returns the model's image at this step, uint8 [h, w, 3], in the region's rectangle; costs one
-            synthesis.
+        preview: returns the model's image at this step, uint8 [h, w, 3], in the region's rectangle, of a large model
+            as a draft; costs as much as many steps.
     """
 
     step: int

@@ -17,6 +17,7 @@ from backend.models.models import Offered
 from backend.server.protocol import Preview, Update
 
 UPDATE_EVERY, PREVIEW_EVERY = 0.1, 0.3  # seconds
+PREVIEW_SHARE = 0.2  # of the time, at most: of a large model, a preview costs as much as many steps
 
 Box = tuple[int, int, int, int]
 Step = TypeVar("Step", InversionProgress, DragStep)
@@ -31,7 +32,7 @@ class Throttle:
 
     def __init__(self, cancelled: Callable[[], bool]) -> None:
         self._cancelled = cancelled
-        self._update = self._preview = -float("inf")
+        self._update = self._next_preview = -float("inf")
 
     def check(self) -> None:
         """Raise Cancelled when the job has been cancelled."""
@@ -46,9 +47,10 @@ class Throttle:
             unsent, now = step, time.monotonic()
             if now - self._update >= UPDATE_EVERY:
                 unsent, self._update = None, now
-                preview = now - self._preview >= PREVIEW_EVERY
-                self._preview = now if preview else self._preview
+                preview = now >= self._next_preview
                 yield step, preview
+                if preview:
+                    self._next_preview = now + max(PREVIEW_EVERY, (time.monotonic() - now) / PREVIEW_SHARE)
         if unsent is not None:
             yield unsent, True
 

@@ -6,6 +6,7 @@ import argparse
 
 from tests.benchmarks import (
     detector_command,
+    drag_step,
     drags,
     exact_likeness,
     fit,
@@ -15,7 +16,6 @@ from tests.benchmarks import (
     large_layer,
     layers,
     model,
-    speed,
 )
 
 
@@ -23,12 +23,12 @@ def main() -> None:
     """Read the command line and print the measurement."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True)
+    drag_step.add_command(commands)
     drags.add_command(commands)
     inversions.add_command(commands)
     inversion_cost.add_command(commands)
     fit.add_command(commands)
     exact_likeness.add_command(commands)
-    speed.add_command(commands)
     large_layer.add_command(commands)
     layers.add_command(commands)
     detector_command.add_command(commands)

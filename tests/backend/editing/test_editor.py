@@ -75,6 +75,16 @@ def test_points_of_a_step_are_in_layer_pixels(
     assert start.preview().shape == (256, 256, 3)
 
 
+def test_the_previews_of_a_drag_are_drafts_of_a_model_larger_than_they_need_be(
+    critters: LoadedModel, image: np.ndarray, new_cache: Callable[[], TensorCache], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.editing.open_edit.PREVIEW_SIDE", 64)
+    editor = Editor(critters, cache=new_cache())
+    editor.sample(3)
+    assert next(iter(editor.drag(DRAG))).preview().shape == (64, 64, 3)
+    assert editor.result().layer.shape == (256, 256, 4), "the result is no draft"
+
+
 def test_the_same_image_is_inverted_only_once(
     critters: LoadedModel, image: np.ndarray, new_cache: Callable[[], TensorCache]
 ) -> None:

@@ -28,7 +28,7 @@ from backend.files import written_whole
 from backend.models import models
 from backend.models.suggestion import Suggestion
 from backend.server.jobs import JobRunner
-from backend.server.progress import inversion_update
+from backend.server.progress import Throttle, inversion_update
 from backend.server.requests import Request
 from stylegan2.encoder import Encoder
 from tests.drafts import remember_drafts
@@ -51,6 +51,19 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> JobRunner:
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step is sent, however fast they come."""
     monkeypatch.setattr("backend.server.progress.UPDATE_EVERY", 0.0)
+
+
+def test_previews_take_a_fifth_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step and an update take 0.05 s here, a preview one second more."""
+    now = itertools.count(step=0.05)
+    late = [0.0]
+    monkeypatch.setattr("backend.server.progress.time.monotonic", lambda: next(now) + late[0])
+    shown = 0
+    steps: Any = range(400)
+    for _, preview in Throttle(lambda: False).limit(steps):
+        shown += preview
+        late[0] += preview
+    assert 0.1 < shown / (next(now) + late[0]) < 0.2
 
 
 @pytest.mark.usefixtures("every_step")
