@@ -17,10 +17,10 @@ import torch
 from PIL import Image
 
 from backend.editing.blocks import Block, blocks_over
-from backend.editing.correspondence import Correspondence, EditImages, find_correspondence
-from backend.editing.filters import resample, weighted_blur
+from backend.editing.correspondence import SEEN, Correspondence, EditImages, find_correspondence
+from backend.editing.filters import blur, resample, weighted_blur
 from backend.editing.inpainting import Inpainting, inpaint
-from backend.editing.misplaced import follow_misplaced
+from backend.editing.misplaced import follow_misplaced, shows_background
 from backend.editing.optical_flow import CUBIC, read_sharp
 from backend.editing.placement import laid_in_place
 from backend.editing.region import Region, resized
@@ -28,7 +28,8 @@ from backend.editing.region import Region, resized
 CHANGE_SEEN = 0.06  # of -1 .. 1: a pixel that changed by this much is in the changed area
 GROW = 0.02  # of the region's shorter side: how far the changed area reaches beyond
 FEATHER = 0.02  # of the region's shorter side: how soft its edge is
-SIDES = 0.12  # of the region's shorter side: how far from a side inside the layer motion begins to fade
+SIDES = 0.12  # of the region's shorter side: how far from a side inside the layer the motion of what crosses it fades
+AT_SIDE = 0.1  # of that way: what moves so near to the side crosses it
 SELECTION_FEATHER = 0.005  # the same for the selection's edge, which may be meant sharp
 LIGHT_BLUR, FAR = 5.0, 24.0  # pixels of the model's image
 LIGHT_SEEN, LIGHT_SEEN_STILL = 0.02, 0.1  # of -1 .. 1: a smaller change of light is none; of what stayed in place
@@ -97,18 +98,30 @@ def _composition(
     found = find_correspondence(images)
     source = _with_colours_everywhere(original, found.start)
     small = _at_size_of(found, source)
-    found = _held_at_sides(follow_misplaced(found, small), region, layer_size)
+    found = _held_at_sides(follow_misplaced(found, small), small, region, layer_size)
     return found, _Composition(source, layer, found, inpaint(source, small, found, now))
 
 
-def _held_at_sides(found: Correspondence, region: Region, layer_size: tuple[int, int]) -> Correspondence:
-    """Let motion fade towards the sides that lie inside the layer, so that nothing that crosses them is torn there."""
+def _held_at_sides(
+    found: Correspondence, small: np.ndarray, region: Region, layer_size: tuple[int, int]
+) -> Correspondence:
+    """Let the motion of what crosses a side inside the layer fade towards it, so that it is not torn there.
+
+    small: [h, w, 4], 0 .. 255, the layer at the size of the correspondence.
+    """
     centres = [
         ((np.arange(count) + 0.5) * length / count).astype(np.float32)
         for count, length in zip(found.confidence.shape, region.box[:1:-1], strict=True)
     ]
     free = region.inside(centres[1], centres[0], layer_size, SIDES * region.shorter_side)
-    free = free * free * (3 - 2 * free)
+    subject = ~found.background & (shows_background(small, found) < 0.5)
+    moved = np.linalg.norm(found.flow, axis=2) > SEEN
+    crossing = subject & moved & (free < AT_SIDE)  # what comes to the side only now was not cut by it
+    if not crossing.any():
+        return found
+    reach = round(SIDES * min(found.confidence.shape))
+    near = blur(cv2.dilate(crossing.astype(np.float32), np.ones((4 * reach + 1,) * 2, np.uint8)), reach / 2)
+    free = 1 - near * (1 - free * free * (3 - 2 * free))
     return found._replace(flow=found.flow * free[..., None], confidence=1 - (1 - found.confidence) * free)
 
 

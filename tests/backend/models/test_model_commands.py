@@ -176,7 +176,10 @@ def test_ctrl_c_keeps_what_has_come_and_the_same_command_goes_on(
     server.bytes_per_second = len(CONTENT) / 10
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *program, "models", "download", "squares"]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, encoding="utf-8")
+    process = subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, encoding="utf-8",
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background run of the tests ignores it
+    )  # fmt: skip
     part = store / "squares.pkl.part"
     while not (part.exists() and part.stat().st_size > 100_000):
         assert process.poll() is None

@@ -29,7 +29,7 @@ def test_health_says_what_is_there(backend: Backend) -> None:
     assert health["version"] == "0.1.0"
     assert health["device"] in ("cpu", "cuda", "mps")
     assert health["busy"] is False
-    assert health["models"][0] == {"name": "critters", "height": 256, "width": 256}
+    assert health["models"][0] == {"name": "critters", "title": "Toy animals", "height": 256, "width": 256}
 
 
 @pytest.mark.parametrize(
