@@ -96,6 +96,8 @@ def open_dialog(story: Story) -> np.ndarray:
     story.desktop.press("Return")
     story.desktop.wait_for_window(TITLE)
     wait_for(lambda: count(story.look("dialog"), markers.EDGE) > FRAMED, "the numbers and the region's frame")
+    time.sleep(3)  # until the model has its title
+    story.look("dialog")
     for colour in (markers.HANDLE, markers.TARGET, markers.PIN):
         assert count(story.screens["dialog"], colour) > 20, colour
     return crop(story.screens["dialog"], active_window(story))
