@@ -1,23 +1,44 @@
-"""The real backend with the real engine, which searches for a picture in a fifth of the steps.
+"""The real backend with the real engine, which searches for a picture in a third of the steps.
 
     python -m tests.gimp.quick_backend serve
 
-For tests of what an artist does and sees, not of how near the picture is found.
+For tests of what an artist does and sees, not of how near the picture is found. A drag takes its time at each step:
+one of the embedded model would be over before a button can be pressed.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 import stylegan2
 from backend import __main__ as backend_main
+from backend.editing.editor import Editor
+from backend.editing.points import Drag
 from backend.editing.preset import Preset, preset_for
+from backend.editing.settings import DragSettings
+from backend.editing.steps import DragStep
 from backend.models import models
+from backend.server import jobs
 
 STEPS = 30
+STEP_SECONDS = 0.05
+
+
+class UnhurriedEditor(Editor):
+    """The real editor, which can be watched."""
+
+    def drag(
+        self, drags: Sequence[Drag], mask: np.ndarray | None = None, settings: DragSettings | None = None
+    ) -> Iterator[DragStep]:
+        for step in super().drag(drags, mask, settings):
+            time.sleep(STEP_SECONDS)
+            yield step
 
 
 def quick_preset_for(model: stylegan2.Model, published: Mapping[str, Any] | None = None) -> Preset:
@@ -27,4 +48,5 @@ def quick_preset_for(model: stylegan2.Model, published: Mapping[str, Any] | None
 
 if __name__ == "__main__":
     models.preset_for = quick_preset_for
+    jobs.Editor = UnhurriedEditor
     sys.exit(backend_main.main())

@@ -131,7 +131,7 @@ def test_the_job_of_a_killed_client_ends_within_a_step(
     before = backend.log().count("was cancelled")
     client.kill()
     assert backend.wait_idle() < AT_ONCE
-    wait_until(lambda: backend.log().count("was cancelled") == before + 1, "the log says so", 5)
+    wait_until(lambda: backend.log().count("was cancelled") > before, "the log says so", 5)
     finishes(backend, picture)
 
 
