@@ -94,10 +94,14 @@ class Story:
 
         wait_for(lambda: shows(self.look(name), self, name), f"the picture {name!r} on the screen", instead=instead)
 
-    def wait_without_window(self, title: str = TITLE) -> None:
-        """Wait until the plug-in has no window any more and GIMP's has the keyboard."""
+    def wait_for_end_of_window(self, title: str = TITLE) -> None:
+        """Wait until there is no window with a title; GIMP's own or a message may have the keyboard then."""
         search = ("search", "--onlyvisible", "--name", title)
         wait_for(lambda: not self.desktop.xdotool(*search), "the end of the window", instead=self.desktop.windows)
+
+    def wait_without_window(self, title: str = TITLE) -> None:
+        """Wait until the plug-in has no window any more and GIMP's has the keyboard."""
+        self.wait_for_end_of_window(title)
         self.desktop.wait_for_window(GIMP_TITLE)
 
     def wait_for_log(self, text: str, seen: int = 0) -> None:

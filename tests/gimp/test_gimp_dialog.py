@@ -98,6 +98,7 @@ def be_asked(story: Story) -> None:
     session.call(image, "clean_all")
     story.note("foreign layer")
     question(story, "Escape")
+    story.wait_without_window()
     story.note("not dragged")
     question(story, "alt+d")
     wait_for(lambda: left_behind(session.home) == [], "the end of the plug-in", PATIENCE, story.desktop.windows)
@@ -117,7 +118,7 @@ def question(story: Story, key: str) -> None:
     story.desktop.wait_for_window(QUESTION)
     story.look_anew("question", story.screens["dialog of a foreign layer"])
     story.desktop.press(key)
-    story.wait_without_window(QUESTION)
+    story.wait_for_end_of_window(QUESTION)
 
 
 def delete_the_layer(story: Story) -> None:
