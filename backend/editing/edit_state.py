@@ -25,7 +25,6 @@ from backend.files import written_whole
 
 VERSION = 2
 FORMAT = "draggan-edit"
-PATH_LENGTH = 64  # codes kept of the path
 TUNED = "tuned."  # before the names of generator weights that belong to this edit alone
 # Bytes of tuned weights that go with a layer: GIMP hands its data to Python number by number (3.0.4 on a busy machine:
 # 4 MB take 1.5 s to attach and 1 s to read, 16 MB 8.5 s and 6.5 s), and writes it into the XCF uncompressed, with every
@@ -218,26 +217,3 @@ def _check_codes(codes: Mapping[str, torch.Tensor]) -> None:
         raise ValueError("no path from start to end")
     if not all(bool(np.isfinite(code.numpy()).all()) for code in codes.values()):
         raise ValueError("codes that are not finite")
-
-
-class CodePath:
-    """Codes between the start of an edit and its end, thinned evenly to PATH_LENGTH at most."""
-
-    def __init__(self, before: torch.Tensor) -> None:
-        """Begin with the codes that there are already, [T, num_ws, w_dim]."""
-        self._codes = list(before.cpu().unbind(0))
-        self._last = self._codes[-1]
-        self._every, self._seen = 1, 0
-
-    def add(self, w_plus: torch.Tensor) -> None:
-        """Go on to `w_plus` [1, num_ws, w_dim]."""
-        self._last = w_plus[0].cpu()
-        if self._seen % self._every == 0:
-            self._codes.append(self._last)
-        self._seen += 1
-        if len(self._codes) >= PATH_LENGTH:
-            self._codes, self._every = self._codes[::2], 2 * self._every
-
-    def codes(self) -> torch.Tensor:
-        """Return the path [T, num_ws, w_dim]; its last code is the present one."""
-        return torch.stack([*self._codes, self._last])

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 
+from backend.editing.code_path import CodePath
 from backend.editing.compositing import compose
 from backend.editing.correspondence import EditImages
 from backend.editing.drag_loop import DragLoop, LoopStep
-from backend.editing.edit_state import CodePath, EditState
+from backend.editing.edit_state import EditState
 from backend.editing.pixels import to_pixels
 from backend.editing.placement import Placement
 from backend.editing.points import Drag, check_drags

@@ -14,7 +14,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from backend.editing.edit_state import PATH_LENGTH, CodePath, EditState
+from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
 from backend.editing.points import Drag
 from backend.editing.preset import LoadedModel
@@ -253,14 +253,3 @@ def test_an_edit_that_cannot_be_written_leaves_nothing(result: EditResult, tmp_p
     with pytest.raises(UserError, match="could not be written"):
         result.state.save(tmp_path / "nowhere" / "edit.safetensors")
     assert not list(tmp_path.iterdir())
-
-
-def test_the_path_is_thinned_but_keeps_its_ends() -> None:
-    path = CodePath(torch.zeros(1, 2, 3))
-    for number in range(1, 301):
-        path.add(torch.full((1, 2, 3), float(number)))
-    values = path.codes()[:, 0, 0].tolist()
-    assert len(values) <= PATH_LENGTH + 1
-    assert values[0] == 0
-    assert values[-1] == 300
-    assert values == sorted(values)
