@@ -42,7 +42,7 @@ def drag(
         UserError: the backend's own sentence, or what happened to it.
         Cancelled: `cancelled` was true.
     """
-    return _result(connection, _submit(connection.client, request), show, cancelled, finish_early)
+    return _result(connection, submit(connection.client, request), show, cancelled, finish_early)
 
 
 def drag_if_fit(
@@ -54,10 +54,8 @@ def drag_if_fit(
 ) -> Result | Unfit:
     """Do a drag unless the model cannot show the layer; then nothing has moved. Otherwise as `drag`."""
     asked = replace(request, options={**request.options, "poor_fit": "ask"})
-    last = _last(connection, _submit(connection.client, asked), show, cancelled, finish_early)
-    if last and last.phase == "unfit" and last.preview and last.region:
-        return Unfit(last.message, last.preview, last.region, last.better_model)
-    return _result_of(last, connection, finish_early)
+    last = last_update(connection, submit(connection.client, asked), show, cancelled, finish_early)
+    return unfit_of(last) or result_of(last, connection, finish_early)
 
 
 def sample(
@@ -103,10 +101,10 @@ def follow(connection: Connection, job: Any, cancelled: Flag, finish_early: Flag
 
 
 def _result(connection: Connection, job: Any, show: Show, cancelled: Flag, finish_early: Flag) -> Result:
-    return _result_of(_last(connection, job, show, cancelled, finish_early), connection, finish_early)
+    return result_of(last_update(connection, job, show, cancelled, finish_early), connection, finish_early)
 
 
-def _last(connection: Connection, job: Any, show: Show, cancelled: Flag, finish_early: Flag) -> Update | None:
+def last_update(connection: Connection, job: Any, show: Show, cancelled: Flag, finish_early: Flag) -> Update | None:
     """Show the updates of a job to its end; return the last, None where there was none. Raises as `drag` does."""
     last = None
     for update in follow(connection, job, cancelled, finish_early):
@@ -117,7 +115,14 @@ def _last(connection: Connection, job: Any, show: Show, cancelled: Flag, finish_
     return last
 
 
-def _result_of(last: Update | None, connection: Connection, finish_early: Flag) -> Result:
+def unfit_of(last: Update | None) -> Unfit | None:
+    """Return what a job says that ended because the model cannot show the layer; None of another."""
+    if last and last.phase == "unfit" and last.preview and last.region:
+        return Unfit(last.message, last.preview, last.region, last.better_model)
+    return None
+
+
+def result_of(last: Update | None, connection: Connection, finish_early: Flag) -> Result:
     """Return the result in the last update of a job. Raises UserError where it has none."""
     if last is None or last.result is None:
         raise gone(connection.log_file)
@@ -137,7 +142,8 @@ def _waiting(ahead: int) -> str:
     return f"The backend is busy; {ahead + 1} other jobs come before this one..."
 
 
-def _submit(client: Any, request: DragRequest) -> Any:
+def submit(client: Any, request: DragRequest) -> Any:
+    """Send a drag job; return gradio_client's Job."""
     from gradio_client import handle_file
 
     layer, mask, edit, original = (
