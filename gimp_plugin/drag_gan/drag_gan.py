@@ -25,6 +25,10 @@ import gi
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp, GLib, GObject
 
+from core import i18n
+
+i18n.use(GLib.get_language_names())  # GIMP sets the language that the artist has chosen in its preferences
+
 from backend.client import Backend
 from backend.errors import Cancelled, UserError
 from core.installation import PluginInstallation
@@ -37,8 +41,8 @@ MENU = "<Image>/Filters/DragGAN"
 class DragGan(Gimp.PlugIn):
     """The plug-in as GIMP sees it."""
 
-    def do_set_i18n(self, name: str) -> bool:
-        return False
+    def do_set_i18n(self, name: str) -> tuple[bool, str, str]:
+        return True, i18n.DOMAIN, i18n.FOLDER.name
 
     def do_query_procedures(self) -> list[str]:
         return [drag_arguments.PROCEDURE, sample_image.PROCEDURE, manage_models.PROCEDURE]
