@@ -31,6 +31,7 @@ class LoopStep:
         points: [N, 2], (x, y) in pixels of the model's image, where point tracking finds the handles.
         distances: [N], pixels of the model's image to each handle's target, along its way-points.
         arrived: bool [N], whether a handle is within the stop radius of its target.
+        last_step: where the drag ends at the latest.
         stuck: whether the drag is given up here, because no handle comes nearer.
         spent: whether no more steps are allowed.
         over: whether nothing is left to be done: stuck, spent, or all have arrived.
@@ -41,9 +42,10 @@ class LoopStep:
     points: np.ndarray
     distances: np.ndarray
     arrived: np.ndarray
-    stuck: bool = False
-    spent: bool = False
-    over: bool = False
+    last_step: int
+    stuck: bool
+    spent: bool
+    over: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,11 +162,11 @@ class DragLoop:
         arrived = distances <= self.stop_radius
         done = bool(arrived[~pinned].all()) and (self.step >= self.settled or not len(pinned))
         stuck = not done and self.step - self._best_step >= PATIENCE
-        spent = self.step - self._first_step >= self.settings.max_steps
+        last_step = self._first_step + self.settings.max_steps
+        spent = self.step >= last_step
+        over = done or stuck or spent
         points = self.points.cpu().numpy()
-        return LoopStep(
-            self.step, self.code.w_plus(), points, distances, arrived, stuck, spent, done or stuck or spent
-        )
+        return LoopStep(self.step, self.code.w_plus(), points, distances, arrived, last_step, stuck, spent, over)
 
     @property
     def points(self) -> torch.Tensor:

@@ -84,6 +84,10 @@ class DragStep:
         distances: [N], layer pixels to go, along the way-points.
         arrived: bool [N].
         stuck: whether the drag is given up because no handle comes nearer.
+        running: whether there is a next step, as long as nothing else is wanted.
+        revision: what is in force of what is wanted.
+        ids: of the drags, in their order.
+        refused: a newer revision that cannot be, and the sentence that says why.
         preview: returns the model's image at this step, uint8 [h, w, 3], in the region's rectangle, of a large model
             as a draft; costs as much as many steps.
     """
@@ -95,6 +99,10 @@ class DragStep:
     distances: np.ndarray
     arrived: np.ndarray
     stuck: bool
+    running: bool
+    revision: int
+    ids: tuple[int, ...]
+    refused: tuple[int, str] | None
     preview: Callable[[], np.ndarray]
 
 
