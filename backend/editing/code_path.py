@@ -64,7 +64,9 @@ def code_at(path: torch.Tensor, fraction: float) -> torch.Tensor:
     if fraction >= 1:
         return end + (fraction - 1) * (end - start)
     before, share = _codes_before(path, fraction)
-    return end if before + 1 >= len(path) else torch.lerp(path[before : before + 1], path[before + 1 : before + 2], share)
+    if before + 1 >= len(path):
+        return end
+    return torch.lerp(path[before : before + 1], path[before + 1 : before + 2], share)
 
 
 def _lengths(path: torch.Tensor) -> torch.Tensor:

@@ -84,9 +84,7 @@ class OpenEdit:
             if not step.running:
                 return
 
-    def live_drag(
-        self, wanted: Callable[[], Steering], settings: DragSettings | None = None
-    ) -> Iterator[DragStep]:
+    def live_drag(self, wanted: Callable[[], Steering], settings: DragSettings | None = None) -> Iterator[DragStep]:
         """Move the handles as is wanted before each step; yields the start and then every step, without end.
 
         What cannot be done is refused in the next step. A step that is not running is yielded again and again, for
@@ -99,17 +97,18 @@ class OpenEdit:
         state, settings = self._open_state, settings or self.loaded.preset.drag
         state = self._state = dataclasses.replace(state, path=self._path())
         live = self._live = LiveDrag(self.generator, state.w_plus, state.path, state.region, settings)
-        newest, refused = -1, None
+        newest = -1
         while True:
-            steering = wanted()
+            steering, refused = wanted(), None
+            begins = newest < 0
             if steering.revision > newest:
                 newest, refused = steering.revision, self._follow(live, steering)
+            if not begins:
+                live.advance()
             shown = live.shown()
             self._record = live.record()
             self._state = dataclasses.replace(state, w_plus=shown.w_plus)
             yield self._drag_step(live, shown, refused)
-            refused = None
-            live.advance()
 
     def _follow(self, live: LiveDrag, steering: Steering) -> tuple[int, str] | None:
         """Do what is wanted from now on; where it cannot be, return its revision and why."""
@@ -132,6 +131,7 @@ class OpenEdit:
             targets=np.array([drag.target for drag in drags.values()]).reshape(-1, 2),
             distances=step.distances * np.mean(live.region.scale),
             arrived=step.arrived,
+            pins=np.array([drag.is_pin for drag in drags.values()], bool),
             stuck=step.stuck,
             running=not live.rests,
             revision=live.steering.revision,
@@ -159,6 +159,11 @@ class OpenEdit:
         )
         report = edit_report(self.loaded, self.device, state, self._inversion_seconds, self._record)
         return EditResult(self._layer, layer, changed, (region.x, region.y), state, report)
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the edit is elsewhere than where it was opened."""
+        return not torch.equal(self._open_state.w_plus, self._shown)
 
     @property
     def region(self) -> Region:

@@ -37,7 +37,7 @@ class DragRecord:
     how_far: float
 
     def report(self, region: Region) -> dict[str, object]:
-        """Steps, seconds, settings, how far along its way the edit is, the distances before and after, for each point whether it arrived or why not.
+        """Steps, seconds, settings, how far along its way the edit is, distances, for each point whether it arrived.
 
         Distances are the tracker's, given in pixels of the model's image and of the layer.
         """

@@ -83,6 +83,7 @@ class DragStep:
         targets: [N, 2], (x, y) in layer pixels.
         distances: [N], layer pixels to go, along the way-points.
         arrived: bool [N].
+        pins: bool [N], which of them are to stay.
         stuck: whether the drag is given up because no handle comes nearer.
         running: whether there is a next step, as long as nothing else is wanted.
         revision: what is in force of what is wanted.
@@ -98,6 +99,7 @@ class DragStep:
     targets: np.ndarray
     distances: np.ndarray
     arrived: np.ndarray
+    pins: np.ndarray
     stuck: bool
     running: bool
     revision: int
