@@ -77,16 +77,15 @@ def thumbnails(connection: Connection, options: Mapping[str, object], cancelled:
 
 def follow(connection: Connection, job: Any, cancelled: Flag, finish_early: Flag = lambda: False) -> Iterator[Update]:
     """Yield the updates of a job, a gradio_client Job, until the last. Raises as `drag` does."""
-    seen, asked, last_ahead, started = 0, False, None, time.monotonic()
+    begun, asked, last_ahead, started = False, False, None, time.monotonic()
     while True:
         over = job.done()  # asked before the outputs, or the last of them could be missed
-        outputs = job.outputs()
-        for output in outputs[seen:]:
+        for output in _taken(job):
+            begun = True
             yield _understand(output, connection)
-        seen = len(outputs)
         if over:
             break
-        ahead = None if seen or time.monotonic() - started < WAIT_SECONDS else _jobs_ahead(job)
+        ahead = None if begun or time.monotonic() - started < WAIT_SECONDS else _jobs_ahead(job)
         if ahead is not None and ahead != last_ahead:
             last_ahead = ahead
             yield Update("wait", 0, 0, _waiting(ahead))
@@ -127,6 +126,17 @@ def result_of(last: Update | None, connection: Connection, finish_early: Flag) -
     if last is None or last.result is None:
         raise gone(connection.log_file)
     return replace(last.result, finished_early=finish_early())
+
+
+def _taken(job: Any) -> list[Any]:
+    """Return the outputs since the last time. gradio_client would keep them all, twice: a live drag has thousands."""
+    outputs, unread = job.outputs(), job.communicator.updates
+    with job.communicator.lock:
+        taken = list(outputs)
+        outputs.clear()
+        while not unread.empty():
+            unread.get_nowait()
+    return taken
 
 
 def _jobs_ahead(job: Any) -> int | None:

@@ -10,7 +10,9 @@ from backend.client import jobs
 from backend.client.connection import Connection
 from backend.client.progress import Result, Unfit, Update
 from backend.client.protocol import DragRequest, Flag
-from backend.errors import Cancelled
+from backend.errors import Cancelled, UserError
+
+LEFT_ALONE = "Nothing was pulled for half an hour, so the backend let the picture go; open the window again."
 
 Point = tuple[float, float]
 
@@ -101,9 +103,14 @@ def live_drag(
     Raises:
         UserError: the backend's own sentence, or what happened to it.
         Cancelled: `cancelled` was true, or nothing has moved where it was to finish.
+
+    A drag that rests for half an hour is finished by the backend.
     """
     live = replace(request, options={"poor_fit": "ask", **request.options, "live": True})
     last = jobs.last_update(connection, jobs.submit(connection.client, live), show, cancelled, finish_early)
-    if last is not None and last.result is None and finish_early() and last.phase == "drag":
-        raise Cancelled
-    return jobs.unfit_of(last) or jobs.result_of(last, connection, finish_early)
+    unfit = jobs.unfit_of(last)
+    if unfit is None and last is not None and last.result is None:
+        if finish_early():
+            raise Cancelled
+        raise UserError(LEFT_ALONE)
+    return unfit or jobs.result_of(last, connection, finish_early)
