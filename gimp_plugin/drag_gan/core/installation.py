@@ -62,8 +62,10 @@ class PluginInstallation(Installation):
         """Start the backend where this GIMP may start programs. Raises UserError."""
         if in_sandbox():
             raise UserError(
-                "GIMP from Flatpak or Snap cannot start the backend; start it yourself with "
-                f"{shlex.join([self.python, *self.arguments])}, then run the filter again."
+                _(
+                    "GIMP from Flatpak or Snap cannot start the backend; start it yourself with {command}, then run "
+                    "the filter again."
+                ).format(command=shlex.join([self.python, *self.arguments]))
             )
         return super().start()
 

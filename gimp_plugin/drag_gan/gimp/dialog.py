@@ -68,7 +68,7 @@ def ask(
         dialog.fill(["anchors"])
     model_choice = ModelChoice(dialog, config, questions.backend, parasite.model)
     dialog.fill_box("advanced-box", list(ADVANCED))
-    title = dialog.get_label("advanced-title", "Advanced", False, False)
+    title = dialog.get_label("advanced-title", _("_Advanced"), False, False)
     title.set_text_with_mnemonic(_("_Advanced"))
     title.set_mnemonic_widget(dialog.fill_expander("advanced", "advanced-title", False, "advanced-box"))
     dialog.fill(["region", "likeness", "steps", "advanced"])
