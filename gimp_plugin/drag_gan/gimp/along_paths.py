@@ -56,7 +56,7 @@ def drag(
     with_windows = run_mode != Gimp.RunMode.NONINTERACTIVE and display.init_windows(PROCEDURE)
     if run_mode == Gimp.RunMode.INTERACTIVE:
         if not with_windows:
-            raise UserError("There is no screen to show a dialog on; run the filter non-interactively.")
+            raise UserError(_("There is no screen to show a dialog on; run the filter non-interactively."))
         subject, result = pull(image, layer, canvas, config, backend, downloads)
     else:
         drags = canvas.drags(config.get_property("anchors"))
@@ -167,4 +167,4 @@ def watch(subject: Subject, drags: Sequence[Drag], work: Callable[..., Outcome])
     first = source.thumbnail(progress_window.LONGEST_SIDE)
     window = progress_window.ProgressWindow(TITLE, first, (0, 0, *source.size))
     points, targets = tuple(drag.handle for drag in drags), tuple(drag.target for drag in drags)
-    return window.run(work, Update("start", 0, 0, "Starting...", points, targets))
+    return window.run(work, Update("start", 0, 0, _("Starting..."), points, targets))

@@ -42,8 +42,7 @@ def ask(snapshot: Gegl.Buffer, unfit: Unfit, parent: Gtk.Window | None = None) -
         pictures.pack_start(_captioned(picture, caption, unfit.region), True, True, 0)
     box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
     box.pack_start(pictures, False, False, 0)
-    question = _("{sentence} Drag all the same?").format(sentence=told(unfit.sentence))
-    box.pack_start(text(question), False, False, 0)
+    box.pack_start(text(f"{told(unfit.sentence)} {_('Drag all the same?')}"), False, False, 0)
     accepted = confirm(_("Drag All the Same?"), "draggan-poor-fit", box, _("_Drag All the Same"), parent)
     if not accepted:
         log.info("cancelled by the artist, because of the fit")
