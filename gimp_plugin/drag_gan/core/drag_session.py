@@ -53,7 +53,6 @@ class DragSession:
         self._ids = itertools.count()
         self._revision, self._back_to, self._settled = 1, None, 1
         self._steps, self._at = [_Step(Scene(self._steered(drags)), 1)], 0
-        self._seen: Collection[int] = {0}
         self._running, self._how_far = True, AS_PULLED
         self._moved = False
         self.chosen: int | None = None
@@ -96,7 +95,7 @@ class DragSession:
 
     def steering(self) -> Steering:
         """Return what the backend is to be told."""
-        stops = tuple(sorted({self._known(step.revision) for step in self._steps} | {s.revision for s in self._steps}))
+        stops = sorted({step.revision for step in self._steps})
         scene, mask = self.scene, self.scene.mask
         return Steering(
             revision=self._revision,
@@ -108,14 +107,9 @@ class DragSession:
             stops=tuple(stop for stop in stops if stop < self._revision),
         )
 
-    def take(self, update: Update, seen: Collection[int]) -> None:
-        """Learn from the backend where the handles are.
-
-        Args:
-            seen: all revisions that were in force so far.
-        """
-        self._seen = seen
-        if self._back_to is not None and any(revision >= self._settled for revision in seen):
+    def take(self, update: Update) -> None:
+        """Learn from the backend where the handles are, and what it has heard."""
+        if update.revision >= self._settled:
             self._back_to = None
         if update.ids:
             self.points = dict(zip(update.ids, update.points, strict=False))
@@ -125,7 +119,7 @@ class DragSession:
         """Another job takes over, which begins with the layer as it is; the steps are kept."""
         for step in self._steps:
             step.revision = 0
-        self._seen, self._back_to, self._moved = {0}, None, False
+        self._back_to, self._moved = None, False
         self.points = {}
         self._number()
 
@@ -226,14 +220,10 @@ class DragSession:
 
     def _go_to(self, at: int) -> None:
         self._at = at
-        self._back_to = self._known(self._steps[at].revision)
+        self._back_to = self._steps[at].revision
         self.chosen = self.chosen if self.drag(self.chosen) else None
         self._number()
         self._settled = self._revision
-
-    def _known(self, revision: int) -> int:
-        """Return the newest revision up to this one that was in force: one that was not has moved nothing."""
-        return max((one for one in self._seen if one <= revision), default=0)
 
     def _number(self) -> None:
         self._revision += 1

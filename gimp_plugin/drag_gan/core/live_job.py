@@ -26,9 +26,6 @@ class LiveJob:
         request: is asked, in the thread, for what the job is opened with.
         shown: gets every update, in the thread.
         ended: gets what came of it, in the thread: the result, that the model cannot show the layer, or an error.
-
-    Attributes:
-        seen: the revisions that were in force so far.
     """
 
     def __init__(
@@ -45,7 +42,6 @@ class LiveJob:
         self._wanted: Steering | None = None
         self._steerable = False
         self._steerings = LatestQuestion(self._steer, lambda answer: None, settle_seconds=0.0)
-        self.seen: set[int] = {0}
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
@@ -93,7 +89,6 @@ class LiveJob:
         return live_drag(self._connection, request, self._show, cancelled, self._finish.is_set)
 
     def _show(self, update: Update) -> None:
-        self.seen.add(update.revision)
         if update.phase not in BEFORE_STEERING and not self._steerable:
             with self._lock:
                 self._steerable = True

@@ -89,7 +89,8 @@ def marks(trajectories: Sequence[Trajectory], size: tuple[int, int]) -> Iterator
             yield from _head(points[-2], points[-1], size)
             yield _at(target(chosen), points[-1])
     for points, chosen in trajectories:
-        yield _at(handle(chosen) if len(points) > 1 else pin(chosen), points[0])
+        first, *others = points
+        yield _at(handle(chosen) if others else pin(chosen), first)
     for number, trajectory in enumerate(trajectories if len(trajectories) > 1 else (), start=1):
         x, y = trajectory.points[0]
         yield _at(digits(number), (x + RADIUS + 3, y - RADIUS - 11))

@@ -191,7 +191,7 @@ class DragWindow:
         with self._lock:
             update, self._newest = self._newest, None
         if update and job is self._job:
-            self._session.take(update, job.seen)
+            self._session.take(update)
             self._show(update)
         return GLib.SOURCE_REMOVE
 
