@@ -21,6 +21,7 @@ SMALL_STEP, LARGE_STEP = 2.0, 20.0  # pixels of the screen that the keyboard's c
 ARROWS = {Gdk.KEY_Left: (-1, 0), Gdk.KEY_Right: (1, 0), Gdk.KEY_Up: (0, -1), Gdk.KEY_Down: (0, 1)}
 ZOOM_KEYS = {Gdk.KEY_plus: ZOOM, Gdk.KEY_KP_Add: ZOOM, Gdk.KEY_minus: 1 / ZOOM, Gdk.KEY_KP_Subtract: 1 / ZOOM}
 FIT_KEYS = (Gdk.KEY_0, Gdk.KEY_KP_0)
+FULL_SIZE_KEYS = (Gdk.KEY_1, Gdk.KEY_KP_1)  # as in GIMP
 PRESS_KEYS = (Gdk.KEY_Return, Gdk.KEY_KP_Enter)
 REMOVE_KEYS = (Gdk.KEY_Delete, Gdk.KEY_BackSpace, Gdk.KEY_KP_Delete)
 
@@ -176,6 +177,8 @@ class DragCanvas:
             self._tell()
         elif key in ZOOM_KEYS:
             self._look(view.zoomed(ZOOM_KEYS[key], self._picture.cursor or self._picture.pointer or self._middle))
+        elif key in FULL_SIZE_KEYS:
+            self._look(view.zoomed(1 / view.scale, self._middle))
         elif key in FIT_KEYS:
             self.fit()
         elif key == Gdk.KEY_space:

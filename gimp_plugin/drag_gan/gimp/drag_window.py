@@ -103,7 +103,7 @@ class DragWindow:
             self._read_paths,
         )
         self._lay_out()
-        self._window.connect("response", lambda window, response: self._respond(response))
+        self._window.connect("response", lambda window, response: self._cancel())
         self._window.connect("delete-event", lambda window, event: self._cancel())
         self._window.connect("focus-in-event", lambda window, event: self._look_again())
 
@@ -111,25 +111,34 @@ class DragWindow:
         panel = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, width_request=PANEL)
         panel.pack_start(self._controls.box, False, False, 0)
         panel.pack_start(self._settings.widget, False, False, 0)
-        scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER)
+        scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, hexpand=False)
         scrolled.add(panel)
         frame = Gtk.Frame(shadow_type=Gtk.ShadowType.IN)
         frame.add(self._canvas.widget)
         middle = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=12)
         middle.pack_start(frame, True, True, 0)
         middle.pack_start(scrolled, False, False, 0)
-        whole = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, border_width=12)
+        whole = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
         whole.pack_start(self._status.trouble, False, False, 0)
         whole.pack_start(middle, True, True, 0)
-        whole.pack_start(self._status.box, False, False, 0)
+        whole.pack_start(self._last_row(), False, False, 0)
         self._window.get_content_area().pack_start(whole, True, True, 0)
-        self._window.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL).set_tooltip_text(
-            _("Leave the image as it was (Escape).")
-        )
-        self._window.add_button(_("_Keep"), Gtk.ResponseType.OK).set_tooltip_text(
-            _("Make a new layer of what is shown.")
-        )
-        self._window.set_response_sensitive(Gtk.ResponseType.OK, False)
+
+    def _last_row(self) -> Gtk.Box:
+        """What goes on, beside the buttons: as few rows as can be, since screens are wide."""
+        cancel, self._keep = (Gtk.Button.new_with_mnemonic(label) for label in (_("_Cancel"), _("_Keep")))
+        cancel.set_tooltip_text(_("Leave the image as it was (Escape)."))
+        self._keep.set_tooltip_text(_("Make a new layer of what is shown."))
+        self._keep.set_sensitive(False)
+        cancel.connect("clicked", lambda button: self._cancel())
+        self._keep.connect("clicked", lambda button: self._keep_it())
+        buttons = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6, homogeneous=True, width_request=PANEL)
+        for button in (cancel, self._keep):
+            buttons.pack_start(button, True, True, 0)
+        row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=12)
+        row.pack_start(self._status.box, True, True, 0)
+        row.pack_start(buttons, False, False, 0)
+        return row
 
     # --- the job
 
@@ -205,7 +214,7 @@ class DragWindow:
         self._canvas.redraw()
         self._controls.show()
         keepable = self._session.can_keep and update.phase == "drag" and bool(self._job and not self._job.is_finishing)
-        self._window.set_response_sensitive(Gtk.ResponseType.OK, keepable)
+        self._keep.set_sensitive(keepable)
 
     def _say(self) -> None:
         """Show in words what goes on."""
@@ -235,7 +244,7 @@ class DragWindow:
         """The job has ended by itself."""
         if job is not self._job:
             return GLib.SOURCE_REMOVE
-        self._window.set_response_sensitive(Gtk.ResponseType.OK, False)
+        self._keep.set_sensitive(False)
         if isinstance(outcome, Result):
             self._result = outcome
             self._loop.quit()
@@ -276,14 +285,11 @@ class DragWindow:
             self._options, self._all_the_same = options, False
             self._begin()
 
-    def _respond(self, response: int) -> None:
-        if response != Gtk.ResponseType.OK:
-            self._cancel()
-            return
+    def _keep_it(self) -> None:
         log.info("kept by the artist: %s", self._session.scene.drags)
         if self._job:
             self._job.finish()
-        self._window.set_response_sensitive(Gtk.ResponseType.OK, False)
+        self._keep.set_sensitive(False)
 
     def _cancel(self) -> bool:
         log.info("cancelled by the artist")
