@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from backend.client import Result, Update, jobs
@@ -19,6 +20,8 @@ from backend.client.protocol import TOKEN_HEADER
 from backend.client.steering import SteeredDrag, Steering, steer
 from backend.editing.edit_state import EditState
 from backend.errors import Cancelled, UserError
+from backend.server.jobs import JobRunner
+from backend.server.requests import Request
 from tests.backend.server.harness import SHORT, Backend, client_process, read_until, submit, updates
 from tests.backend.server.live import QUICK, Live
 
@@ -300,3 +303,16 @@ def test_what_is_malformed_is_one_sentence(live: Callable[..., Live]) -> None:
     with pytest.raises(UserError, match="more than 1024 pixels on a side"):
         drag.wants(NOSE, mask=big)
     assert drag.outcome is None, "the drag goes on"
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_rest_that_is_too_long_ends_as_if_it_was_to_be_kept(
+    tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
+    monkeypatch.setattr("backend.server.live.REST_MINUTES", 0.01)
+    drags = [{"handle": NOSE.handle, "target": NOSE.target}] if moved else []
+    options = {**QUICK, "steps": 2, "live": True}
+    runner = JobRunner(tmp_path, torch.device("cpu"))
+    updates = list(runner.drag(Request(picture, None, None, None, drags, options, 2, "one")))
+    assert updates[-1][0].phase == ("done" if moved else "drag")
+    assert not runner.queue.busy
