@@ -44,9 +44,7 @@ def test_the_gradient_moves_the_content_towards_the_target() -> None:
     x = torch.tensor(30.0, requires_grad=True)
     centres = (torch.arange(32) + 0.5) * 2
     features = torch.exp(-((centres[None, :] - x) ** 2 + (centres[:, None] - 30) ** 2) / 50)[None, None]
-    loss = SUPERVISION.motion_loss(
-        whole(features), torch.tensor([[30.0, 30.0]]), torch.tensor([[50.0, 30.0]])
-    )
+    loss = SUPERVISION.motion_loss(whole(features), torch.tensor([[30.0, 30.0]]), torch.tensor([[50.0, 30.0]]))
     loss.backward()
     assert x.grad is not None
     assert x.grad < 0, "descending must move the blob to the right, where the target is"
@@ -54,9 +52,7 @@ def test_the_gradient_moves_the_content_towards_the_target() -> None:
 
 def test_no_gradient_flows_through_the_patch_where_the_handle_is() -> None:
     features = blob(30, 30).requires_grad_()
-    SUPERVISION.motion_loss(
-        whole(features), torch.tensor([[10.0, 30.0]]), torch.tensor([[60.0, 30.0]])
-    ).backward()
+    SUPERVISION.motion_loss(whole(features), torch.tensor([[10.0, 30.0]]), torch.tensor([[60.0, 30.0]])).backward()
     assert features.grad is not None
     touched = features.grad.abs().sum(dim=(0, 1, 2)).nonzero().flatten()
     assert touched.min() >= 3, "texels left of handle + one step belong to the patch that is held fixed"
