@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
-from backend.client.connection import Connection
+from backend.client.connection import QUESTION_SECONDS, Connection
 from backend.client.questions import ask
+
+log = logging.getLogger("draggan.client")
 
 
 @dataclass(frozen=True)
@@ -32,5 +35,8 @@ def clear_cache(connection: Connection) -> Resources:
 
 
 def stop(connection: Connection) -> None:
-    """Ask the backend to end; it ends its jobs first. Raises UserError."""
-    ask(connection, "stop", lambda answer: None)
+    """Ask the backend to end; whether it does is seen in `connection.is_open()`."""
+    try:
+        connection.client.submit(api_name="/stop").result(QUESTION_SECONDS)
+    except Exception as error:  # it may end before it has answered
+        log.info("stop: %r", error)

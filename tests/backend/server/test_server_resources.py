@@ -55,5 +55,6 @@ def test_a_client_can_end_the_backend(tmp_path: Path):
     resources.stop(connection)
     assert running.process
     assert running.process.wait(30) == 0
+    assert not connection.is_open()
     with pytest.raises(UserError, match="ended in the middle of the work"):
         resources.look(connection)
