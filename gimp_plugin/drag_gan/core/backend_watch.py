@@ -42,6 +42,7 @@ class BackendWatch(Watch[Command, Seen]):
         super().__init__(seen)
         self._backend = backend
         self._refusal = ""
+        self._ran: bool | None = None
         self.start()
 
     def _answer(self, command: Command | None) -> Seen:
@@ -50,6 +51,7 @@ class BackendWatch(Watch[Command, Seen]):
                 self._refusal = ""
                 command(self._backend, self._closed.is_set)
             connection = self._backend.running()
+            self._log(runs=connection is not None)
             if connection is None:
                 return Seen(problem=self._refusal)
             return Seen(connection.health, resources.look(connection), self._refusal)
@@ -57,6 +59,11 @@ class BackendWatch(Watch[Command, Seen]):
             log.info("%s", error)
             self._refusal = told(error) if command else self._refusal
             return Seen(problem=told(error))
+
+    def _log(self, runs: bool) -> None:
+        if runs != self._ran:
+            log.info("the backend %s", "runs" if runs else "does not run")
+        self._ran = runs
 
 
 def start(backend: Backend, cancelled: Flag) -> None:
@@ -120,5 +127,7 @@ def cache(used: Resources) -> str:
 
 
 def models(used: Resources) -> str:
-    """Say where the models are, and how large they are."""
-    return f"{used.models_folder} ({told(in_megabytes(used.models_bytes))})"
+    """Say where the artist's models are, and how large they are, if there are any."""
+    return (
+        f"{used.models_folder} ({told(in_megabytes(used.models_bytes))})" if used.models_bytes else used.models_folder
+    )

@@ -16,7 +16,7 @@ from core.logs import end_of
 from gimp.widgets import open_folder, text
 
 LETTERS = 60  # of a line
-WELL, ILL = ("emblem-ok-symbolic", "gimp-info"), ("dialog-warning-symbolic", "gimp-warning")
+WELL, ILL = "✓", "<b>!</b>"
 
 
 class CheckPage:
@@ -64,15 +64,13 @@ class CheckPage:
         self._check = check
 
     def _add(self, finding: Finding) -> bool:
-        names = WELL if finding.is_well else ILL
-        theme = Gtk.IconTheme.get_default()
-        name = next((name for name in names if theme.has_icon(name)), names[-1])
-        icon = Gtk.Image(icon_name=name, icon_size=Gtk.IconSize.BUTTON, yalign=0, xalign=0)
+        mark = Gtk.Label(yalign=0, width_chars=2)
+        mark.set_markup(WELL if finding.is_well else ILL)
         words = text(finding.text, LETTERS)
         words.set_selectable(True)
         words.set_can_focus(False)
         caption = Gtk.Label(label=finding.what, xalign=0, yalign=0)
-        for column, widget in enumerate((icon, caption, words)):
+        for column, widget in enumerate((mark, caption, words)):
             self._found.attach(widget, column, self._rows, 1, 1)
         self._found.show_all()
         self._rows += 1
@@ -95,7 +93,9 @@ class LogPage:
 
     def __init__(self, dialog: Gtk.Window, log: Path) -> None:
         self._log, self._shown = log, None
-        self._view = Gtk.TextView(editable=False, monospace=True, cursor_visible=False, wrap_mode=Gtk.WrapMode.CHAR)
+        self._view = Gtk.TextView(
+            editable=False, monospace=True, cursor_visible=False, wrap_mode=Gtk.WrapMode.WORD_CHAR
+        )
         self._view.set_tooltip_text(_("The last lines of the backend's log"))
         scrolled = Gtk.ScrolledWindow(shadow_type=Gtk.ShadowType.IN)
         scrolled.add(self._view)

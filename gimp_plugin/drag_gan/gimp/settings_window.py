@@ -23,7 +23,7 @@ from gimp.widgets import attach, confirm, end, open_folder, text
 TITLE = _("DragGAN Settings")
 SIZE = 680, 460  # pixels
 LETTERS = 46  # of a line
-UNKNOWN = _("known while it runs")
+UNKNOWN = "–"
 
 
 def show(backend: Backend) -> None:
@@ -44,7 +44,7 @@ class _SettingsWindow:
         self._pages = Gtk.Notebook(border_width=12)
         for page, name in (
             (self._backend_page.widget, _("_Backend")),
-            (self._check.widget, _("C_heck")),
+            (self._check.widget, _("Chec_k")),
             (self._log.widget, _("_Log")),
         ):
             self._pages.append_page(page, Gtk.Label.new_with_mnemonic(name))
@@ -95,7 +95,7 @@ class _BackendPage:
         )
         self._cache = self._add(_("Cache"))
         self._clear = self._button(
-            _("C_lear..."),
+            _("Clea_r..."),
             _("Forget what was found of pictures; it is found again when it is needed"),
             self._ask_to_clear,
         )
@@ -154,7 +154,7 @@ class _BackendPage:
                 "whose likeness was made exact."
             )
         )
-        if confirm(_("Clear the Cache"), "draggan-clear", question, _("C_lear"), self._dialog):
+        if confirm(_("Clear the Cache"), "draggan-clear", question, _("Clea_r"), self._dialog):
             self._do(backend_watch.clear_cache)
 
     def _open_models(self) -> None:
