@@ -10,7 +10,7 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
-from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, Gtk
+from gi.repository import GdkPixbuf, Gimp, GimpUi, Gio, GLib, Gtk
 
 from backend.client import png
 from core.i18n import _
@@ -94,3 +94,18 @@ def end(dialog: Gtk.Window) -> None:
 def text(content: str = "", width: int = 50) -> Gtk.Label:
     """Return a label of several lines, at most so many letters wide."""
     return Gtk.Label(label=content, xalign=0, yalign=0, wrap=True, max_width_chars=width)
+
+
+def open_folder(folder: str, parent: Gtk.Window) -> str:
+    """Show a folder in the desktop's file manager.
+
+    Returns:
+        "", or a sentence where there is none.
+    """
+    try:
+        Gtk.show_uri_on_window(parent, Gio.File.new_for_path(folder).get_uri(), Gtk.get_current_event_time())
+        return ""
+    except GLib.Error as error:
+        return _("{folder} cannot be shown here ({error}); open it yourself.").format(
+            folder=folder, error=error.message
+        )
