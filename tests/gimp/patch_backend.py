@@ -13,7 +13,7 @@ import dataclasses
 import functools
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from backend.editing.correspondence import EditImages
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
 from backend.editing.fit import Fit
+from backend.editing.live_drag import Steering
 from backend.editing.pixels import digest, to_model, to_pixels
 from backend.editing.points import Drag
 from backend.editing.region import Region, choose_region
@@ -79,28 +80,61 @@ class PatchEditor(Editor):
         self._begin(layer, (height, width), self._new_state(digest(layer), region, code, None, "good"), 0.0, code)
         return pixels
 
-    def drag(
-        self, drags: Sequence[Drag], mask: np.ndarray | None = None, settings: DragSettings | None = None
-    ) -> Iterator[DragStep]:
-        state, settings = self._open_state, settings or self.loaded.preset.drag
-        self.check(state.region, drags, mask, settings, self._layer_size)
-        self._mask = mask
-        handle, target = state.region.to_model(np.array([drags[0].handle, drags[0].target]))
-        start, details, moved = self.image(state.w_plus), self._details[int(state.w_plus.max())], state.w_plus
+    def live_drag(self, wanted: Callable[[], Steering], settings: DragSettings | None = None) -> Iterator[DragStep]:
+        opened, settings = self._open_state, settings or self.loaded.preset.drag
+        pictures, number, step, newest = len(self._pictures), 0, 0, None
+        last = settings.max_steps if settings.max_steps >= LONG else 1
+        while True:
+            steering = wanted()
+            if newest is None or steering.revision > newest.revision:
+                newest, step = steering, 0
+                del self._pictures[pictures:], self._details[pictures:]
+                self._follow_at_once(newest, opened, settings)
+            moves = newest.running and any(not drag.is_pin for drag in newest.drags.values())
+            step = min(step + 1, last) if moves else 0
+            number += moves
+            yield self._step(newest, min(number, last), last, running=moves and step < last)
+            if moves and step < last:
+                time.sleep(0.1)
+
+    def _follow_at_once(self, steering: Steering, opened: EditState, settings: DragSettings) -> None:
+        """Move a square by the first drag, from where it was when the edit was opened."""
+        self.check(opened.region, list(steering.drags.values()), steering.mask, settings, self._layer_size)
+        self._mask = steering.mask
+        moving = [drag for drag in steering.drags.values() if not drag.is_pin]
+        w_plus = self._moved(opened, moving[0]) if moving and steering.running else opened.w_plus
+        self._state = dataclasses.replace(opened, w_plus=w_plus)
+
+    def _step(self, steering: Steering, step: int, steps: int, running: bool) -> DragStep:
+        drags = list(steering.drags.values())
+        points = np.array([drag.target for drag in drags]).reshape(-1, 2)
+        return DragStep(
+            step=step,
+            steps=steps,
+            points=points,
+            targets=points,
+            distances=np.zeros(len(drags)),
+            arrived=np.ones(len(drags), bool),
+            pins=np.array([drag.is_pin for drag in drags], bool),
+            stuck=False,
+            running=running,
+            revision=steering.revision,
+            ids=tuple(steering.drags),
+            refused=None,
+            preview=self._preview(self._open_state.w_plus, self._place),
+        )
+
+    def _moved(self, opened: EditState, drag: Drag) -> torch.Tensor:
+        """The code of the last of some pictures, on whose way the square is moved."""
+        handle, target = opened.region.to_model(np.array([drag.handle, drag.target]))
+        start, details, moved = self.image(opened.w_plus), self._details[int(opened.w_plus.max())], opened.w_plus
         for share in np.linspace(0, 1, PICTURES + 1)[1:]:
             goal = handle + share * (target - handle)
             picture = with_square_moved(start, handle, goal, start[:, :, :1, :1])
             behind = (picture - start[:, :, :1, :1]).abs().amax(dim=1, keepdim=True) < GROUND
             others = torch.where(behind, details_of(start), with_square_moved(details, handle, goal, details))
             moved = self._code_of(picture, others)
-        self._state = dataclasses.replace(state, w_plus=moved)
-        points = np.array([drag.target for drag in drags])
-        arrived = np.ones(len(drags), bool)
-        last = settings.max_steps if settings.max_steps >= LONG else 1
-        for step in range(1, last + 1):
-            yield DragStep(step, last, points, points, np.zeros(len(drags)), arrived, False, self._preview(moved))
-            if step < last:
-                time.sleep(0.1)
+        return moved
 
     def image(self, w_plus: torch.Tensor) -> torch.Tensor:
         return self._pictures[int(w_plus.max())]
