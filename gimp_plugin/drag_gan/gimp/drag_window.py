@@ -123,6 +123,8 @@ class DragWindow:
         whole.pack_start(middle, True, True, 0)
         whole.pack_start(self._last_row(), False, False, 0)
         self._window.get_content_area().pack_start(whole, True, True, 0)
+        self._window.get_action_area().set_no_show_all(True)
+        self._window.get_action_area().hide()
 
     def _last_row(self) -> Gtk.Box:
         """What goes on, beside the buttons: as few rows as can be, since screens are wide."""
