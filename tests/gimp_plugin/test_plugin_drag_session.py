@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from backend.client import Update, png
+from backend.client.steering import SteeredDrag
 from core.drag_session import DragSession
 from core.drags import Drag
 from core.may_move import everything
@@ -21,7 +22,7 @@ def update(revision: int, ids: tuple[int, ...] = (), points: Any = (), step: int
 def test_the_drags_of_the_paths_are_there_at_once_with_their_way_points():
     session = DragSession([Drag(A, B, (C,)), Drag(C, C)])
     steering = session.steering()
-    assert [(drag.id, drag.handle, drag.target, drag.via) for drag in steering.drags] == [(0, A, B, (C,)), (1, C, C, ())]
+    assert steering.drags == (SteeredDrag(0, A, B, (C,)), SteeredDrag(1, C, C))
     assert steering.running
     assert not session.can_undo
 

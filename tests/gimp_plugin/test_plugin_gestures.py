@@ -7,7 +7,6 @@ import pytest
 
 from backend.client import Update, png
 from core.drag_session import DragSession, is_pin
-from core.drags import Drag
 from core.gestures import NOT_AS_PULLED, OUTSIDE, Gestures, Tool
 from core.may_move import HELD, MAY_MOVE, everything
 from core.view import View

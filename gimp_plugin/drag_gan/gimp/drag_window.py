@@ -21,6 +21,7 @@ from backend.client import Backend, Box, Connection, DragRequest, Result, Unfit,
 from backend.errors import Cancelled, UserError
 from core import may_move
 from core.drag_session import DragSession
+from core.drags import Drag
 from core.gestures import Gestures
 from core.i18n import _, told
 from core.latest_question import LatestQuestion
@@ -288,7 +289,8 @@ class DragWindow:
             self._begin()
 
     def _keep_it(self) -> None:
-        log.info("kept by the artist: %s", self._session.scene.drags)
+        drags = [Drag(drag.handle, drag.target, drag.via).to_json() for drag in self._session.scene.drags]
+        log.info("kept by the artist; asked: %s", {"drags": drags, **self._options})
         if self._job:
             self._job.finish()
         self._keep.set_sensitive(False)
