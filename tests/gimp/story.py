@@ -20,7 +20,7 @@ from PIL import Image
 from session import QUICK, TOY, Session, newest_log, plugin_log, prepare_home, stop_backend, to_array, wait_for
 
 TITLE = "^Drag Along Paths$"
-KEPT = "kept by the artist"
+KEPT, CANCELLED = "kept by the artist", "cancelled by the artist"
 CHANGE = 1000  # pixels: less than the smallest menu entry has, more than a blinking cursor
 
 

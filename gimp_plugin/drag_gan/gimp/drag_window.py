@@ -224,7 +224,9 @@ class DragWindow:
         update = self._shown
         if update is None:
             return
-        if update.phase != "drag":
+        if update.phase == "unfit":
+            self._status.say("")  # the question says it
+        elif update.phase != "drag":
             self._status.work(update, told(update.message))
         else:
             self._status.say(self._gestures.hint or self._advice(update))
