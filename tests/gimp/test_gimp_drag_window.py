@@ -52,7 +52,7 @@ def story(
         paint(story)
         go_half_way(story)
         see_the_original(story)
-        keep(story)
+        keep(story, "pulled")
         undo_and_redo(story)
         drag_along_a_path_without_the_mouse(story, nose, to)
         cancel(story)
@@ -147,7 +147,7 @@ def pull_an_ear_while_it_moves(story: Story, to: tuple[float, float]) -> None:
 
 
 def move_a_target(story: Story, to: tuple[float, float]) -> None:
-    """Put the chosen target back with the keyboard's cross: from the middle of the window to it, and on."""
+    """Take the nose's target, which is there already, and put it back."""
     there = to[0] + FARTHER[0], to[1] + FARTHER[1]
     pull(story, there, to, "target moved")
     story.desktop.xdotool("mouseup", "1")
@@ -174,7 +174,7 @@ def paint(story: Story) -> None:
 def go_half_way(story: Story) -> None:
     """With the slider's keys."""
     see_at_rest(story, "all the way")
-    story.desktop.press("alt+h", *["Page_Down"] * 5)
+    story.desktop.press("alt+h", *["Page_Up"] * 5)
     wait_for(lambda: moved(story, "all the way", story.look("half way")), "another picture", PATIENCE)
     see_at_rest(story, "half way")
 
@@ -185,11 +185,12 @@ def see_the_original(story: Story) -> None:
     story.desktop.press("alt+o")
 
 
-def keep(story: Story) -> None:
+def keep(story: Story, name: str) -> None:
+    """Keep it; what was asked is noted under a name, and the image."""
     story.keep()
     story.wait_without_window()
-    story.states["asked"] = asked(story)
-    story.note("kept")
+    story.states[f"asked: {name}"] = asked(story)
+    story.note(f"kept: {name}")
 
 
 def undo_and_redo(story: Story) -> None:
@@ -207,9 +208,7 @@ def drag_along_a_path_without_the_mouse(story: Story, nose: tuple[float, float],
     wait_for(lambda: count(story.look("path"), markers.HANDLE) > 20, "the path's drag", PATIENCE)
     story.desktop.press("shift+Down", "shift+Down", "Down", "Return", "Return")
     wait_for(lambda: count(story.look("pin by key"), markers.PIN) > 20, "the pin", PATIENCE)
-    keep(story)
-    story.states["asked along a path"] = asked(story)
-    story.states["kept along a path"] = story.states["kept"]
+    keep(story, "along a path")
 
 
 def cancel(story: Story) -> None:
@@ -242,8 +241,7 @@ def lose_the_backend(story: Story) -> None:
     story.look("backend killed")
     story.note("backend killed")
     story.desktop.press("alt+y")
-    keep(story)
-    story.states["asked after the death"] = asked(story)
+    keep(story, "after the death")
 
 
 def ends(drag: dict[str, list[float]]) -> list[tuple[int, ...]]:
@@ -264,7 +262,7 @@ def test_the_subject_follows_while_the_button_is_held(story: Story, name: str):
 
 def test_what_is_kept_is_all_that_was_placed(story: Story, head: Example):
     nose, to = head.drags[0]
-    asked = [ends(drag) for drag in story.states["asked"]["drags"]]
+    asked = [ends(drag) for drag in story.states["asked: pulled"]["drags"]]
     pin, first, ear = asked
     assert np.allclose(pin, [CHEST] * 2, atol=1)
     assert np.allclose(first, [nose, (to[0] + FARTHER[0], to[1] + FARTHER[1])], atol=6), (
@@ -294,10 +292,10 @@ def test_the_result_is_a_new_layer_that_one_undo_takes_away(story: Story):
 
 
 def test_a_path_is_dragged_along_without_a_touch_of_the_mouse(story: Story, head: Example):
-    path, pin = (ends(drag) for drag in story.states["asked along a path"]["drags"])
+    path, pin = (ends(drag) for drag in story.states["asked: along a path"]["drags"])
     assert np.allclose(path, head.drags[0], atol=1)
     assert pin[0] == pin[1]
-    assert len(story.states["kept along a path"]["layers"]) == 2
+    assert len(story.states["kept: along a path"]["layers"]) == 2
 
 
 @pytest.mark.parametrize("key", ["Escape", "alt+F4"])
@@ -307,8 +305,8 @@ def test_cancelling_leaves_the_image_as_it_was(story: Story, key: str):
 
 
 def test_when_the_backend_dies_nothing_is_lost(story: Story):
-    _, pulled = (ends(drag) for drag in story.states["asked after the death"]["drags"])
+    _, pulled = (ends(drag) for drag in story.states["asked: after the death"]["drags"])
     assert np.allclose(pulled, [EAR, EAR_UP], atol=1)
     assert KEPT in story.log
-    assert len(story.states["kept"]["layers"]) == len(story.states["backend killed"]["layers"]) + 1
+    assert len(story.states["kept: after the death"]["layers"]) == len(story.states["backend killed"]["layers"]) + 1
     assert left_behind(story.session.home) == []

@@ -18,7 +18,7 @@ from gi.repository import Gdk, Gimp, GimpUi, GLib, Gtk
 from backend.client import Backend, Box, Result, Unfit, Update
 from backend.errors import Cancelled, UserError
 from core import may_move
-from core.drag_session import DragSession
+from core.drag_session import AS_PULLED, DragSession
 from core.drags import Drag
 from core.gestures import Gestures
 from core.i18n import _, told
@@ -196,6 +196,10 @@ class DragWindow:
         session = self._session
         if update.refused is not None:
             return told(update.message)
+        if session.how_far != AS_PULLED:
+            return _("This is {percent} % of the way. Keep keeps just that.").format(
+                percent=round(100 * session.how_far)
+            )
         if not session.scene.drags:
             return _("Pull a point of the picture.")
         if not session.pulls:
