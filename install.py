@@ -95,8 +95,10 @@ def install() -> int:
     console = placement.find_console()
     found = gimp_profiles(console)
     settings = backend_settings(program)
+    make_manual(program)
     for profile in found:
-        say(f"The plug-in is in {placement.install_plugin(profile / 'plug-ins', program.vendor, settings)}.")
+        plugin = placement.install_plugin(profile / "plug-ins", program.vendor, program.manual, settings)
+        say(f"The plug-in is in {plugin}.")
     looked = {"profile_roots": [str(root) for root in placement.profile_roots()], "console": console}
     write_text_whole(data / "installation.json", json.dumps(looked, indent=1))  # for `python -m backend doctor`
     check_registration(console)
@@ -186,7 +188,8 @@ def demo() -> int:
     console = placement.find_console()
     if console:
         settings = backend_settings(environment, environ)
-        placement.install_plugin(home / "gimp" / "plug-ins", environment.vendor, settings)
+        make_manual(environment)
+        placement.install_plugin(home / "gimp" / "plug-ins", environment.vendor, environment.manual, settings)
         command += ["--gimp", console, "--profile", str(home / "gimp")]
     return subprocess.call(command, cwd=ROOT, env=environ)
 
@@ -273,6 +276,12 @@ def copy_program(target: Path) -> None:
         else:
             shutil.copyfile(ROOT / part, staging / part)
     placement.swap(staging, target)
+
+
+def make_manual(program: Environment) -> None:
+    """Make the pages of the manual from this clone's documents."""
+    if run_quietly([str(program.python), "-m", "backend.manual", str(ROOT), str(program.manual)]) is None:
+        raise UserError(f"The manual cannot be made; delete {program.folder} and run this again.")
 
 
 def backend_settings(program: Environment, environ: Mapping[str, str] | None = None) -> dict[str, object]:

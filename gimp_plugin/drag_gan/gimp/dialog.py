@@ -18,6 +18,7 @@ from core.i18n import _
 from core.latest_question import LatestQuestion
 from core.sketch import Box, Sketch
 from gimp.edit_parasite import EditParasite
+from gimp.manual import add_help
 from gimp.model_choice import ModelChoice
 from gimp.widgets import new_dialog, to_pixbuf
 
@@ -56,6 +57,7 @@ def ask(
         False when the dialog was cancelled.
     """
     dialog = new_dialog(procedure, config, TITLE, _("_Drag"))
+    add_help(dialog, "look-at-what-was-understood-and-drag")
     preview = _Preview(config, sketch, questions)
     dialog.get_content_area().pack_start(preview.image, False, False, 0)
     found = dialog.get_label("found", preview.found, False, False)
