@@ -136,6 +136,7 @@ class TestPlugin:
         for part in (
             "core/drags.py",
             "gimp/along_paths.py",
+            "locale/de/LC_MESSAGES/draggan.mo",
             "vendor/gradio_client/__init__.py",
             "manual/docs/using.html",
         ):
