@@ -19,7 +19,6 @@ from markdown_it.token import Token
 
 DOCUMENTS = ("README.md", "docs/using.md", "docs/engine.md", "docs/architecture.md")
 MANUAL = "docs/using.md"
-PICTURES = (".png", ".jpg")
 STYLE = """
 :root { color-scheme: light dark; --line: #8885; --soft: #8881; }
 body { font: 1rem/1.55 system-ui, sans-serif; max-width: 46rem; margin: 0 auto; padding: 1rem 1.5rem 4rem; }
@@ -56,14 +55,13 @@ def write(root: Path, folder: Path) -> None:
     """
     shutil.rmtree(folder, ignore_errors=True)
     for document in DOCUMENTS:
-        page = folder / _page(document)
+        page, content = folder / _page(document), to_html(document, (root / document).read_text(encoding="utf-8"))
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(to_html(document, (root / document).read_text(encoding="utf-8")), encoding="utf-8")
-    for picture in (root / "docs").rglob("*"):
-        if picture.suffix in PICTURES:
-            copy = folder / picture.relative_to(root)
+        page.write_text(content, encoding="utf-8")
+        for picture in re.findall(r'<img [^>]*src="([^":]+)"', content):
+            copy = folder / _resolved(document, picture)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(picture, copy)
+            shutil.copyfile(root / _resolved(document, picture), copy)
     sections = folder / "section"
     sections.mkdir()
     for name in section_names((root / MANUAL).read_text(encoding="utf-8")):
