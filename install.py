@@ -132,16 +132,17 @@ def check_registration(console: str | None) -> None:
 
 
 def next_steps(found: Sequence[Path], program: Environment) -> list[str]:
-    """What the artist does now; more of it where GIMP is locked in and cannot start the backend."""
+    """What the artist does now; more of it where GIMP is locked in and cannot start the backend by itself."""
     lines = [
         "Done. Start GIMP anew, open a picture and draw a path with the Paths tool: click on a point of the "
         "subject, then click where it should go, and do not press Enter. Then choose "
         "Filters > DragGAN > Drag Along Paths..."
     ]
     if any(map(placement.is_sandboxed, found)) or shutil.which("flatpak"):
+        lines.append(f"A GIMP from Flatpak has to be allowed once to start the backend: {placement.PERMISSION}")
         lines.append(
-            "A GIMP from Flatpak or Snap cannot start other programs: for such a GIMP, start the backend "
-            f'yourself before you use the filter, with "{program.python}" -m backend serve'
+            "A GIMP from Snap cannot start other programs: for such a GIMP, start the backend yourself before you use "
+            f'the filter, with "{program.python}" -m backend serve'
         )
     return lines
 

@@ -21,6 +21,7 @@ PLUGIN = BACKEND.parent / "gimp_plugin" / "drag_gan"
 CLIENT = ("__init__.py", "errors.py", "client")  # of the backend: the plug-in's copy of its client
 PROCEDURE = "draggan-drag-along-paths"
 NOT_COPIED = ("__pycache__", "*.pyc", "vendor", "manual", "backend.json")
+PERMISSION = "flatpak override --user --talk-name=org.freedesktop.Flatpak org.gimp.GIMP"
 CONSOLES = ("gimp-console-3.2", "gimp-console-3.0", "gimp-console-3", "gimp-console")
 
 
@@ -47,7 +48,7 @@ def profiles(roots: Sequence[Path]) -> list[Path]:
 
 
 def is_sandboxed(profile: Path) -> bool:
-    """Whether only a GIMP from Flatpak or Snap uses a profile; such a GIMP cannot start other programs."""
+    """Whether only a GIMP from Flatpak or Snap uses a profile; such a GIMP cannot start other programs by itself."""
     return any(part in (".var", "snap") for part in profile.parts)
 
 
