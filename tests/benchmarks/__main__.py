@@ -8,6 +8,7 @@ from tests.benchmarks import (
     detector_command,
     drag_step,
     drags,
+    editability,
     exact_likeness,
     fit,
     imports,
@@ -25,6 +26,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     drag_step.add_command(commands)
     drags.add_command(commands)
+    editability.add_command(commands)
     inversions.add_command(commands)
     inversion_cost.add_command(commands)
     fit.add_command(commands)
