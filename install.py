@@ -1,7 +1,7 @@
 """Set DragGAN for GIMP up: `python3 install.py` installs it, `... demo` shows it, `... test` runs all tests.
 
-`python3 install.py --uninstall` takes it off again. Standard library only. Safe to run again: what is there is kept,
-what is half done is finished.
+`python3 install.py --uninstall` takes it off again; `... release` packs it for those without git. Standard library
+only. Safe to run again: what is there is kept, what is half done is finished.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from backend.errors import UserError
 from backend.files import write_text_whole
-from backend.installer import placement, removal
+from backend.installer import placement, release, removal
 from backend.installer.environment import (
     Environment,
     check_python,
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if reconfigure is not None:
             reconfigure(errors="replace")  # a Windows console may lack characters of a path
     parser = argparse.ArgumentParser(prog="install.py", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("command", nargs="?", choices=("install", "demo", "test"), default="install")
+    parser.add_argument("command", nargs="?", choices=("install", "demo", "test", "release"), default="install")
     parser.add_argument("--uninstall", action="store_true", help="take it off again; the models you added can stay")
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command != "test":
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return uninstall()
         if options.command == "test":
             return test(rest)
-        return demo() if options.command == "demo" else install()
+        return {"install": install, "demo": demo, "release": make_release}[options.command]()
     except UserError as error:
         complain(str(error))
     except OSError as error:
@@ -210,6 +210,15 @@ def test(pytest_arguments: Sequence[str]) -> int:
     return subprocess.call([str(environment.python), "-m", "pytest", *chosen], cwd=ROOT, env=environ)
 
 
+def make_release() -> int:
+    """Pack what is offered for download, from this clone."""
+    environment = clone_environment()
+    set_up(environment)
+    archive = release.write(ROOT, environment.vendor, ROOT / "release")
+    say(f"The release is {archive}, its checksum beside it.")
+    return 0
+
+
 def gimp_for_tests() -> dict[str, str]:
     """Build the GIMPs for the tests that are not installed; returns what tells them that they must not be skipped."""
     say("Looking for GIMP 3.0 and 3.2 for the tests; one not installed is built in .cache, in about a minute...")
@@ -253,10 +262,16 @@ def set_up(environment: Environment) -> None:
 
 
 def fetch_vendor(environment: Environment) -> None:
-    """Fetch the plug-in's packages for the oldest Python that a GIMP brings; they fit every newer one."""
-    staging = environment.folder / "gimp-vendor.new"
+    """Fetch the plug-in's packages for the oldest Python that a GIMP brings; they fit every newer one.
+
+    A release carries them.
+    """
+    staging, carried = environment.folder / "gimp-vendor.new", ROOT / release.CARRIED
     shutil.rmtree(staging, ignore_errors=True)
-    pip(environment, *VENDOR_OPTIONS, "--target", str(staging), "-r", str(VENDOR_LOCK))
+    if carried.is_dir():
+        shutil.copytree(carried, staging)
+    else:
+        pip(environment, *VENDOR_OPTIONS, "--target", str(staging), "-r", str(VENDOR_LOCK))
     for compiled in staging.rglob("*.so"):
         compiled.unlink()  # only speeds PyYAML up, and fits one system and one version of Python alone
     shutil.rmtree(staging / "bin", ignore_errors=True)
