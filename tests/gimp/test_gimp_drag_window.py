@@ -174,7 +174,7 @@ def paint(story: Story) -> None:
 def go_half_way(story: Story) -> None:
     """With the slider's keys."""
     see_at_rest(story, "all the way")
-    story.desktop.press("alt+h", *["Page_Up"] * 5)
+    story.desktop.press("alt+w", *["Page_Up"] * 5)
     wait_for(lambda: moved(story, "all the way", story.look("half way")), "another picture", PATIENCE)
     see_at_rest(story, "half way")
 

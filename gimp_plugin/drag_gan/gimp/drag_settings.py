@@ -22,7 +22,7 @@ CHOICES = (
     ("latent-space", _("Mo_vement")),
 )
 NUMBERS = (
-    ("mask-weight", _("Mask _weight"), 1.0, 0),
+    ("mask-weight", _("Mask weight"), 1.0, 0),
     ("inversion-steps", _("Steps to find the picture"), 10.0, 0),
 )
 ANCHORS = "anchors"

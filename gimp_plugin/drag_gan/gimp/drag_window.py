@@ -34,6 +34,7 @@ from gimp.drag_settings import DragSettings
 from gimp.drag_source import DragSource
 from gimp.drag_status import DragStatus
 from gimp.live_work import LiveWork
+from gimp.manual import help_button
 from gimp.widgets import end, text
 
 SIZE, MOST = (1180, 800), 0.92  # pixels of the window; of what the screen has
@@ -134,7 +135,7 @@ class DragWindow:
         cancel.connect("clicked", lambda button: self._cancel())
         self._keep.connect("clicked", lambda button: self._keep_it())
         buttons = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6, homogeneous=True, width_request=PANEL)
-        for button in (cancel, self._keep):
+        for button in (help_button(self._window, "pull"), cancel, self._keep):
             buttons.pack_start(button, True, True, 0)
         row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=12)
         row.pack_start(self._status.box, True, True, 0)

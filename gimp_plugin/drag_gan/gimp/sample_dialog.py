@@ -16,6 +16,7 @@ from gi.repository import GdkPixbuf, Gimp, GLib, Gtk
 from backend.client import Backend, png
 from backend.errors import Cancelled, UserError
 from core.i18n import _, told
+from gimp.manual import add_help
 from gimp.model_choice import ModelChoice
 from gimp.widgets import new_dialog, to_pixbuf
 
@@ -47,6 +48,7 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, que
         False when the dialog was cancelled.
     """
     dialog = new_dialog(procedure, config, title, _("Cr_eate"))
+    add_help(dialog, "new-sample-image")
     thumbnails = _Thumbnails(config, questions, lambda: dialog.response(Gtk.ResponseType.OK))
     dialog.get_content_area().pack_start(thumbnails.box, True, True, 0)
     model_choice = ModelChoice(dialog, config, questions.backend)
