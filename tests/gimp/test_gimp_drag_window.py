@@ -56,6 +56,7 @@ def story(
         undo_and_redo(story)
         drag_along_a_path_without_the_mouse(story, nose, to)
         cancel(story)
+        wait_for_start(story)
         lose_the_backend(story)
         yield story
 
@@ -226,6 +227,22 @@ def cancel(story: Story) -> None:
         story.states[f"changed by {key}"] = story.states["before"] != story.states[f"after {key}"]
 
 
+def wait_for_start(story: Story) -> None:
+    """Without following the mouse nothing moves before Start is pressed."""
+    story.desktop.press("ctrl+shift+f")
+    story.desktop.wait_for_window(TITLE)
+    story.desktop.press("alt+f")
+    wait_for(lambda: "phase drag" in newest_log(story.session.home), "the drag", PATIENCE)
+    see_at_full_size(story)
+    see_at_rest(story, "waits")
+    time.sleep(2)
+    story.look("waits still")
+    story.desktop.press("alt+s")
+    wait_for(lambda: moved(story, "waits still", story.look("started")), "the start", PATIENCE)
+    story.desktop.press("Escape")
+    story.wait_without_window()
+
+
 def lose_the_backend(story: Story) -> None:
     """It is killed while one pulls; one is told, tries again, and keeps."""
     story.desktop.press("ctrl+shift+f")
@@ -302,6 +319,10 @@ def test_a_path_is_dragged_along_without_a_touch_of_the_mouse(story: Story, head
 def test_cancelling_leaves_the_image_as_it_was(story: Story, key: str):
     assert story.states[f"cancelled with {key}"]
     assert not story.states[f"changed by {key}"]
+
+
+def test_without_following_the_mouse_nothing_moves_before_start(story: Story):
+    assert not moved(story, "waits", story.screens["waits still"])
 
 
 def test_when_the_backend_dies_nothing_is_lost(story: Story):

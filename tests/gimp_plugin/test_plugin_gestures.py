@@ -84,6 +84,19 @@ def test_a_press_that_was_abandoned_leaves_nothing(gestures: Gestures, session: 
     assert not gestures.move((320, 100))
 
 
+def test_who_takes_back_while_pulling_takes_back_the_pull(gestures: Gestures, session: DragSession):
+    pull(gestures, (300, 300))
+    gestures.press((200, 100))
+    gestures.move((300, 100))
+    gestures.undo()
+    assert len(session.scene.drags) == 1
+    gestures.move((320, 100))
+    gestures.release((320, 100))
+    assert len(session.scene.drags) == 1
+    gestures.undo()
+    assert session.scene.drags == ()
+
+
 def test_what_the_model_does_not_see_cannot_be_pulled_and_one_is_told(gestures: Gestures, session: DragSession):
     gestures.region = (0, 0, 200, 200)
     pull(gestures, (600, 100), (650, 100))

@@ -102,6 +102,17 @@ class Gestures:
             self._session.undo()
         self._start = None
 
+    def undo(self) -> None:
+        """Take back what is pulled or painted just now, else the last step."""
+        if self.held:
+            self.abandon()
+        else:
+            self._session.undo()
+
+    def take_layer(self, size: tuple[int, int]) -> None:
+        """Another layer is shown: (width, height)."""
+        self._layer, self.region, self.view = size, None, self.view._replace(layer=size)
+
     def _pull(self, place: Point) -> None:
         session, chosen = self._session, self._session.chosen
         if chosen is None and self._start:

@@ -172,7 +172,7 @@ class DragCanvas:
             self._go(ARROWS[key], LARGE_STEP if event.state & Gdk.ModifierType.SHIFT_MASK else SMALL_STEP)
         elif key in PRESS_KEYS:
             self._press_or_release()
-        elif key in REMOVE_KEYS:
+        elif key in REMOVE_KEYS and not self._gestures.held:
             self._session.remove_chosen()
             self._tell()
         elif key in ZOOM_KEYS:

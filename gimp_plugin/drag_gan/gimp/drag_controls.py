@@ -130,7 +130,7 @@ class DragControls:
         self._delete.set_tooltip_text(_("Remove the chosen point; what it moved stays moved (Delete)."))
         row = Gtk.ButtonBox(layout_style=Gtk.ButtonBoxStyle.EXPAND, orientation=Gtk.Orientation.HORIZONTAL)
         for button, act in (
-            (self._undo, self._session.undo),
+            (self._undo, self._gestures.undo),
             (self._redo, self._session.redo),
             (self._delete, self._session.remove_chosen),
         ):

@@ -49,12 +49,11 @@ class DragWindow:
     def __init__(self, title: str, config: Gimp.ProcedureConfig, backend: Backend, source: DragSource) -> None:
         self._config, self._backend, self._source = config, backend, source
         self._options = options_from(config)
-        self._all_the_same = False  # whether a poor fit is accepted
+        self._all_the_same, self._away = False, False  # whether a poor fit is accepted; the keyboard is elsewhere
         drags, problem = source.drags(config.get_property("anchors"))
         self._session = DragSession(drags)
         self._from_paths = {drag.id for drag in self._session.scene.drags}
         self._gestures = Gestures(self._session, source.size)
-        self._gestures.opening_mask = source.selection
         self._work = LiveWork(backend, source.model, self._take, self._take_model, self._end)
         self._loop = GLib.MainLoop()
         self._shown: Update | None = None
@@ -103,7 +102,8 @@ class DragWindow:
         self._lay_out()
         self._window.connect("response", lambda window, response: self._cancel())
         self._window.connect("delete-event", lambda window, event: self._cancel())
-        self._window.connect("focus-in-event", lambda window, event: self._look_again())
+        self._window.connect("focus-out-event", lambda window, event: self._go_away())
+        self._window.connect("focus-in-event", lambda window, event: self._come_back())
 
     def _lay_out(self) -> None:
         panel = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, width_request=PANEL)
@@ -149,6 +149,7 @@ class DragWindow:
         if self._work.has_begun:
             self._session.begin_anew()
         self._picture.frame = None
+        self._gestures.opening_mask = self._source.selection
         self._status.tell_trouble("")
         fit = {"poor_fit": "drag"} if self._all_the_same else {}
         try:
@@ -281,11 +282,18 @@ class DragWindow:
         self._status.tell_trouble(problem)
         self._changed()
 
-    def _look_again(self) -> bool:
-        """What has changed in GIMP counts when the artist comes back."""
+    def _go_away(self) -> bool:
+        self._away = True
+        return False
+
+    def _come_back(self) -> bool:
+        """What has changed in GIMP meanwhile counts."""
+        if not self._away:
+            return False
+        self._away = False
         changes = self._source.look_again()
         if changes.pixels:
-            self._gestures.view = self._gestures.view._replace(layer=self._source.size)
+            self._gestures.take_layer(self._source.size)
             self._picture.take_pixels(self._source.subject.insertion.snapshot)
             self._begin()
         if changes.paths:
