@@ -18,7 +18,8 @@ from gi.repository import Gdk, Gimp, GimpUi, GLib, Gtk
 from backend.client import Backend, Box, Result, Unfit, Update
 from backend.errors import Cancelled, UserError
 from core import may_move
-from core.drag_session import AS_PULLED, DragSession
+from core.advice import advice
+from core.drag_session import DragSession
 from core.drags import Drag
 from core.gestures import Gestures
 from core.i18n import _, told
@@ -192,25 +193,7 @@ class DragWindow:
         elif update.phase != "drag":
             self._status.work(update, told(update.message))
         else:
-            self._status.say(self._gestures.hint or self._advice(update))
-
-    def _advice(self, update: Update) -> str:
-        session = self._session
-        if update.refused is not None:
-            return told(update.message)
-        if session.how_far != AS_PULLED:
-            return _("This is {percent} % of the way. Keep keeps just that.").format(
-                percent=round(100 * session.how_far)
-            )
-        if not session.scene.drags:
-            return _("Pull a point of the picture.")
-        if not session.pulls:
-            return _("The pins hold their points. Pull a point of the picture.")
-        if not session.running:
-            return _("Place points, then press Start.")
-        if update.running and update.revision:
-            return _("The subject follows.")
-        return _("It is there, or as near as it comes. Pull on, or keep it.")
+            self._status.say(self._gestures.hint or advice(self._session, update))
 
     def _end(self, outcome: Outcome) -> None:
         """The job has ended by itself."""
