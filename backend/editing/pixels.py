@@ -49,4 +49,5 @@ def over_ground(image: torch.Tensor, weight: torch.Tensor, inside: torch.Tensor)
     outline = F.max_pool2d(1 - weight, OUTLINE, 1, OUTLINE // 2) * weight
     tone = float((image.mean(dim=1, keepdim=True) * outline).sum() / outline.sum().clamp(min=1e-6))
     ground = -GROUND if tone > 0 else GROUND
-    return torch.lerp(torch.full_like(image, ground), image, weight), weight + GROUND_WEIGHT * (inside - weight).clamp(0)
+    counts = weight + GROUND_WEIGHT * (inside - weight).clamp(0)
+    return torch.lerp(torch.full_like(image, ground), image, weight), counts
