@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from backend.client import Result, Update, jobs
+from backend.client import DragRequest, Result, Update, jobs
 from backend.client.protocol import TOKEN_HEADER
 from backend.client.steering import SteeredDrag, Steering, steer
 from backend.editing.edit_state import EditState
@@ -243,6 +243,21 @@ def test_it_ends_at_once_when_its_client_goes_while_it_rests(backend: Backend, p
     time.sleep(0.7)
     client.kill()
     assert backend.wait_idle() < AT_ONCE
+
+
+def test_its_client_keeps_no_update_that_was_read(backend: Backend, picture: Path, tmp_path: Path) -> None:
+    connection = backend.connection(tmp_path)
+    drags = [{"handle": NOSE.handle, "target": NOSE.target}]
+    request = DragRequest(picture, None, drags, {**QUICK, "live": True})
+    job = jobs.submit(connection.client, request)
+    read: list[Update] = []
+    with pytest.raises(Cancelled):
+        jobs.last_update(connection, job, read.append, lambda: bool(read) and not read[-1].running, lambda: False)
+    assert len(read) > 5
+    assert len(job.outputs()) < 3
+    assert job.communicator.updates.qsize() < 3
+    connection.close()
+    backend.wait_idle()
 
 
 def test_at_rest_it_computes_nothing(live: Callable[..., Live], backend: Backend) -> None:
