@@ -1,7 +1,8 @@
 """The server's endpoints: a Gradio app without a page worth seeing, behind the check of token and Host.
 
 The endpoints are called by their names: /drag, /thumbnails and /sample, /steer, /keep, /health, /region, /models,
-/download, /cancel_download, /add_model, /remove_model and /stop. By gradio_client, or at once over plain HTTP.
+/download, /cancel_download, /add_model, /remove_model, /resources, /clear_cache and /stop. By gradio_client, or at once
+over plain HTTP.
 """
 
 from __future__ import annotations
@@ -107,6 +108,15 @@ class _Endpoints:
         with _one_sentence("removing a model"):
             return self._catalogue.remove(options)
 
+    def resources(self) -> dict[str, Any]:
+        with _one_sentence("looking at what is in use"):
+            return self._runner.resources()
+
+    def clear_cache(self) -> dict[str, Any]:
+        with _one_sentence("clearing the cache"):
+            self._runner.clear_cache()
+            return self._runner.resources()
+
     def stop(self) -> dict[str, Any]:
         self._stop()
         return {}
@@ -167,7 +177,7 @@ def _blocks(endpoints: _Endpoints) -> gr.Blocks:
 def _add_questions(endpoints: _Endpoints, inputs: dict[str, list[Component]], answer: Component) -> None:
     """Add what is answered at once, off the queue: while a job runs, and to a client that speaks plain HTTP."""
     button = gr.Button(visible=False)
-    for name in (*inputs, "health", "keep", "cancel_download", "stop"):
+    for name in (*inputs, "health", "keep", "cancel_download", "resources", "clear_cache", "stop"):
         function = getattr(endpoints, name)
         button.click(function, inputs.get(name, []), answer, api_name=name, queue=False, api_visibility="undocumented")
 

@@ -24,7 +24,7 @@ from backend.errors import UserError
 from backend.models import device, models
 from backend.models.models import Offered
 from backend.models.suggestion import better_model
-from backend.server import protocol
+from backend.server import protocol, resources
 from backend.server.finding import find
 from backend.server.job_queue import JobControl, JobQueue
 from backend.server.live import live_updates
@@ -219,6 +219,19 @@ class JobRunner:
                 if model.size is not None
             ],
         }
+
+    def resources(self) -> dict[str, Any]:
+        """Return what the backend uses of this computer."""
+        return resources.look(self.device, self._cache.folder).model_dump(mode="json")
+
+    def clear_cache(self) -> None:
+        """Forget what was found of pictures. Raises UserError while a job needs it, or where a file stays."""
+        if self.queue.busy:
+            raise UserError("The backend is at work; clear the cache when it is done.")
+        try:
+            self._cache.clear()
+        except OSError as error:
+            raise UserError(f"{error.filename} cannot be deleted ({error.strerror}); mend that.") from error
 
     def region(self, layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
         """Return the box of the layer that a drag with these options would show to the model.
