@@ -16,6 +16,7 @@ from tests.benchmarks import (
     inversions,
     large_layer,
     layers,
+    live_drag,
     model,
 )
 
@@ -36,6 +37,7 @@ def main() -> None:
     detector_command.add_command(commands)
     model.add_command(commands)
     imports.add_command(commands)
+    live_drag.add_command(commands)
     arguments = parser.parse_args()
     arguments.run(arguments)
 
