@@ -186,18 +186,24 @@ def see_the_original(story: Story) -> None:
     story.desktop.press("alt+o")
 
 
+def layers(story: Story) -> int:
+    return len(story.session.state(story.image)["layers"])
+
+
 def keep(story: Story, name: str) -> None:
     """Keep it; what was asked is noted under a name, and the image."""
+    before = layers(story)
     story.keep()
+    wait_for(lambda: layers(story) == before + 1, "the new layer", PATIENCE, story.desktop.windows)
     story.wait_without_window()
     story.states[f"asked: {name}"] = asked(story)
     story.note(f"kept: {name}")
 
 
 def undo_and_redo(story: Story) -> None:
-    for key, name, layers in (("ctrl+z", "undone", 1), ("ctrl+y", "redone", 2), ("ctrl+z", "undone again", 1)):
+    for key, name, number in (("ctrl+z", "undone", 1), ("ctrl+y", "redone", 2), ("ctrl+z", "undone again", 1)):
         story.desktop.press(key)
-        wait_for(lambda layers=layers: len(story.session.state(story.image)["layers"]) == layers, name, PATIENCE)
+        wait_for(lambda number=number: layers(story) == number, name, PATIENCE)
         story.note(name)
 
 

@@ -28,7 +28,7 @@ class DragStatus:
         try_again: is called when the artist wants to.
 
     Attributes:
-        box: to be put below the picture; `trouble`: above it.
+        box: to be put below the picture; `trouble`: over its upper edge.
     """
 
     def __init__(self, try_again: Callable[[], None]) -> None:
@@ -78,7 +78,7 @@ class DragStatus:
         self.trouble.set_revealed(bool(sentence))
 
     def _build_trouble(self, try_again: Callable[[], None]) -> None:
-        self.trouble = Gtk.InfoBar(message_type=Gtk.MessageType.WARNING, no_show_all=True)
+        self.trouble = Gtk.InfoBar(message_type=Gtk.MessageType.WARNING, no_show_all=True, valign=Gtk.Align.START)
         self.trouble.get_content_area().add(self._problem)
         self._problem.show()
         button = self.trouble.add_button(_("Tr_y Again"), Gtk.ResponseType.OK)
