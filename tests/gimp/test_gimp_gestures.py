@@ -216,8 +216,8 @@ def draw_many_anchors(story: Story) -> None:
     take_back(story)
     window(story, "separate")
     story.desktop.press("alt+t", "alt+n", "Down")
-    one = count(story.screens["way-points"], markers.TARGET)
-    wait_for(lambda: count(story.look("separate"), markers.TARGET) > 1.5 * one, "the second target", PATIENCE)
+    one = count(story.screens["way-points"], markers.HANDLE)
+    wait_for(lambda: count(story.look("separate"), markers.HANDLE) > 1.5 * one, "the second handle", PATIENCE)
     drag(story, "separate dragged")
     take_back(story)
 

@@ -141,6 +141,7 @@ def test_other_paths_replace_the_drags_of_paths_but_not_those_of_the_mouse():
     number = session.add(C, C)
     (new,) = session.replace_drags({0}, [Drag(B, A)])
     assert [(drag.id, drag.target) for drag in session.steering().drags] == [(new, A), (number, C)]
+    assert session.steering().back_to == 0, "a path lies on the layer, not on what was pulled of it"
 
 
 def test_a_painted_mask_is_sent_as_a_picture_and_taken_back():

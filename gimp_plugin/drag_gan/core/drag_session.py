@@ -166,10 +166,11 @@ class DragSession:
         return drag.id
 
     def replace_drags(self, old: Collection[int], drags: Iterable[Drag]) -> set[int]:
-        """Want these drags instead of those with some ids; return their own."""
+        """Want these drags instead of those with some ids, on the layer as it is; return their own."""
         new, others = self._steered(drags), tuple(drag for drag in self.scene.drags if drag.id not in old)
         self.chosen = None
         self.change(replace(self.scene, drags=(*new, *others)))
+        self._back_to, self._settled = 0, self._revision  # a path lies on the layer, not on what was pulled of it
         return {drag.id for drag in new}
 
     def pull_on(self, number: int, target: Point, same_step: bool) -> None:

@@ -39,7 +39,7 @@ from gimp.manual import help_button
 from gimp.widgets import end, text
 
 SIZE, MOST = (1180, 800), 0.92  # pixels of the window; of what the screen has
-PANEL = 300  # pixels that the controls are wide
+PANEL = 366  # pixels that the controls are wide: as much as the settings need when they are unfolded
 
 log = logging.getLogger("draggan.drag_window")
 
