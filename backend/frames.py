@@ -76,7 +76,7 @@ def _write_pictures(folder: Path, motion: Motion, image: np.ndarray, count: int)
 def _write_animation(path: Path, files: Sequence[Path]) -> None:
     """Write an animation that plays again and again. Raises UserError."""
     pictures = [Image.open(file) for file in files]
-    if all(picture.getextrema()[3] == (255, 255) for picture in pictures):
+    if all(picture.getchannel("A").getextrema() == (255, 255) for picture in pictures):
         pictures = [picture.convert("RGB") for picture in pictures]
     kind = ANIMATIONS[path.suffix.lower()]
     try:

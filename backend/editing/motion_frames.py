@@ -19,7 +19,6 @@ from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
 from backend.editing.layers import composite_over
 from backend.editing.pixels import digest, to_model
-from backend.editing.region import Region
 from backend.errors import UserError
 
 MISFIT = 6.0  # dB that the picture may be farther from its code than the inverted one was: then it is another one
@@ -49,9 +48,7 @@ class Motion:
         from_original: whether these are the ones that the edit began with.
     """
 
-    def __init__(
-        self, editor: Editor, state: EditState, image: np.ndarray, original: np.ndarray | None = None
-    ) -> None:
+    def __init__(self, editor: Editor, state: EditState, image: np.ndarray, original: np.ndarray | None = None) -> None:
         """Open an edit with an editor of its model.
 
         Args:

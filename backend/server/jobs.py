@@ -26,11 +26,12 @@ from backend.models.models import Offered
 from backend.models.suggestion import better_model
 from backend.server import protocol
 from backend.server.finding import find
+from backend.server.frames import make_frames
 from backend.server.job_queue import JobControl, JobQueue
 from backend.server.log import logger
 from backend.server.progress import Throttle, drag_update
 from backend.server.protocol import Preview, SampleOptions, Update
-from backend.server.requests import Job, Request
+from backend.server.requests import FramesJob, Job, Request
 from backend.server.result_files import NO_FILES, Files, ResultFiles
 
 SUGGESTION_SECONDS = 4.0  # after which no other model is looked at any more where the chosen one does not fit
@@ -148,6 +149,16 @@ class JobRunner:
         result = replace(result, layer=layer, mask=mask, offset=offset)
         done = protocol.Result(offset=offset, report=result.report, from_original=result.state.on_result)
         return done, self.files.write(result, next_region, session)
+
+    def frames(self, request: Request) -> Updates:
+        """Make motion frames of the edit that a layer carries; ends as drag() does. Raises UserError."""
+        job = FramesJob.read(request)
+        yield from self.queue.run(request.session, lambda control: self._frames(job, control))
+
+    def _frames(self, job: FramesJob, control: JobControl) -> Updates:
+        name = job.options.model or _model_of(job.edit)
+        yield Update(phase="load", message=f"Opening the model {name}."), NO_FILES
+        yield from make_frames(job, self._open_editor(name), self.files, control)
 
     def thumbnails(self, options: Any, session: str) -> Updates:
         """Make small pictures of the model's own, one update for each seed; ends as drag() does. Raises UserError."""

@@ -22,6 +22,7 @@ from backend.models import EMBEDDED
 MOST_DRAGS = 128
 MOST_SAMPLES = 64
 MOST_STEPS = 10_000
+FEWEST_FRAMES, MOST_FRAMES = 2, 240
 LARGEST_PREVIEW = 512  # pixels, the longer side
 
 Coordinate = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -116,6 +117,18 @@ class SampleOptions(Incoming):
     label: Whole | None = None
 
 
+class FrameOptions(Incoming):
+    """How an edit's motion is to be taken.
+
+    Attributes:
+        model: name or path; None takes that of the edit, if it is one of those offered, else the embedded one.
+        count: of the frames.
+    """
+
+    model: Text | None = None
+    count: Annotated[int, Field(strict=True, ge=FEWEST_FRAMES, le=MOST_FRAMES)]
+
+
 class Preview(BaseModel):
     """A small image: `rgb` is base64 of zlib of width * height * 3 bytes, rows from the top."""
 
@@ -146,13 +159,29 @@ class Result(BaseModel):
     from_original: bool = False
 
 
+class Frames(BaseModel):
+    """Motion frames, which lie below each other in the job's only file: the part of them in which anything changes.
+
+    Attributes:
+        count: of them.
+        offset: (x, y) where they belong in the layer.
+        from_original: whether they are made of the request's `original`, not of its image.
+        place: (x, y) where they belong in the region of the edit, all of which `original` is.
+    """
+
+    count: int
+    offset: tuple[int, int]
+    from_original: bool
+    place: tuple[int, int]
+
+
 class Update(BaseModel):
     """How far a job is. Distances are in pixels of the layer.
 
     `better_model` is the name of another model, which shows the layer better where this one cannot.
     """
 
-    phase: Literal["load", "invert", "unfit", "drag", "compose", "sample", "done"]
+    phase: Literal["load", "invert", "unfit", "drag", "compose", "sample", "frames", "done"]
     step: int = 0
     steps: int = 0
     message: str = ""
@@ -164,6 +193,7 @@ class Update(BaseModel):
     preview: Preview | None = None
     better_model: str | None = None
     result: Result | None = None
+    frames: Frames | None = None
 
 
 _DRAGS = TypeAdapter(Annotated[list[DragField], Field(max_length=MOST_DRAGS)])
@@ -192,6 +222,11 @@ def read_options(value: object) -> Options:
 def read_sample_options(value: object) -> SampleOptions:
     """Turn the request's options (JSON) into a record. Raises UserError."""
     return read(SampleOptions, value)
+
+
+def read_frame_options(value: object) -> FrameOptions:
+    """Turn the request's options (JSON) into a record. Raises UserError."""
+    return read(FrameOptions, value)
 
 
 def read_place(layer_size: object, selected: object) -> Place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ def test_each_frame_is_farther_from_the_first_and_as_far_from_the_one_before(
     frames = pictures(Motion(editor, edit, before), 6)
     away = [difference(frame, frames[0]) for frame in frames]
     assert away == sorted(away)
-    steps = [difference(one, next_one) for one, next_one in zip(frames, frames[1:], strict=False)]
+    steps = [difference(one, next_one) for one, next_one in itertools.pairwise(frames)]
     assert max(steps) < 2 * min(steps)
 
 
