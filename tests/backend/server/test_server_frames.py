@@ -102,7 +102,11 @@ def test_frames_are_cancelled_between_two_of_them(connection: Connection, dragge
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
-    [({"count": 1}, '"count" must be'), ({"count": 3, "speed": 2}, '"speed" is unknown'), ({"count": 3, "model": "unicorns"}, "unicorns")],
+    [
+        ({"count": 1}, '"count" must be'),
+        ({"count": 3, "speed": 2}, '"speed" is unknown'),
+        ({"count": 3, "model": "unicorns"}, "unicorns"),
+    ],
 )
 def test_what_makes_no_sense_is_refused(
     connection: Connection, dragged: Dragged, options: dict[str, object], sentence: str
