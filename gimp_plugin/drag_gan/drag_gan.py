@@ -31,6 +31,7 @@ i18n.use(GLib.get_language_names())  # GIMP sets the language that the artist ha
 
 from backend.client import Backend
 from backend.errors import Cancelled, UserError
+from core.i18n import _
 from core.installation import PluginInstallation
 from core.temporary_folder import temporary_folder
 from gimp import along_paths, drag_arguments, manage_models, motion_frames, sample_image, source_layer
@@ -138,11 +139,14 @@ def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Va
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     except UserError as error:
         log.warning("%s", error)
-        return failed(procedure, str(error))
+        return failed(procedure, i18n.told(error))
     except BaseException as error:
         log.exception("unexpected")
         return failed(
-            procedure, f"Something unexpected happened ({error!r}); please report it with the log {LOG_FILE}."
+            procedure,
+            _("Something unexpected happened ({error!r}); please report it with the log {log}.").format(
+                error=error, log=LOG_FILE
+            ),
         )
 
 

@@ -29,7 +29,7 @@ class _Catalogue(gettext.GNUTranslations):
     @cached_property
     def patterns(self) -> list[tuple[re.Pattern[str], str]]:
         """The sentences with something put in, those that say most first, and what they are translated to."""
-        texts = (text for text in self._catalog if isinstance(text, str) and PLACE.search(text))
+        texts = (text for text in vars(self)["_catalog"] if isinstance(text, str) and PLACE.search(text))
         return [(_pattern(text), text) for text in sorted(texts, key=lambda text: -len(PLACE.sub("", text)))]
 
 

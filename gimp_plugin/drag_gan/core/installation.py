@@ -12,9 +12,10 @@ from pathlib import Path
 from backend.client import Installation
 from backend.errors import UserError
 from core import logs
+from core.i18n import _
 
 FLATPAK_MARK = Path("/.flatpak-info")  # there in every Flatpak sandbox
-NOT_INSTALLED = "The plug-in is not completely installed ({reason}); run install.py again."
+NOT_INSTALLED = _("The plug-in is not completely installed ({reason}); run install.py again.")
 
 # GIMP's bundles point these at their own libraries, which break a Python that is not theirs
 FOREIGN_VARIABLES = frozenset({
@@ -45,9 +46,13 @@ class PluginInstallation(Installation):
                 version=str(content["version"]),
             )
         except FileNotFoundError:
-            raise UserError(NOT_INSTALLED.format(reason=f"{file} is missing"), logs.file()) from None
+            raise UserError(
+                NOT_INSTALLED.format(reason=_("{file} is missing").format(file=file)), logs.file()
+            ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(NOT_INSTALLED.format(reason=f"{file} cannot be read"), logs.file()) from error
+            raise UserError(
+                NOT_INSTALLED.format(reason=_("{file} cannot be read").format(file=file)), logs.file()
+            ) from error
 
     def environment(self) -> Mapping[str, str]:
         """Without what GIMP and its bundles set for their own programs."""
@@ -57,8 +62,10 @@ class PluginInstallation(Installation):
         """Start the backend where this GIMP may start programs. Raises UserError."""
         if in_sandbox():
             raise UserError(
-                "GIMP from Flatpak or Snap cannot start the backend; start it yourself with "
-                f"{shlex.join([self.python, *self.arguments])}, then run the filter again."
+                _(
+                    "GIMP from Flatpak or Snap cannot start the backend; start it yourself with {command}, then run "
+                    "the filter again."
+                ).format(command=shlex.join([self.python, *self.arguments]))
             )
         return super().start()
 

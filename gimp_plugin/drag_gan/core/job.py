@@ -20,6 +20,7 @@ from backend.client import (
     png,
 )
 from core import logs
+from core.i18n import _
 
 
 def write_mask(selection: Pixels | None, folder: Path) -> Path | None:
@@ -78,7 +79,7 @@ def _connect(backend: Backend, show: Callable[[Update], None], cancelled: Flag) 
     def tell(message: str) -> None:
         show(Update("start", 0, 0, message))
 
-    tell("Looking for the backend...")
+    tell(_("Looking for the backend..."))
     connection = backend.connect(cancelled, tell)
     logs.name_job(connection.session)
     return connection

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from backend.client import Backend, Connection
 from backend.client.catalogue import ListedModel, ModelList, list_models
 from backend.errors import Cancelled, UserError
+from core.i18n import told
 
 BUSY_SECONDS, IDLE_SECONDS = 0.5, 2.0  # between two questions, while something is fetched and while not
 LONGEST_SECONDS = 60.0  # where nobody answers, each pause is twice as long as the one before
@@ -97,8 +98,8 @@ class ModelWatch:
             if asked:
                 self._pause = min(2 * self._pause, LONGEST_SECONDS)
             else:
-                self._refusal = str(error)
-            return Seen(self._listing, str(error))
+                self._refusal = told(error)
+            return Seen(self._listing, told(error))
 
     def _list(self, connection: Connection) -> ModelList:
         return list_models(connection, self._lacks_samples(self._listing))
@@ -126,7 +127,13 @@ class ModelWatch:
         """Return the list with the samples that came with it or with one before."""
         self._samples |= {_key(model): model.thumbnail for model in listing.models if model.thumbnail}
         models = tuple(replace(model, thumbnail=self._samples.get(_key(model))) for model in listing.models)
-        return replace(listing, models=models)
+        return replace(listing, models=tuple(map(_translated, models)))
+
+
+def _translated(model: ListedModel) -> ListedModel:
+    return replace(
+        model, title=told(model.title), shows=told(model.shows), hint=told(model.hint), where=told(model.where)
+    )
 
 
 def _key(model: ListedModel) -> tuple[str, int | None]:

@@ -11,6 +11,7 @@ gi.require_version("GdkPixbuf", "2.0")
 from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, Gtk
 
 from backend.client import png
+from core.i18n import _
 
 
 def to_pixbuf(image: png.Pixels) -> GdkPixbuf.Pixbuf:
@@ -44,7 +45,7 @@ def confirm(title: str, role: str, content: Gtk.Widget, yes_label: str, parent: 
     """
     dialog = GimpUi.Dialog(title=title, role=role)
     attach(dialog, parent)
-    dialog.add_button("_Cancel", Gtk.ResponseType.CANCEL)
+    dialog.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
     dialog.add_button(yes_label, Gtk.ResponseType.OK)
     dialog.set_default_response(Gtk.ResponseType.CANCEL)
     dialog.set_resizable(False)  # else it is as high as its text is when it is as narrow as can be
