@@ -13,7 +13,7 @@ from backend.errors import UserError
 from core import logs
 from core.i18n import _
 from gimp.change_adder import ChangeAdder
-from gimp.result_layer import DRAGGED, TYPES, complete, take_over_mask, take_over_mode
+from gimp.result_layer import DRAGGED_BEFORE, TYPES, complete, take_over_mask, take_over_mode
 from gimp.source_layer import FINE_SRGB, NONE, SRGB, STRIP, SourceLayer, is_in, require_open
 
 DURATION = "(100ms)"  # as GIMP's animations have it in the names of their layers
@@ -86,7 +86,7 @@ def insert(
     require_open(image)  # making the layers may have taken seconds
     there, selected = is_in(image, source.layer), image.get_selected_layers()
     parent, position = (source.layer.get_parent(), image.get_item_position(source.layer)) if there else (None, 0)
-    group = Gimp.GroupLayer.new(image, _("{name} (motion)").format(name=DRAGGED.sub("", source.name)))
+    group = Gimp.GroupLayer.new(image, " ".join([DRAGGED_BEFORE.sub("", source.name), _("(motion)")]))
     image.undo_group_start()
     try:
         image.insert_layer(group, parent, position)
