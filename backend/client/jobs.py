@@ -81,10 +81,8 @@ def frames(connection: Connection, request: FramesRequest, show: Show, cancelled
     """Make motion frames of an edit; their file is in the connection's folder. Raises as `drag` does."""
     layer, mask, edit, original = _uploads(request)
     sent = layer, mask, dict(request.options), edit, PROTOCOL, original
-    last = None
-    for update in follow(connection, connection.client.submit(*sent, api_name="/frames"), cancelled):
-        show(update)
-        last = update
+    job = connection.client.submit(*sent, api_name="/frames")
+    last = _last(connection, job, show, cancelled, lambda: False)
     if last is None or last.frames is None:
         raise gone(connection.log_file)
     return last.frames
