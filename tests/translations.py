@@ -27,11 +27,11 @@ SPOKEN = ("client/*.py", "server/*.py", "editing/*.py", "models/*.py")
 UNSPOKEN = ("commands.py", "settings.py", "instance.py", "lifecycle.py", "app.py", "log.py", "encoders.py")
 OF_A_MODEL = ("title", "shows", "hint", "where")  # in the catalogue of models, read by artists
 SENTENCE = re.compile(r"[A-Z{\"].*[^\W\d] .*[.](\.\.)?", re.DOTALL)
-LEAST = 12  # letters of a sentence without what is put in: fewer could be those of any sentence
+LEAST, LEAST_OF_DOCTOR = 12, 9  # letters of a sentence without what is put in: fewer could be those of any other
 COMMAND_LINE = re.compile(r"X,Y| --[a-z]")
 # What the backend puts together of pieces, or puts into a sentence.
 PUT_TOGETHER = (
-    *("{0} MB", "about {0} MB", "well", "fairly", "only roughly"),
+    *("{0} MB", "about {0} MB", "well", "fairly", "only roughly", "run install.py again"),
     "This model makes {0}; it cannot rebuild this layer well.",
     "The model {0} makes other pictures; it cannot rebuild this layer well.",
 )
@@ -123,13 +123,26 @@ def said() -> set[str]:
     found = {text for file in files for text in texts_of(ast.parse(file.read_text(encoding="utf-8")))}
     catalogue = json.loads((ROOT / "backend/models/catalogue.json").read_text(encoding="utf-8"))
     of_models = {model[key] for model in catalogue["models"] for key in OF_A_MODEL if model.get(key)}
-    return {text.strip() for text in found if is_sentence(text.strip())} | of_models | set(PUT_TOGETHER)
+    sentences = {text.strip() for text in found if is_sentence(text.strip())}
+    return sentences | set(found_by_doctor()) | of_models | set(PUT_TOGETHER)
+
+
+def found_by_doctor() -> Iterator[str]:
+    """Yield what the check of the installation finds, for which its sentences have no full stop."""
+    for file in (ROOT / "backend" / "doctor").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding":
+                yield from (text for text in texts_of(node.args[2]) if len(letters_of(text)) >= LEAST_OF_DOCTOR)
 
 
 def is_sentence(text: str) -> bool:
     """Whether a text of the backend's code is one that can be told from others."""
-    letters = re.sub(r"\{\d+\}|\W", "", text)
-    return bool(SENTENCE.fullmatch(text)) and len(letters) >= LEAST and not COMMAND_LINE.search(text)
+    return bool(SENTENCE.fullmatch(text)) and len(letters_of(text)) >= LEAST and not COMMAND_LINE.search(text)
+
+
+def letters_of(text: str) -> str:
+    """Return what of a text is its own, without what is put in."""
+    return re.sub(r"\{\d+\}|\W", "", text)
 
 
 def texts_of(tree: ast.AST) -> Iterator[str]:
@@ -137,7 +150,7 @@ def texts_of(tree: ast.AST) -> Iterator[str]:
     inner = set(documentation(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            inner |= {id(part) for part in node.values}
+            inner |= {id(part) for part in ast.walk(node)}
             yield numbered(node)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner:
             yield node.value

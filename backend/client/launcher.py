@@ -33,7 +33,7 @@ class Installation:
 
     Args:
         python: the Python that it runs with.
-        arguments: for this Python.
+        arguments: for this Python; the last one is the command.
         directory: where it is started.
         ready_file: what a running backend has written down, with the token.
         log_file: its log, which also gets what it prints.
@@ -68,6 +68,19 @@ class Installation:
             raise UserError(f"The backend could not be started ({error}); run install.py again.") from error
         log.info("started the backend, process %d", process.pid)
         return process
+
+    def run(self, command: str) -> subprocess.Popen[bytes]:
+        """Start another command of the backend's program, such as "doctor"; its output can be read. Raises UserError.
+
+        The output is UTF-8, errors included.
+        """
+        environment = {**self.environment(), "PYTHONIOENCODING": "utf-8"}
+        try:
+            return _start_detached(
+                [self.python, *self.arguments[:-1], command], self.directory, environment, subprocess.PIPE
+            )
+        except OSError as error:
+            raise UserError(f"The backend could not be started ({error}); run install.py again.") from error
 
     def early_death(self, code: int) -> UserError:
         """What to say of a backend that ended with this exit code before it answered."""
@@ -241,7 +254,7 @@ class Backend:
 def _start_detached(
     command: list[str], directory: str, environment: dict[str, str], output: Any
 ) -> subprocess.Popen[bytes]:
-    """Start a program that outlives this one, its output in the file `output`."""
+    """Start a program that outlives this one, its output in the file `output`, or a pipe."""
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP

@@ -34,7 +34,7 @@ from backend.errors import Cancelled, UserError
 from core.i18n import _
 from core.installation import PluginInstallation
 from core.temporary_folder import temporary_folder
-from gimp import along_paths, drag_arguments, manage_models, motion_frames, sample_image, source_layer
+from gimp import along_paths, drag_arguments, manage_models, motion_frames, sample_image, settings, source_layer
 
 MENU = "<Image>/Filters/DragGAN"
 
@@ -46,7 +46,13 @@ class DragGan(Gimp.PlugIn):
         return True, i18n.DOMAIN, i18n.FOLDER.name
 
     def do_query_procedures(self) -> list[str]:
-        return [drag_arguments.PROCEDURE, motion_frames.PROCEDURE, sample_image.PROCEDURE, manage_models.PROCEDURE]
+        return [
+            drag_arguments.PROCEDURE,
+            motion_frames.PROCEDURE,
+            sample_image.PROCEDURE,
+            manage_models.PROCEDURE,
+            settings.PROCEDURE,
+        ]
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
         if name == drag_arguments.PROCEDURE:
@@ -58,9 +64,12 @@ class DragGan(Gimp.PlugIn):
         elif name == sample_image.PROCEDURE:
             procedure = Gimp.Procedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_sample_image, None)
             sample_image.describe(procedure)
-        else:
+        elif name == manage_models.PROCEDURE:
             procedure = Gimp.Procedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_models, None)
             manage_models.describe(procedure)
+        else:
+            procedure = Gimp.Procedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_settings, None)
+            settings.describe(procedure)
         procedure.add_menu_path(MENU)
         procedure.set_attribution("The DragGAN for GIMP authors", "MIT licence", "2026")
         return procedure
@@ -116,6 +125,11 @@ def run_sample_image(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, da
 def run_models(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, data: object) -> Gimp.ValueArray:
     """Run the command; GIMP calls this."""
     return answer(procedure, lambda backend, downloads: manage_models.show(config, backend))
+
+
+def run_settings(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, data: object) -> Gimp.ValueArray:
+    """Run the command; GIMP calls this."""
+    return answer(procedure, lambda backend, downloads: settings.show(config, backend))
 
 
 def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Value | None]) -> Gimp.ValueArray:

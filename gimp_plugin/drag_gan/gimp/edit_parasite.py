@@ -96,7 +96,7 @@ class EditParasite:
             log.info("the layer's edit is damaged: %r", error)
             return cls()
         own_mask = mask is not None and mask == _fingerprint_of_mask(source.layer)
-        if pixels != _fingerprint(source.native):
+        if pixels != fingerprint(source.native):
             return cls(own_mask=own_mask, painted=True)
         return cls(content, model, own_mask, origin=origin)
 
@@ -137,7 +137,7 @@ def attach(
         "origin": origin,
         "model": model.get("name", ""),
         "sha256": model.get("sha256", ""),
-        "pixels": _fingerprint(pixels),
+        "pixels": fingerprint(pixels),
         "mask": _fingerprint_of_mask(layer) if own_mask else None,
     }
     # as text: GIMP's Python takes no byte above 127
@@ -157,10 +157,10 @@ def _origin(value: list[Any] | None) -> Origin | None:
 
 def _fingerprint_of_mask(layer: Gimp.Layer) -> str | None:
     mask = layer.get_mask()
-    return _fingerprint(mask.get_buffer()) if mask else None
+    return fingerprint(mask.get_buffer()) if mask else None
 
 
-def _fingerprint(buffer: Gegl.Buffer) -> str:
+def fingerprint(buffer: Gegl.Buffer) -> str:
     """Return a checksum of all pixels in their own format, and of their size: to notice painting, no forgery."""
     extent = buffer.get_extent()
     checksum = 0

@@ -8,10 +8,9 @@ from __future__ import annotations
 import gi
 
 gi.require_version("Gimp", "3.0")
-gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("Pango", "1.0")
-from gi.repository import Gimp, GimpUi, GLib, Gtk, Pango
+from gi.repository import Gimp, GLib, Gtk, Pango
 
 from backend.client import Backend
 from core import model_list
@@ -27,15 +26,15 @@ class ModelChoice:
     """Shows titles; the property `model` of the dialog's arguments has the name, or a file's path.
 
     Args:
-        dialog: gets the row.
-        preferred: is chosen when it is here, unless the artist was faster.
+        window: that it is in.
+
+    Attributes:
+        row: to be put into the window.
     """
 
-    def __init__(
-        self, dialog: GimpUi.ProcedureDialog, config: Gimp.ProcedureConfig, backend: Backend, preferred: str = ""
-    ) -> None:
-        self._dialog, self._config, self._backend = dialog, config, backend
-        self._wanted, self._first = preferred, self._chosen
+    def __init__(self, window: Gtk.Window, config: Gimp.ProcedureConfig, backend: Backend) -> None:
+        self._window, self._config, self._backend = window, config, backend
+        self._wanted, self._first = "", self._chosen
         self._seen = Seen(None, "")
         self._choices: list[Choice] = []
         self._filling, self._open = False, True
@@ -64,12 +63,11 @@ class ModelChoice:
         label.set_mnemonic_widget(self._combo)
         more = Gtk.Button.new_with_mnemonic(_("_Get More..."))
         more.connect("clicked", lambda button: self._open_window(self._chosen))
-        row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6)
-        row.pack_start(label, False, False, 0)
-        row.pack_start(self._combo, True, True, 0)
-        row.pack_start(more, False, False, 0)
-        row.show_all()
-        self._dialog.get_content_area().pack_start(row, False, False, 0)
+        self.row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6)
+        self.row.pack_start(label, False, False, 0)
+        self.row.pack_start(self._combo, True, True, 0)
+        self.row.pack_start(more, False, False, 0)
+        self.row.show_all()
 
     def _take(self, seen: Seen) -> bool:
         if self._open:
@@ -113,7 +111,7 @@ class ModelChoice:
         """Open the models' window on a model; the one that is left there is chosen as soon as it is here."""
         self._fill()
         self._first = self._chosen
-        left = models_window.show(self._backend, name, self._dialog)
+        left = models_window.show(self._backend, name, self._window)
         self._wanted = left if left != self._first else ""
         self._watch.look()
         return GLib.SOURCE_REMOVE

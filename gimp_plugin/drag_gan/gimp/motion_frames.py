@@ -34,7 +34,7 @@ FEWEST, MOST, COUNT = 2, 240, 12
 NO_EDIT = _(
     "This layer was not made by a drag, so there is no motion to take; drag it first, or select the layer of a drag."
 )
-PAINTED = _("The layer was painted on since its last drag, which its motion does not know of; undo that, or drag again.")
+PAINTED = _("The layer was painted on since its last drag, so its motion is lost; undo the painting, or drag again.")
 
 log = logging.getLogger("draggan.motion_frames")
 

@@ -50,6 +50,7 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, que
     thumbnails = _Thumbnails(config, questions, lambda: dialog.response(Gtk.ResponseType.OK))
     dialog.get_content_area().pack_start(thumbnails.box, True, True, 0)
     model_choice = ModelChoice(dialog, config, questions.backend)
+    dialog.get_content_area().pack_start(model_choice.row, False, False, 0)
     dialog.fill(["seed", "truncation", "class"])
     thumbnails.draw()
     accepted = dialog.run()

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
-from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, Gtk
+from gi.repository import GdkPixbuf, Gimp, GimpUi, Gio, GLib, Gtk
 
 from backend.client import png
 from core.i18n import _
+from core.markers import Mark, Sprite
 
 
 def to_pixbuf(image: png.Pixels) -> GdkPixbuf.Pixbuf:
-    """Convert an RGB image to what GTK shows."""
-    data, row = GLib.Bytes.new(image.data), image.width * 3
+    """Convert an RGB or RGBA image to what GTK shows."""
+    data, row = GLib.Bytes.new(image.data), image.width * image.channels
     rgb = GdkPixbuf.Colorspace.RGB
-    return GdkPixbuf.Pixbuf.new_from_bytes(data, rgb, False, 8, image.width, image.height, row)
+    return GdkPixbuf.Pixbuf.new_from_bytes(data, rgb, image.channels == 4, 8, image.width, image.height, row)
+
+
+def lay_on(picture: GdkPixbuf.Pixbuf, mark: Mark) -> None:
+    """Lay a mark on a picture; what of it lies outside is not seen."""
+    sprite, (x, y) = mark
+    x, y = x - sprite.x, y - sprite.y
+    left, top = max(0, x), max(0, y)
+    right, bottom = min(picture.get_width(), x + sprite.width), min(picture.get_height(), y + sprite.height)
+    if left < right and top < bottom:
+        sharp = GdkPixbuf.InterpType.NEAREST
+        _pixbuf_of(sprite).composite(picture, left, top, right - left, bottom - top, x, y, 1, 1, sharp, 255)
+
+
+@lru_cache(maxsize=96)
+def _pixbuf_of(sprite: Sprite) -> GdkPixbuf.Pixbuf:
+    return to_pixbuf(png.Pixels(sprite.width, sprite.height, 4, sprite.rgba))
 
 
 def new_dialog(
@@ -75,3 +94,18 @@ def end(dialog: Gtk.Window) -> None:
 def text(content: str = "", width: int = 50) -> Gtk.Label:
     """Return a label of several lines, at most so many letters wide."""
     return Gtk.Label(label=content, xalign=0, yalign=0, wrap=True, max_width_chars=width)
+
+
+def open_folder(folder: str, parent: Gtk.Window) -> str:
+    """Show a folder in the desktop's file manager.
+
+    Returns:
+        "", or a sentence where there is none.
+    """
+    try:
+        Gtk.show_uri_on_window(parent, Gio.File.new_for_path(folder).get_uri(), Gtk.get_current_event_time())
+        return ""
+    except GLib.Error as error:
+        return _("{folder} cannot be shown here ({error}); open it yourself.").format(
+            folder=folder, error=error.message
+        )

@@ -1,0 +1,349 @@
+"""The drag window: the artist pulls, and the subject follows. Imported only when it is shown.
+
+Everything of Gtk and GIMP stays in the main thread; the job works in others, and only its newest update is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+
+import gi
+
+gi.require_version("Gdk", "3.0")
+gi.require_version("Gimp", "3.0")
+gi.require_version("GimpUi", "3.0")
+gi.require_version("Gtk", "3.0")
+from gi.repository import Gdk, Gimp, GimpUi, GLib, Gtk
+
+from backend.client import Backend, Box, Connection, DragRequest, Result, Unfit, Update
+from backend.errors import Cancelled, UserError
+from core import may_move
+from core.drag_session import DragSession
+from core.gestures import Gestures
+from core.i18n import _, told
+from core.latest_question import LatestQuestion
+from core.live_job import LiveJob, Outcome
+from gimp import poor_fit_window
+from gimp.canvas import Subject
+from gimp.drag_arguments import options_from
+from gimp.drag_canvas import DragCanvas
+from gimp.drag_controls import DragControls
+from gimp.drag_picture import DragPicture
+from gimp.drag_settings import DragSettings
+from gimp.drag_source import DragSource
+from gimp.drag_status import DragStatus
+from gimp.widgets import end
+
+SIZE, MOST = (1180, 800), 0.92  # pixels of the window; of what the screen has
+PANEL = 300  # pixels that the controls are wide
+ENDING_SECONDS = 2.0  # that the job of a window that closes may take to end
+
+log = logging.getLogger("draggan.drag_window")
+
+
+class DragWindow:
+    """One window from its opening to Keep or Cancel."""
+
+    def __init__(self, title: str, config: Gimp.ProcedureConfig, backend: Backend, source: DragSource) -> None:
+        self._config, self._backend, self._source = config, backend, source
+        self._options, self._last_model = options_from(config), source.model
+        self._all_the_same = False  # whether a poor fit is accepted
+        drags, problem = source.drags(config.get_property("anchors"))
+        self._session = DragSession(drags)
+        self._from_paths = {drag.id for drag in self._session.scene.drags}
+        self._gestures = Gestures(self._session, source.size)
+        self._gestures.opening_mask = source.selection
+        self._job: LiveJob | None = None
+        self._loop = GLib.MainLoop()
+        self._lock = threading.Lock()
+        self._newest: Update | None = None
+        self._shown: Update | None = None
+        self._result: Result | None = None
+        self._error: BaseException | None = None
+        self._regions = LatestQuestion(self._ask_region, lambda box: GLib.idle_add(self._take_region, box))
+        self._build(title)
+        self._status.tell_trouble(problem)
+
+    def run(self) -> tuple[Subject, Result]:
+        """Show it until the artist has done.
+
+        Raises:
+            Cancelled: by the artist; also whatever unexpected a job has met.
+        """
+        self._window.show_all()
+        self._canvas.widget.grab_focus()
+        self._begin()
+        self._loop.run()
+        self._leave()
+        if self._error:
+            raise self._error
+        if self._result is None:
+            raise Cancelled
+        return self._source.subject, self._result
+
+    def _build(self, title: str) -> None:
+        self._window = GimpUi.Dialog(title=title, role="draggan-drag")
+        GimpUi.window_set_transient(self._window)
+        self._window.set_type_hint(Gdk.WindowTypeHint.NORMAL)  # it can be made as large as the screen
+        self._window.set_default_size(*_fitting_size())
+        picture = DragPicture(self._source.subject.insertion.snapshot, self._session, self._gestures)
+        self._picture = picture
+        self._canvas = DragCanvas(picture, self._session, self._gestures, self._changed)
+        self._controls = DragControls(self._session, self._gestures, self._changed, self._canvas.show_original)
+        self._controls.connect_keys(self._window)
+        self._status = DragStatus(self._begin)
+        self._settings = DragSettings(
+            self._window,
+            self._config,
+            self._backend,
+            self._source.has_choice,
+            self._settings_changed,
+            self._read_paths,
+        )
+        self._lay_out()
+        self._window.connect("response", lambda window, response: self._cancel())
+        self._window.connect("delete-event", lambda window, event: self._cancel())
+        self._window.connect("focus-in-event", lambda window, event: self._look_again())
+
+    def _lay_out(self) -> None:
+        panel = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, width_request=PANEL)
+        panel.pack_start(self._controls.box, False, False, 0)
+        panel.pack_start(self._settings.widget, False, False, 0)
+        scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, hexpand=False)
+        scrolled.add(panel)
+        frame = Gtk.Frame(shadow_type=Gtk.ShadowType.IN)
+        frame.add(self._canvas.widget)
+        middle = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=12)
+        middle.pack_start(frame, True, True, 0)
+        middle.pack_start(scrolled, False, False, 0)
+        whole = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
+        whole.pack_start(self._status.trouble, False, False, 0)
+        whole.pack_start(middle, True, True, 0)
+        whole.pack_start(self._last_row(), False, False, 0)
+        self._window.get_content_area().pack_start(whole, True, True, 0)
+
+    def _last_row(self) -> Gtk.Box:
+        """What goes on, beside the buttons: as few rows as can be, since screens are wide."""
+        cancel, self._keep = (Gtk.Button.new_with_mnemonic(label) for label in (_("_Cancel"), _("_Keep")))
+        cancel.set_tooltip_text(_("Leave the image as it was (Escape)."))
+        self._keep.set_tooltip_text(_("Make a new layer of what is shown."))
+        self._keep.set_sensitive(False)
+        cancel.connect("clicked", lambda button: self._cancel())
+        self._keep.connect("clicked", lambda button: self._keep_it())
+        buttons = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6, homogeneous=True, width_request=PANEL)
+        for button in (cancel, self._keep):
+            buttons.pack_start(button, True, True, 0)
+        row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=12)
+        row.pack_start(self._status.box, True, True, 0)
+        row.pack_start(buttons, False, False, 0)
+        return row
+
+    # --- the job
+
+    def _begin(self) -> None:
+        """Begin a job, instead of the one that may be at work."""
+        before, self._job = self._job, None
+        if before:
+            before.cancel()
+            self._session.begin_anew()
+        self._picture.frame = None
+        self._status.tell_trouble("")
+        try:
+            request = self._source.subject.request([], {**self._options, **self._fit_option()})
+        except UserError as error:
+            self._status.tell_trouble(told(error))
+            return
+
+        def asked(connection: Connection) -> DragRequest:
+            if before:
+                before.wait(ENDING_SECONDS)  # it has this connection, and so this one's name
+            return self._with_model(request, connection)
+
+        job = LiveJob(
+            self._backend,
+            asked,
+            lambda update: self._post(job, update),
+            lambda outcome: GLib.idle_add(self._end, job, outcome),
+        )
+        self._job = job
+        self._show(Update("start", 0, 0, _("Starting...")))
+        self._regions.put(self._options)
+        job.steer(self._session.steering())
+        job.start()
+
+    def _fit_option(self) -> dict[str, object]:
+        return {"poor_fit": "drag"} if self._all_the_same else {}
+
+    def _with_model(self, request: DragRequest, connection: Connection) -> DragRequest:
+        """Take the model that the layer names, the first time, if the backend offers it; called in the job's thread."""
+        model, self._last_model = self._last_model, ""
+        if not model or model not in connection.models:
+            return request
+        GLib.idle_add(self._take_model, model)
+        return replace(request, options={**request.options, "model": model})
+
+    def _take_model(self, model: str) -> bool:
+        self._options = {**self._options, "model": model}
+        self._config.set_property("model", model)
+        return GLib.SOURCE_REMOVE
+
+    def _post(self, job: LiveJob, update: Update) -> None:
+        """Take an update from the job's thread: only the newest is kept, so that frames never queue up."""
+        with self._lock:
+            waiting, self._newest = self._newest is not None, update
+        if not waiting:
+            GLib.idle_add(self._paint, job)
+
+    def _paint(self, job: LiveJob) -> bool:
+        with self._lock:
+            update, self._newest = self._newest, None
+        if update and job is self._job:
+            self._session.take(update)
+            self._show(update)
+        return GLib.SOURCE_REMOVE
+
+    def _show(self, update: Update) -> None:
+        self._shown = update
+        if update.region and update.region != self._gestures.region:
+            self._take_region(update.region)
+        if update.preview and update.region and self._session.can_keep:
+            self._picture.frame = update.preview, update.region
+        self._say()
+        self._canvas.redraw()
+        self._controls.show()
+        keepable = self._session.can_keep and update.phase == "drag" and bool(self._job and not self._job.is_finishing)
+        self._keep.set_sensitive(keepable)
+
+    def _say(self) -> None:
+        """Show in words what goes on."""
+        update = self._shown
+        if update is None:
+            return
+        if update.phase != "drag":
+            self._status.work(update, told(update.message))
+        else:
+            self._status.say(self._gestures.hint or self._advice(update))
+
+    def _advice(self, update: Update) -> str:
+        session = self._session
+        if update.refused is not None:
+            return told(update.message)
+        if not session.scene.drags:
+            return _("Pull a point of the picture.")
+        if not session.pulls:
+            return _("The pins hold their points. Pull a point of the picture.")
+        if not session.running:
+            return _("Place points, then press Start.")
+        if update.running and update.revision:
+            return _("The subject follows.")
+        return _("It is there, or as near as it comes. Pull on, or keep it.")
+
+    def _end(self, job: LiveJob, outcome: Outcome) -> bool:
+        """The job has ended by itself."""
+        if job is not self._job:
+            return GLib.SOURCE_REMOVE
+        self._keep.set_sensitive(False)
+        if isinstance(outcome, Result):
+            self._result = outcome
+            self._loop.quit()
+        elif isinstance(outcome, Unfit):
+            self._all_the_same = poor_fit_window.ask(self._source.subject.insertion.snapshot, outcome, self._window)
+            if self._all_the_same:
+                self._begin()
+            else:
+                self._stop(told(outcome.sentence))
+        elif isinstance(outcome, UserError):
+            log.warning("%s", outcome)
+            self._stop(told(outcome))
+        elif isinstance(outcome, Cancelled):
+            self._stop(_("Nothing has moved yet, so there is nothing to keep."))
+        else:
+            self._error = outcome
+            self._loop.quit()
+        return GLib.SOURCE_REMOVE
+
+    def _stop(self, sentence: str) -> None:
+        """Say why nothing goes on; all that was placed stays."""
+        self._status.say("")
+        self._status.tell_trouble(sentence)
+
+    # --- what the artist does
+
+    def _changed(self) -> None:
+        """Tell the backend what is wanted now."""
+        if self._job:
+            self._job.steer(self._session.steering())
+        self._controls.show()
+        self._canvas.redraw()
+        self._say()
+
+    def _settings_changed(self) -> None:
+        options = options_from(self._config)
+        if options != self._options:
+            self._options, self._all_the_same = options, False
+            self._begin()
+
+    def _keep_it(self) -> None:
+        log.info("kept by the artist: %s", self._session.scene.drags)
+        if self._job:
+            self._job.finish()
+        self._keep.set_sensitive(False)
+
+    def _cancel(self) -> bool:
+        log.info("cancelled by the artist")
+        self._result = None
+        self._loop.quit()
+        return True
+
+    def _leave(self) -> None:
+        self._regions.close()
+        self._settings.leave()
+        self._status.leave()
+        self._canvas.leave()
+        end(self._window)
+        if self._job and self._result is None:
+            self._job.cancel()
+            self._job.wait(ENDING_SECONDS)
+
+    # --- the layer and what is drawn on it
+
+    def _read_paths(self) -> None:
+        """Take the drags of the paths as they are now instead of those that they were."""
+        drags, problem = self._source.drags(self._config.get_property("anchors"))
+        self._from_paths = self._session.replace_drags(self._from_paths, drags)
+        self._status.tell_trouble(problem)
+        self._changed()
+
+    def _look_again(self) -> bool:
+        """What has changed in GIMP counts when the artist comes back."""
+        changes = self._source.look_again()
+        if changes.pixels:
+            self._gestures.view = self._gestures.view._replace(layer=self._source.size)
+            self._picture.take_pixels(self._source.subject.insertion.snapshot)
+            self._begin()
+        if changes.paths:
+            self._read_paths()
+        if changes.selection:
+            self._session.paint(self._source.selection or may_move.everything(self._source.size), same_step=False)
+            self._changed()
+        return False
+
+    def _ask_region(self, options: dict[str, object]) -> Box | None:
+        size, selected = self._source.size, self._source.selected
+        return self._backend.answer(lambda connection: connection.region(size, selected, options))
+
+    def _take_region(self, region: Box | None) -> bool:
+        if region:
+            self._gestures.region = region
+            self._canvas.fit_again()
+        return GLib.SOURCE_REMOVE
+
+
+def _fitting_size() -> tuple[int, int]:
+    """Return the window's size, which fits on the screen."""
+    display = Gdk.Display.get_default()
+    monitor = display.get_primary_monitor() or display.get_monitor(0)
+    area = monitor.get_workarea()
+    return min(SIZE[0], int(MOST * area.width)), min(SIZE[1], int(MOST * area.height))
