@@ -16,10 +16,11 @@ from gi.repository import Gimp
 
 from backend.client import Backend, DragRequest, Flag, Result, Unfit, Update
 from backend.errors import Cancelled, UserError
-from core import job
-from core.drags import Drag
+from core import job, last_drags
+from core.drags import Drag, drags_from_strokes
 from core.i18n import _, told
-from gimp import display, result_layer, source_layer
+from core.last_drags import LastDrag
+from gimp import display, paths, result_layer, source_layer
 from gimp.canvas import Canvas, Subject
 from gimp.drag_arguments import PROCEDURE, options_from
 from gimp.edit_parasite import fingerprint
@@ -59,16 +60,47 @@ def drag(
             raise UserError(_("There is no screen to show a dialog on; run the filter non-interactively."))
         subject, result = pull(image, layer, canvas, config, backend, downloads)
     else:
-        drags = canvas.drags(config.get_property("anchors"))
+        drags = _meant(canvas, run_mode, config)
         subject = Subject.write(image, canvas, downloads)
         # A script has chosen the model with its argument.
         last_model = canvas.parasite.model if run_mode == Gimp.RunMode.WITH_LAST_VALS else ""
         request = subject.request(drags, options_from(config))
         result = _do(subject, request, drags, last_model, backend, with_windows)
     insertion, remarks = _as_it_is_now(image, layer, subject)
-    inserted = result_layer.insert(image, insertion, result, with_windows)
+    inserted = _insert(image, insertion, result, config, with_windows)
     log.info("done: %s", dict(result.report))
     tell([*remarks, *result.remarks()])
+    return inserted
+
+
+def _meant(canvas: Canvas, run_mode: Gimp.RunMode, config: Gimp.ProcedureConfig) -> list[Drag]:
+    """Return the drags of the paths, or those of the arguments: a script's own, or the last ones where no path is."""
+    given = config.get_property("drags")
+    if not given or (run_mode == Gimp.RunMode.WITH_LAST_VALS and canvas.is_drawn_on):
+        return canvas.drags(config.get_property("anchors"))
+    return drags_from_strokes(last_drags.strokes_of(given), canvas.source.offset, canvas.source.size)
+
+
+def _insert(
+    image: Gimp.Image,
+    insertion: result_layer.Insertion,
+    result: Result,
+    config: Gimp.ProcedureConfig,
+    with_windows: bool,
+) -> Gimp.Layer:
+    """Insert the result, and have the drags remembered, and the paths moved where that is wished, in one undo step."""
+    offset, go_on = insertion.source.offset, config.get_property("go-on")
+    drags = [LastDrag.of_report(point, offset) for point in result.report.get("points") or ()]
+    config.set_property("drags", last_drags.to_text([drag.gone_on() for drag in drags] if go_on else drags))
+    source_layer.require_open(image)
+    image.undo_group_start()
+    try:
+        inserted = result_layer.insert(image, insertion, result, with_windows)
+        if go_on:
+            paths.move(image, drags)
+            image.set_selected_layers([inserted])
+    finally:
+        image.undo_group_end()
     return inserted
 
 
