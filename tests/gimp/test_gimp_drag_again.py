@@ -78,6 +78,16 @@ def test_going_on_moves_the_path_and_selects_the_new_layer_and_the_next_drag_beg
     np.testing.assert_allclose(asked(console)[0]["handle"], np.subtract(handle, offset), atol=1e-3)
 
 
+def test_going_on_without_a_path_goes_on_from_where_the_last_drag_ended(console: Session, dragged: int):
+    """The path is gone; a drag from where the subject lies now is nearer to the target than the first one was."""
+    console.select_layers(dragged, [console.state(dragged)["layers"][0]["id"]])
+    handles = []
+    for _ in range(2):
+        done(console, dragged, **AGAIN, **QUICK, go_on=True)
+        handles.append(asked(console)[0]["handle"][0])
+    assert handles[1] > handles[0] + 0.3
+
+
 def test_a_script_gives_drags_without_a_path(console: Session, image: int):
     done(console, image, drags="[[[324, 280], [330, 284], [340, 280]], [[300, 200]]]", **QUICK)
     assert asked(console) == [

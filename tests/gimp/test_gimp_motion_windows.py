@@ -1,4 +1,5 @@
-"""Motion as Frames in the window of a real GIMP 3.0 and 3.2: from the menu, by keys, and undone in one step.
+"""Motion as Frames in the window of a real GIMP 3.0 and 3.2: from the menu, by keys, and undone in one step; and how
+a drag is undone that has moved its path.
 
 The story is played once for each; its screenshots are kept in the run's folder.
 """
@@ -27,9 +28,15 @@ def story(
     with told(either_gimp, vendor, tmp_path_factory.mktemp("motion"), picture) as story:
         open_picture(story)
         story.session.draw_path(story.image, *head.drags)
-        layer = story.session.drag(story.image)["layer"]
-        story.session.select_layers(story.image, [layer])
+        story.note("path drawn")
+        story.session.drag(story.image, go_on=True)
         story.note("dragged")
+        story.desktop.press("ctrl+z")
+        wait_for(lambda: len(layers(story)) == 1, "undo of the drag", instead=story.desktop.windows)
+        story.note("drag undone")
+        story.desktop.press("ctrl+y")
+        wait_for(lambda: len(layers(story)) == 2, "redo of the drag", instead=story.desktop.windows)
+        story.session.select_layers(story.image, [layers(story)[0]["id"]])
         take(story)
         undo(story)
         cancel(story)
@@ -77,6 +84,12 @@ def cancel(story: Story) -> None:
 
 def layers(story: Story) -> list[dict[str, object]]:
     return story.session.state(story.image)["layers"]
+
+
+def test_a_drag_and_its_moved_path_are_undone_in_one_step(story: Story):
+    before, dragged, undone = (story.states[name] for name in ("path drawn", "dragged", "drag undone"))
+    assert dragged["paths"] != before["paths"]
+    assert (undone["paths"], undone["layers"]) == (before["paths"], before["layers"])
 
 
 def test_as_many_frames_as_were_asked_for_are_in_the_group(story: Story):

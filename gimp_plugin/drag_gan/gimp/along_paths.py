@@ -16,11 +16,10 @@ from gi.repository import Gimp
 
 from backend.client import Backend, DragRequest, Flag, Result, Unfit, Update
 from backend.errors import Cancelled, UserError
-from core import job, last_drags
-from core.drags import Drag, drags_from_strokes
+from core import job
+from core.drags import Drag
 from core.i18n import _, told
-from core.last_drags import LastDrag
-from gimp import display, paths, result_layer, source_layer
+from gimp import again, display, result_layer, source_layer
 from gimp.canvas import Canvas, Subject
 from gimp.drag_arguments import PROCEDURE, options_from
 from gimp.edit_parasite import fingerprint
@@ -60,7 +59,7 @@ def drag(
             raise UserError(_("There is no screen to show a dialog on; run the filter non-interactively."))
         subject, result = pull(image, layer, canvas, config, backend, downloads)
     else:
-        drags = _meant(canvas, run_mode, config)
+        drags = again.meant(canvas, run_mode, config)
         subject = Subject.write(image, canvas, downloads)
         # A script has chosen the model with its argument.
         last_model = canvas.parasite.model if run_mode == Gimp.RunMode.WITH_LAST_VALS else ""
@@ -73,14 +72,6 @@ def drag(
     return inserted
 
 
-def _meant(canvas: Canvas, run_mode: Gimp.RunMode, config: Gimp.ProcedureConfig) -> list[Drag]:
-    """Return the drags of the paths, or those of the arguments: a script's own, or the last ones where no path is."""
-    given = config.get_property("drags")
-    if not given or (run_mode == Gimp.RunMode.WITH_LAST_VALS and canvas.is_drawn_on):
-        return canvas.drags(config.get_property("anchors"))
-    return drags_from_strokes(last_drags.strokes_of(given), canvas.source.offset, canvas.source.size)
-
-
 def _insert(
     image: Gimp.Image,
     insertion: result_layer.Insertion,
@@ -88,17 +79,15 @@ def _insert(
     config: Gimp.ProcedureConfig,
     with_windows: bool,
 ) -> Gimp.Layer:
-    """Insert the result, and have the drags remembered, and the paths moved where that is wished, in one undo step."""
-    offset, go_on = insertion.source.offset, config.get_property("go-on")
-    drags = [LastDrag.of_report(point, offset) for point in result.report.get("points") or ()]
-    config.set_property("drags", last_drags.to_text([drag.gone_on() for drag in drags] if go_on else drags))
+    """Insert the result in one undo step, ready for the drag to be done again."""
     source_layer.require_open(image)
+    goes_on = config.get_property("go-on")
     image.undo_group_start()
     try:
         inserted = result_layer.insert(image, insertion, result, with_windows)
-        if go_on:
-            paths.move(image, drags)
-            image.set_selected_layers([inserted])
+        drags = again.remember(result, insertion.source.offset, goes_on)
+        if goes_on:
+            again.go_on(image, drags, inserted)
     finally:
         image.undo_group_end()
     return inserted
