@@ -178,7 +178,7 @@ class JobRunner:
         editor, throttle = self._open_editor(asked.model), Throttle(control.cancelled.is_set)
         for step, seed in enumerate(asked.seeds, start=1):
             throttle.check()
-            preview = Preview.of(editor.sample(seed, asked.truncation_psi, asked.label))
+            preview = Preview.of(editor.sample(seed, asked.truncation_psi, asked.label, asked.look))
             yield Update(phase="sample", step=step, steps=len(asked.seeds), preview=preview), NO_FILES
 
     def sample(self, options: Any, session: str) -> Updates:
@@ -192,7 +192,7 @@ class JobRunner:
     def _sample(self, asked: SampleOptions, control: JobControl) -> Updates:
         yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
         editor = self._open_editor(asked.model)
-        editor.sample(asked.seeds[0], asked.truncation_psi, asked.label)
+        editor.sample(asked.seeds[0], asked.truncation_psi, asked.label, asked.look)
         result = editor.result()
         files = self.files.write(result, result.state.region, control.session)
         done = protocol.Result(offset=result.offset, report=result.report)

@@ -111,12 +111,14 @@ class SampleOptions(Incoming):
         seeds: one for each image.
         truncation_psi: low: near to the average; high: varied.
         label: the class, from 0 on, for a model with classes.
+        look: the seed of the image whose look all of them get; None: each its own.
     """
 
     model: Text = EMBEDDED
     seeds: Annotated[list[Seed], Field(min_length=1, max_length=MOST_SAMPLES)]
     truncation_psi: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=2)] = 0.7
     label: Whole | None = None
+    look: Seed | None = None
 
 
 class FrameOptions(Incoming):
