@@ -88,10 +88,10 @@ class PlainDragLoop(DragLoop):
         super().__init__(generator, w_plus, handles, goals, None, settings)
         if mask is not None:
             with torch.no_grad():
-                start = self._features()
+                start = self._map()
             self.mask_loss: Any = PlainMaskLoss(start, mask, settings.mask_weight, enlarged_mask)
 
-    def _map(self, *_: torch.Tensor) -> EnlargedMap:
+    def _map(self, low: torch.Tensor | None = None, high: torch.Tensor | None = None) -> EnlargedMap:
         synthesis = self.generator.synthesis
         ws = torch.cat([self.code.moving(), self.code.start[:, self.code.layers :]], dim=1)
         last = synthesis.num_ws_until(self.settings.feature_block)

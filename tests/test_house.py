@@ -87,7 +87,7 @@ def test_the_plug_in_uses_nothing_of_the_backend_but_its_client():
 
 def test_installing_needs_nothing_but_python():
     """Whoever runs install.py has none of our packages yet."""
-    own = ("backend.installer", "backend.errors", "backend.files")
+    own = ("backend.installer", "backend.errors", "backend.files", "backend.__version__")
     shared = ("__init__.py", "errors.py", "files.py")
     modules = {
         name

@@ -1,4 +1,4 @@
-"""Renews the catalogues of the plug-in's translations and lists what is missing: `python -m tests.translations`.
+"""Renews the message catalogues of the plug-in's translations and lists what is missing: `python -m tests.translations`.
 
 A text is what stands in `_(...)` or `ngettext(...)` in the plug-in, and each sentence that the backend or its client
 can say to an artist, with numbers in the places of what is put in. Run it after a text has changed; then translate what
@@ -40,7 +40,7 @@ SOME_DAY = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
 
 
 def main() -> int:
-    """Renew all catalogues. Returns 1 where something is to be translated."""
+    """Renew all message catalogues. Returns 1 where something is to be translated."""
     missing = [line for language in languages() for line in renew(language)]
     print("\n".join(missing) or "Nothing is missing.")
     return 1 if missing else 0
@@ -52,18 +52,18 @@ def languages() -> list[str]:
 
 
 def file_of(language: str) -> Path:
-    """Return the catalogue of a language; what is compiled of it lies beside it."""
+    """Return the message catalogue of a language; what is compiled of it lies beside it."""
     return FOLDER / language / "LC_MESSAGES" / f"{DOMAIN}.po"
 
 
 def read(language: str) -> Catalog:
-    """Read a language's catalogue; what is obsolete in it is left out."""
+    """Read a language's message catalogue; what is obsolete in it is left out."""
     with file_of(language).open("rb") as file:
         return pofile.read_po(file, locale=language, ignore_obsolete=True)
 
 
 def renew(language: str) -> list[str]:
-    """Bring a catalogue to the texts as they are, and compile it. Returns what is to be translated."""
+    """Bring a message catalogue to the texts as they are, and compile it. Returns what is to be translated."""
     catalog = read(language) if file_of(language).is_file() else Catalog(language)
     catalog.update(template(), no_fuzzy_matching=True)
     catalog.obsolete.clear()
@@ -79,7 +79,7 @@ def is_translated(message: Message) -> bool:
 
 
 def written(catalog: Catalog) -> bytes:
-    """Return a catalogue as a .po file, without dates and places, which would be changed by every change elsewhere."""
+    """Return a message catalogue as a .po file, without dates and places, which would be changed by every change elsewhere."""
     out = io.BytesIO()
     pofile.write_po(out, catalog, width=WIDTH, no_location=True, sort_output=True, omit_header=True)
     head = f"Language: {catalog.locale}\\n", "Content-Type: text/plain; charset=UTF-8\\n"
@@ -89,7 +89,7 @@ def written(catalog: Catalog) -> bytes:
 
 
 def compiled(catalog: Catalog) -> bytes:
-    """Return a catalogue as a .mo file, the same for the same texts."""
+    """Return a message catalogue as a .mo file, the same for the same texts."""
     catalog.creation_date = catalog.revision_date = SOME_DAY
     out = io.BytesIO()
     mofile.write_mo(out, catalog)

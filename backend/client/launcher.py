@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,9 +60,7 @@ class Installation:
         try:
             self.log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with open(self.log_file, "ab") as output:
-                process = _start_detached(
-                    [self.python, *self.arguments], self.directory, dict(self.environment()), output
-                )
+                process = self.spawn(self.arguments, output)
         except OSError as error:
             log.error("start: %r", error)
             raise UserError(f"The backend could not be started ({error}); run install.py again.") from error
@@ -74,13 +72,14 @@ class Installation:
 
         The output is UTF-8, errors included.
         """
-        environment = {**self.environment(), "PYTHONIOENCODING": "utf-8"}
         try:
-            return _start_detached(
-                [self.python, *self.arguments[:-1], command], self.directory, environment, subprocess.PIPE
-            )
+            return self.spawn(("-X", "utf8", *self.arguments[:-1], command), subprocess.PIPE)
         except OSError as error:
             raise UserError(f"The backend could not be started ({error}); run install.py again.") from error
+
+    def spawn(self, arguments: Sequence[str], output: Any) -> subprocess.Popen[bytes]:
+        """Start its Python with these arguments, output to a file or pipe. Raises OSError, UserError."""
+        return start_detached([self.python, *arguments], self.directory, self.environment(), output)
 
     def early_death(self, code: int) -> UserError:
         """What to say of a backend that ended with this exit code before it answered."""
@@ -251,8 +250,8 @@ class Backend:
         )
 
 
-def _start_detached(
-    command: list[str], directory: str, environment: dict[str, str], output: Any
+def start_detached(
+    command: Sequence[str], directory: str, environment: Mapping[str, str], output: Any
 ) -> subprocess.Popen[bytes]:
     """Start a program that outlives this one, its output in the file `output`, or a pipe."""
     flags = 0

@@ -96,7 +96,7 @@ class OpenEdit:
         """
         state, settings = self._open_state, settings or self.loaded.preset.drag
         state = self._state = dataclasses.replace(state, path=self._path())
-        live = self._live = LiveDrag(self.generator, state.w_plus, state.path, state.region, settings)
+        live = self._live = self._new_drag(state, settings)
         newest = -1
         while True:
             steering, refused = wanted(), None
@@ -109,6 +109,10 @@ class OpenEdit:
             self._record = live.record()
             self._state = dataclasses.replace(state, w_plus=shown.w_plus)
             yield self._drag_step(live, shown, refused)
+
+    def _new_drag(self, state: EditState, settings: DragSettings) -> LiveDrag:
+        """A drag that begins where the edit is."""
+        return LiveDrag(self.generator, state.w_plus, state.path, state.region, settings)
 
     def _follow(self, live: LiveDrag, steering: Steering) -> tuple[int, str] | None:
         """Do what is wanted from now on; where it cannot be, return its revision and why."""

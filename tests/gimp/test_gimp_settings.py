@@ -7,6 +7,7 @@ folder.
 from __future__ import annotations
 
 import time
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,12 @@ from story import Story, told
 
 SETTINGS, GERMAN, QUESTION = "^DragGAN Settings$", "^DragGAN-Einstellungen$", "^Zwischenspeicher leeren$"
 PROCEDURE = "draggan-settings"
+BROWSER = """[Desktop Entry]
+Type=Application
+Name=Browser
+Exec="{home}/browser" %u
+MimeType=text/html;
+"""
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +37,7 @@ def story(gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFactory) ->
         start(story)
         read_the_log(story)
         check(story)
+        ask_for_help(story)
         clear(story)
         stop(story)
         story.desktop.press("Escape")
@@ -68,6 +76,22 @@ def check(story: Story) -> None:
     story.wait_for_log("Finding(what='Dienst'")
     time.sleep(1)
     story.look("checked")
+
+
+def ask_for_help(story: Story) -> None:
+    """The desktop of this home has a browser, which writes down what it was to open."""
+    home = story.session.home
+    programs = home / ".local" / "share" / "applications"
+    programs.mkdir(parents=True, exist_ok=True)
+    (programs / "browser.desktop").write_text(BROWSER.format(home=home), encoding="utf-8")
+    browser = home / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > "{home}/opened"\n', encoding="utf-8")
+    browser.chmod(0o755)
+    (home / ".config" / "mimeapps.list").write_text("[Default Applications]\ntext/html=browser.desktop\n")
+    story.desktop.press("F1")
+    wait_for((home / "opened").exists, "the manual in a browser")
+    wait_for((home / "opened").read_text, "its address")
+    story.states["opened"] = (home / "opened").read_text(encoding="utf-8").strip()
 
 
 def clear(story: Story) -> None:
@@ -115,6 +139,12 @@ def test_the_installation_is_checked_to_its_last_point(story: Story):
     assert any("das Plugin wurde nie installiert" in line and "is_well=False" in line for line in findings)
     assert "is_well=True" in findings[-1], findings[-1]
     assert "hat einen Schritt weit gezogen" in findings[-1]
+
+
+def test_f1_opens_the_right_section_of_the_manual_in_the_desktops_browser(story: Story):
+    page = Path(urllib.parse.unquote(urllib.parse.urlsplit(story.states["opened"]).path))
+    assert page.match("drag_gan/manual/section/settings.html")
+    assert page.is_file()
 
 
 def test_the_cache_is_cleared_only_after_a_yes(story: Story):

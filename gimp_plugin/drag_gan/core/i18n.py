@@ -2,7 +2,7 @@
 
     from core.i18n import _, ngettext, told
 
-The catalogues are locale/LANGUAGE/LC_MESSAGES/draggan.po and what is compiled of it beside it; `python -m
+The message catalogues are locale/LANGUAGE/LC_MESSAGES/draggan.po and what is compiled of it beside it; `python -m
 tests.translations` renews them. The entry of the plug-in chooses the language before it imports anything that has
 texts, so that constants of modules may be translated, too.
 """
@@ -37,7 +37,7 @@ _catalogue: gettext.NullTranslations = gettext.NullTranslations()
 
 
 def use(languages: Sequence[str]) -> None:
-    """Take the first of these languages that there is a catalogue of; English where there is none.
+    """Take the first of these languages that there is a message catalogue of; English where there is none.
 
     Args:
         languages: such as "de_AT", the best first.
@@ -48,7 +48,7 @@ def use(languages: Sequence[str]) -> None:
 
 def _(text: str) -> str:
     """Translate a text. What is put into it is put in afterwards: `_("{x} is missing").format(x=x)`."""
-    return _catalogue.gettext(text) if text else ""  # of "" gettext makes the head of the catalogue
+    return _catalogue.gettext(text) if text else ""  # of "" gettext makes the head of the message catalogue
 
 
 def ngettext(one: str, many: str, count: int) -> str:
@@ -57,7 +57,7 @@ def ngettext(one: str, many: str, count: int) -> str:
 
 
 def told(said: str | UserError) -> str:
-    """Translate what the backend or its client says in English, as far as the catalogue knows its sentences."""
+    """Translate what the backend or its client says in English, as far as the message catalogue knows its sentences."""
     text = str(said)
     log = LOG.search(text)
     if log:
@@ -72,7 +72,7 @@ def told(said: str | UserError) -> str:
 
 
 def _sentence(text: str) -> str | None:
-    """Translate one sentence, and within it what the backend has put in; None when the catalogue does not know it."""
+    """Translate one sentence, and within it what the backend has put in; None where it is unknown."""
     if _(text) != text:
         return _(text)
     for pattern, original in _catalogue.patterns if isinstance(_catalogue, _Catalogue) else ():

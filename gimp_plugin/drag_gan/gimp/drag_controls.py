@@ -119,7 +119,7 @@ class DragControls:
         tip = _(
             "Between the picture as it was (0 %) and as it was pulled (100 %), or beyond. Keep keeps what is shown."
         )
-        return _labelled(_("_How far"), self._scale, tip)
+        return _labelled(_("Ho_w far"), self._scale, tip)
 
     def _steps(self) -> Gtk.Widget:
         self._undo = Gtk.Button.new_with_mnemonic(_("_Undo"))

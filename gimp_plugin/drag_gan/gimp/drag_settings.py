@@ -22,7 +22,7 @@ CHOICES = (
     ("latent-space", _("Mo_vement")),
 )
 NUMBERS = (
-    ("mask-weight", _("Mask _weight"), 1.0, 0),
+    ("mask-weight", _("Mask weight"), 1.0, 0),
     ("inversion-steps", _("Steps to find the picture"), 10.0, 0),
 )
 ANCHORS, GO_ON = "anchors", "go-on"
@@ -81,6 +81,8 @@ class DragSettings:
             title.set_mnemonic_widget(widget)
             title.set_xalign(0)
             widget.set_hexpand(True)
+            if isinstance(widget, Gtk.SpinButton):
+                widget.set_width_chars(4)
             for part in (title, widget):
                 part.set_tooltip_text(self._config.find_property(name).blurb)
             grid.attach(title, 0, row, 1, 1)

@@ -1,13 +1,11 @@
 """The drag window: the artist pulls, and the subject follows. Imported only when it is shown.
 
-Everything of Gtk and GIMP stays in the main thread; the job works in others, and only its newest update is kept.
+Everything of Gtk and GIMP stays in the main thread; the job works in others (live_work.py).
 """
 
 from __future__ import annotations
 
 import logging
-import threading
-from dataclasses import replace
 
 import gi
 
@@ -17,14 +15,15 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, Gimp, GimpUi, GLib, Gtk
 
-from backend.client import Backend, Box, Connection, DragRequest, Result, Unfit, Update
+from backend.client import Backend, Box, Result, Unfit, Update
 from backend.errors import Cancelled, UserError
 from core import may_move
-from core.drag_session import DragSession
+from core.drag_session import AS_PULLED, DragSession
+from core.drags import Drag
 from core.gestures import Gestures
 from core.i18n import _, told
 from core.latest_question import LatestQuestion
-from core.live_job import LiveJob, Outcome
+from core.live_job import Outcome
 from gimp import poor_fit_window
 from gimp.canvas import Subject
 from gimp.drag_arguments import options_from
@@ -34,11 +33,12 @@ from gimp.drag_picture import DragPicture
 from gimp.drag_settings import DragSettings
 from gimp.drag_source import DragSource
 from gimp.drag_status import DragStatus
-from gimp.widgets import end
+from gimp.live_work import LiveWork
+from gimp.manual import help_button
+from gimp.widgets import end, text
 
 SIZE, MOST = (1180, 800), 0.92  # pixels of the window; of what the screen has
 PANEL = 300  # pixels that the controls are wide
-ENDING_SECONDS = 2.0  # that the job of a window that closes may take to end
 
 log = logging.getLogger("draggan.drag_window")
 
@@ -48,17 +48,15 @@ class DragWindow:
 
     def __init__(self, title: str, config: Gimp.ProcedureConfig, backend: Backend, source: DragSource) -> None:
         self._config, self._backend, self._source = config, backend, source
-        self._options, self._last_model = options_from(config), source.model
+        self._options = options_from(config)
         self._all_the_same = False  # whether a poor fit is accepted
         drags, problem = source.drags(config.get_property("anchors"))
         self._session = DragSession(drags)
         self._from_paths = {drag.id for drag in self._session.scene.drags}
         self._gestures = Gestures(self._session, source.size)
         self._gestures.opening_mask = source.selection
-        self._job: LiveJob | None = None
+        self._work = LiveWork(backend, source.model, self._take, self._take_model, self._end)
         self._loop = GLib.MainLoop()
-        self._lock = threading.Lock()
-        self._newest: Update | None = None
         self._shown: Update | None = None
         self._result: Result | None = None
         self._error: BaseException | None = None
@@ -111,6 +109,8 @@ class DragWindow:
         panel = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, width_request=PANEL)
         panel.pack_start(self._controls.box, False, False, 0)
         panel.pack_start(self._settings.widget, False, False, 0)
+        if self._source.remark:
+            panel.pack_end(text(self._source.remark, width=30), False, False, 0)
         scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, hexpand=False)
         scrolled.add(panel)
         frame = Gtk.Frame(shadow_type=Gtk.ShadowType.IN)
@@ -123,6 +123,8 @@ class DragWindow:
         whole.pack_start(middle, True, True, 0)
         whole.pack_start(self._last_row(), False, False, 0)
         self._window.get_content_area().pack_start(whole, True, True, 0)
+        self._window.get_action_area().set_no_show_all(True)
+        self._window.get_action_area().hide()
 
     def _last_row(self) -> Gtk.Box:
         """What goes on, beside the buttons: as few rows as can be, since screens are wide."""
@@ -133,7 +135,7 @@ class DragWindow:
         cancel.connect("clicked", lambda button: self._cancel())
         self._keep.connect("clicked", lambda button: self._keep_it())
         buttons = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6, homogeneous=True, width_request=PANEL)
-        for button in (cancel, self._keep):
+        for button in (help_button(self._window, "pull"), cancel, self._keep):
             buttons.pack_start(button, True, True, 0)
         row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=12)
         row.pack_start(self._status.box, True, True, 0)
@@ -143,66 +145,29 @@ class DragWindow:
     # --- the job
 
     def _begin(self) -> None:
-        """Begin a job, instead of the one that may be at work."""
-        before, self._job = self._job, None
-        if before:
-            before.cancel()
+        """Find the picture, anew where something has changed; then what was placed is dragged."""
+        if self._work.has_begun:
             self._session.begin_anew()
         self._picture.frame = None
         self._status.tell_trouble("")
+        fit = {"poor_fit": "drag"} if self._all_the_same else {}
         try:
-            request = self._source.subject.request([], {**self._options, **self._fit_option()})
+            request = self._source.subject.request([], {**self._options, **fit})
         except UserError as error:
-            self._status.tell_trouble(told(error))
+            self._work.leave()
+            self._stop(told(error))
             return
-
-        def asked(connection: Connection) -> DragRequest:
-            if before:
-                before.wait(ENDING_SECONDS)  # it has this connection, and so this one's name
-            return self._with_model(request, connection)
-
-        job = LiveJob(
-            self._backend,
-            asked,
-            lambda update: self._post(job, update),
-            lambda outcome: GLib.idle_add(self._end, job, outcome),
-        )
-        self._job = job
         self._show(Update("start", 0, 0, _("Starting...")))
         self._regions.put(self._options)
-        job.steer(self._session.steering())
-        job.start()
+        self._work.begin(request, self._session.steering())
 
-    def _fit_option(self) -> dict[str, object]:
-        return {"poor_fit": "drag"} if self._all_the_same else {}
-
-    def _with_model(self, request: DragRequest, connection: Connection) -> DragRequest:
-        """Take the model that the layer names, the first time, if the backend offers it; called in the job's thread."""
-        model, self._last_model = self._last_model, ""
-        if not model or model not in connection.models:
-            return request
-        GLib.idle_add(self._take_model, model)
-        return replace(request, options={**request.options, "model": model})
-
-    def _take_model(self, model: str) -> bool:
+    def _take_model(self, model: str) -> None:
         self._options = {**self._options, "model": model}
         self._config.set_property("model", model)
-        return GLib.SOURCE_REMOVE
 
-    def _post(self, job: LiveJob, update: Update) -> None:
-        """Take an update from the job's thread: only the newest is kept, so that frames never queue up."""
-        with self._lock:
-            waiting, self._newest = self._newest is not None, update
-        if not waiting:
-            GLib.idle_add(self._paint, job)
-
-    def _paint(self, job: LiveJob) -> bool:
-        with self._lock:
-            update, self._newest = self._newest, None
-        if update and job is self._job:
-            self._session.take(update)
-            self._show(update)
-        return GLib.SOURCE_REMOVE
+    def _take(self, update: Update) -> None:
+        self._session.take(update)
+        self._show(update)
 
     def _show(self, update: Update) -> None:
         self._shown = update
@@ -213,7 +178,7 @@ class DragWindow:
         self._say()
         self._canvas.redraw()
         self._controls.show()
-        keepable = self._session.can_keep and update.phase == "drag" and bool(self._job and not self._job.is_finishing)
+        keepable = self._session.can_keep and update.phase == "drag" and not self._work.is_finishing
         self._keep.set_sensitive(keepable)
 
     def _say(self) -> None:
@@ -221,7 +186,9 @@ class DragWindow:
         update = self._shown
         if update is None:
             return
-        if update.phase != "drag":
+        if update.phase == "unfit":
+            self._status.say("")  # the question says it
+        elif update.phase != "drag":
             self._status.work(update, told(update.message))
         else:
             self._status.say(self._gestures.hint or self._advice(update))
@@ -230,6 +197,10 @@ class DragWindow:
         session = self._session
         if update.refused is not None:
             return told(update.message)
+        if session.how_far != AS_PULLED:
+            return _("This is {percent} % of the way. Keep keeps just that.").format(
+                percent=round(100 * session.how_far)
+            )
         if not session.scene.drags:
             return _("Pull a point of the picture.")
         if not session.pulls:
@@ -240,10 +211,8 @@ class DragWindow:
             return _("The subject follows.")
         return _("It is there, or as near as it comes. Pull on, or keep it.")
 
-    def _end(self, job: LiveJob, outcome: Outcome) -> bool:
+    def _end(self, outcome: Outcome) -> None:
         """The job has ended by itself."""
-        if job is not self._job:
-            return GLib.SOURCE_REMOVE
         self._keep.set_sensitive(False)
         if isinstance(outcome, Result):
             self._result = outcome
@@ -262,7 +231,6 @@ class DragWindow:
         else:
             self._error = outcome
             self._loop.quit()
-        return GLib.SOURCE_REMOVE
 
     def _stop(self, sentence: str) -> None:
         """Say why nothing goes on; all that was placed stays."""
@@ -273,8 +241,7 @@ class DragWindow:
 
     def _changed(self) -> None:
         """Tell the backend what is wanted now."""
-        if self._job:
-            self._job.steer(self._session.steering())
+        self._work.steer(self._session.steering())
         self._controls.show()
         self._canvas.redraw()
         self._say()
@@ -286,9 +253,9 @@ class DragWindow:
             self._begin()
 
     def _keep_it(self) -> None:
-        log.info("kept by the artist: %s", self._session.scene.drags)
-        if self._job:
-            self._job.finish()
+        drags = [Drag(drag.handle, drag.target, drag.via).to_json() for drag in self._session.scene.drags]
+        log.info("kept by the artist; asked: %s", {"drags": drags, **self._options})
+        self._work.finish()
         self._keep.set_sensitive(False)
 
     def _cancel(self) -> bool:
@@ -303,9 +270,7 @@ class DragWindow:
         self._status.leave()
         self._canvas.leave()
         end(self._window)
-        if self._job and self._result is None:
-            self._job.cancel()
-            self._job.wait(ENDING_SECONDS)
+        self._work.leave()
 
     # --- the layer and what is drawn on it
 

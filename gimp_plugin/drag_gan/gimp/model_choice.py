@@ -74,7 +74,7 @@ class ModelChoice:
     def _build(self) -> None:
         self._combo.set_row_separator_func(lambda rows, at: rows[at][0] == SEPARATOR.text)
         for cell in self._combo.get_cells():
-            cell.set_properties(ellipsize=Pango.EllipsizeMode.END, width_chars=24)
+            cell.set_properties(ellipsize=Pango.EllipsizeMode.END, width_chars=14)
         label = Gtk.Label.new_with_mnemonic(_("_Model"))
         label.set_mnemonic_widget(self._combo)
         more = Gtk.Button.new_with_mnemonic(_("_Get More..."))

@@ -18,6 +18,7 @@ from core import model_list
 from core.i18n import _
 from core.model_watch import ModelWatch, Seen
 from gimp import model_questions
+from gimp.manual import add_help
 from gimp.model_details import ModelDetails
 from gimp.model_rows import ModelRows
 from gimp.widgets import attach, end, text
@@ -48,6 +49,7 @@ class _ModelsWindow:
         attach(self._dialog, parent)
         self._dialog.add_button(_("_Add File..."), ADD)
         self._dialog.add_button(_("_Close"), Gtk.ResponseType.CLOSE)
+        add_help(self._dialog, "models")
         self._dialog.set_default_size(*SIZE)
         self._rows = ModelRows(name, lambda: self._show())
         self._details = ModelDetails()

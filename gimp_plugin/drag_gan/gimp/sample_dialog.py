@@ -14,6 +14,7 @@ from gi.repository import GdkPixbuf, Gimp, GLib, GObject, Gtk
 
 from backend.client import Backend
 from core.i18n import _
+from gimp.manual import add_help
 from gimp.model_choice import ModelChoice
 from gimp.sample_grid import SampleGrid, Thumbnails
 from gimp.widgets import new_dialog, text
@@ -46,6 +47,7 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, que
         False when the dialog was cancelled.
     """
     dialog = new_dialog(procedure, config, title, _("Cr_eate"))
+    add_help(dialog, "new-sample-image")
     samples = _Samples(dialog, config, questions)
     dialog.get_content_area().pack_start(samples.widget, True, True, 0)
     dialog.fill(["seed", "truncation", "class"])

@@ -13,7 +13,7 @@ from backend.client import Installation
 from core.check import Check, Finding
 from core.i18n import _
 from core.logs import end_of
-from gimp.widgets import open_folder, text
+from gimp.widgets import open_on_desktop, text
 
 LETTERS = 60  # of a line
 WELL, ILL = "✓", "<b>!</b>"
@@ -108,7 +108,7 @@ class LogPage:
             tooltip_text=_("Show the folder of the logs"),
             valign=Gtk.Align.START,
         )
-        button.connect("clicked", lambda button: problem.set_text(open_folder(str(log.parent), dialog)))
+        button.connect("clicked", lambda button: problem.set_text(open_on_desktop(log.parent, dialog)))
         line = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=12)
         line.pack_start(path, True, True, 0)
         line.pack_start(button, False, False, 0)

@@ -6,6 +6,7 @@ Imported only when it is shown. What is asked of the backend is asked in another
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import gi
 
@@ -17,8 +18,9 @@ from backend.client import Backend
 from core import backend_watch
 from core.backend_watch import BackendWatch, Seen
 from core.i18n import _
+from gimp.manual import add_help
 from gimp.settings_pages import CheckPage, LogPage
-from gimp.widgets import attach, confirm, end, open_folder, text
+from gimp.widgets import attach, confirm, end, open_on_desktop, text
 
 TITLE = _("DragGAN Settings")
 SIZE = 680, 460  # pixels
@@ -37,6 +39,7 @@ class _SettingsWindow:
         self._dialog = GimpUi.Dialog(title=TITLE, role="draggan-settings")
         attach(self._dialog, None)
         self._dialog.add_button(_("_Close"), Gtk.ResponseType.CLOSE)
+        add_help(self._dialog, "settings")
         self._dialog.set_default_size(*SIZE)
         self._backend_page = _BackendPage(self._dialog, self._do)
         self._check = CheckPage(backend.installation)
@@ -159,4 +162,4 @@ class _BackendPage:
 
     def _open_models(self) -> None:
         if self._seen.used:
-            self._problem.set_text(open_folder(self._seen.used.models_folder, self._dialog))
+            self._problem.set_text(open_on_desktop(Path(self._seen.used.models_folder), self._dialog))

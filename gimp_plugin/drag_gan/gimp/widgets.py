@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 import gi
 
@@ -10,7 +11,7 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
-from gi.repository import GdkPixbuf, Gimp, GimpUi, Gio, GLib, Gtk
+from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, Gtk
 
 from backend.client import png
 from core.i18n import _
@@ -43,7 +44,7 @@ def _pixbuf_of(sprite: Sprite) -> GdkPixbuf.Pixbuf:
 def new_dialog(
     procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, ok_label: str
 ) -> GimpUi.ProcedureDialog:
-    """Make an empty dialog without Help: that leads to pages of GIMP's manual, which has none on this plug-in."""
+    """Make an empty dialog without GIMP's Help: that leads to GIMP's manual, which has no pages on this plug-in."""
     dialog = GimpUi.ProcedureDialog.new(procedure, config, title)
     dialog.set_ok_label(ok_label)
     button = dialog.get_widget_for_response(Gtk.ResponseType.HELP)
@@ -96,16 +97,14 @@ def text(content: str = "", width: int = 50) -> Gtk.Label:
     return Gtk.Label(label=content, xalign=0, yalign=0, wrap=True, max_width_chars=width)
 
 
-def open_folder(folder: str, parent: Gtk.Window) -> str:
-    """Show a folder in the desktop's file manager.
+def open_on_desktop(place: Path, parent: Gtk.Window) -> str:
+    """Show a folder or file in the program that the desktop has for it.
 
     Returns:
         "", or a sentence where there is none.
     """
     try:
-        Gtk.show_uri_on_window(parent, Gio.File.new_for_path(folder).get_uri(), Gtk.get_current_event_time())
+        Gtk.show_uri_on_window(parent, place.as_uri(), Gtk.get_current_event_time())
         return ""
     except GLib.Error as error:
-        return _("{folder} cannot be shown here ({error}); open it yourself.").format(
-            folder=folder, error=error.message
-        )
+        return _("{place} cannot be shown here ({error}); open it yourself.").format(place=place, error=error.message)
