@@ -78,6 +78,7 @@ class ModelChoice:
         label = Gtk.Label.new_with_mnemonic(_("_Model"))
         label.set_mnemonic_widget(self._combo)
         more = Gtk.Button.new_with_mnemonic(_("_Get More..."))
+        more.set_tooltip_text(_("Download models, or add your own"))
         more.connect("clicked", lambda button: self._open_window(self._chosen))
         self.row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6)
         self.row.pack_start(label, False, False, 0)
