@@ -185,9 +185,11 @@ def make(image: Gimp.Image, motion: Motion, backend: Backend, with_windows: bool
 
 def _ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig) -> None:
     """Show the dialog. Raises Cancelled."""
+    from gimp.manual import add_help
     from gimp.widgets import new_dialog
 
     dialog = new_dialog(procedure, config, TITLE, _("_Make Frames"))
+    add_help(dialog, "motion-as-frames")
     dialog.fill(["count"])
     accepted = dialog.run()
     dialog.destroy()
