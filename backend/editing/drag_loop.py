@@ -11,11 +11,13 @@ import torch
 import stylegan2
 from backend.editing.drag_features import DragFeatures
 from backend.editing.feature_map import FeatureMap
-from backend.editing.motion_supervision import MotionSupervision
+from backend.editing.motion_supervision import LONGEST, MotionSupervision
 from backend.editing.point_tracking import reach, track
+from backend.editing.polyak import PolyakSteps
 from backend.editing.settings import DragSettings, W
 
 PATIENCE = 60  # steps without coming nearer after which a drag is given up
+FARTHEST = 4.0  # the most that one step may be, in step sizes: those of the paper are Adam's, which are one each
 NEARER = 0.25  # pixels of the model's image that count as having come nearer
 
 
@@ -72,13 +74,13 @@ class DragLoop:
         self.pinned = torch.tensor(pins, device=self.device)
         self.stop_radius = settings.stop_radius_for(int((~self.pinned).sum()))
         self.code = _OptimizedCode(w_plus, min(settings.layers, w_plus.shape[1]), settings.latent_space)
-        self.optimizer = torch.optim.Adam([self.code.offset], lr=settings.step_size)
+        self.optimizer = PolyakSteps(self.code.offset, FARTHEST * settings.step_size)
         mask = None if settings.mask_weight == 0 else mask
         self.features = DragFeatures(generator, w_plus, self.code.layers, settings.feature_block, mask is not None)
         self.r1 = max(settings.r1, 1.001 * self.features.texel)
-        # what is read of a step: where a handle is found again, from there one step of 1 px or as far as its target is
+        # what is read of a step: where a handle is found again, from there as far as it is pulled or as its target is
         # when it has arrived, and around that the patch
-        self.reach = reach(settings.r2, self.features.texel) + max(self.stop_radius, 1.0) + self.r1
+        self.reach = reach(settings.r2, self.features.texel) + max(self.stop_radius, LONGEST) + self.r1
         self.held = self.pinned.clone()
         with torch.no_grad():
             features = self._features()
@@ -107,8 +109,9 @@ class DragLoop:
             if all_arrived or stuck or step == self.settings.max_steps:
                 return
             self.optimizer.zero_grad(set_to_none=True)
-            self._loss(features).backward()
-            self.optimizer.step()
+            loss = self._loss(features)
+            loss.backward()
+            self.optimizer.step(loss.detach())
 
     def _tensor(self, points: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(np.asarray(points), dtype=self.dtype, device=self.device)
@@ -128,14 +131,15 @@ class DragLoop:
         return track(features, self.points, self.templates, self.settings.r2, trajectories)
 
     def _loss(self, features: FeatureMap) -> torch.Tensor:
-        loss = self.supervision.mask_loss(features)
+        """The terms of Eq. 1, each squared: one that is nearly done then counts for little."""
+        terms = [self.supervision.mask_loss(features)[None]]
         moving = ~self.held
         if moving.any():
-            loss = loss + self.supervision.motion_loss(features, self.points[moving], self._targets()[moving])
+            terms.append(self.supervision.motion_loss(features, self.points[moving], self._targets()[moving]))
         if self.held.any():
             # at their targets: held where point tracking sees them, they would creep
-            loss = loss + self.supervision.pin_loss(features, self._targets()[self.held], self.held_patches[self.held])
-        return loss
+            terms.append(self.supervision.pin_loss(features, self._targets()[self.held], self.held_patches[self.held]))
+        return torch.cat(terms).square().sum() / 2
 
     def _update_goals(self, features: FeatureMap) -> torch.Tensor:
         """Go on to the next way-points, hold the handles that arrived, and return the distances left [N]."""
