@@ -1,7 +1,7 @@
 """Motion supervision (Eq. 1 of the paper): the losses whose gradient in W+ moves the handles.
 
 The paper writes sums; lambda = 20 belongs to means, so each handle's term is the mean over the channels and pixels
-of its patch, the terms are summed over the handles, and the mask term is the mean over the channels and the map.
+of its patch, and the mask term is the mean over the channels and the map. The loop adds the squares of the terms.
 """
 
 from __future__ import annotations
