@@ -18,6 +18,7 @@ from backend.editing.settings import DragSettings, W
 
 PATIENCE = 60  # steps without coming nearer after which a drag is given up
 FARTHEST = 4.0  # the most that one step may be, in step sizes: those of the paper are Adam's, which are one each
+MASK_SHARE = 0.4  # of the mask weight: lambda belongs to sums, and squares weigh the mask's larger term more
 NEARER = 0.25  # pixels of the model's image that count as having come nearer
 
 
@@ -110,8 +111,8 @@ class DragLoop:
                 return
             self.optimizer.zero_grad(set_to_none=True)
             loss = self._loss(features)
-            loss.backward()
-            self.optimizer.step(loss.detach())
+            (loss + (MASK_SHARE * self.supervision.mask_loss(features)).square() / 2).backward()
+            self.optimizer.step(loss.detach())  # without the mask's, which no step can do away with
 
     def _tensor(self, points: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(np.asarray(points), dtype=self.dtype, device=self.device)
@@ -131,8 +132,8 @@ class DragLoop:
         return track(features, self.points, self.templates, self.settings.r2, trajectories)
 
     def _loss(self, features: FeatureMap) -> torch.Tensor:
-        """The terms of Eq. 1, each squared: one that is nearly done then counts for little."""
-        terms = [self.supervision.mask_loss(features)[None]]
+        """The handles' terms of Eq. 1, each squared: one that is nearly done then counts for little."""
+        terms = [features.texels.new_zeros(1)]
         moving = ~self.held
         if moving.any():
             terms.append(self.supervision.motion_loss(features, self.points[moving], self._targets()[moving]))
