@@ -1,7 +1,7 @@
 """Set DragGAN for GIMP up: `python3 install.py` installs it, `... demo` shows it, `... test` runs all tests.
 
-`python3 install.py --uninstall` takes it off again. Standard library only. Safe to run again: what is there is kept,
-what is half done is finished.
+`python3 install.py --uninstall` takes it off again; `... release` packs it for those without git. Standard library
+only. Safe to run again: what is there is kept, what is half done is finished.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from backend.errors import UserError
 from backend.files import write_text_whole
-from backend.installer import placement, removal
+from backend.installer import placement, release, removal
 from backend.installer.environment import (
     Environment,
     check_python,
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if reconfigure is not None:
             reconfigure(errors="replace")  # a Windows console may lack characters of a path
     parser = argparse.ArgumentParser(prog="install.py", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("command", nargs="?", choices=("install", "demo", "test"), default="install")
+    parser.add_argument("command", nargs="?", choices=("install", "demo", "test", "release"), default="install")
     parser.add_argument("--uninstall", action="store_true", help="take it off again; the models you added can stay")
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command != "test":
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return uninstall()
         if options.command == "test":
             return test(rest)
-        return demo() if options.command == "demo" else install()
+        return {"install": install, "demo": demo, "release": make_release}[options.command]()
     except UserError as error:
         complain(str(error))
     except OSError as error:
@@ -95,8 +95,10 @@ def install() -> int:
     console = placement.find_console()
     found = gimp_profiles(console)
     settings = backend_settings(program)
+    make_manual(program)
     for profile in found:
-        say(f"The plug-in is in {placement.install_plugin(profile / 'plug-ins', program.vendor, settings)}.")
+        plugin = placement.install_plugin(profile / "plug-ins", program.vendor, program.manual, settings)
+        say(f"The plug-in is in {plugin}.")
     looked = {"profile_roots": [str(root) for root in placement.profile_roots()], "console": console}
     write_text_whole(data / "installation.json", json.dumps(looked, indent=1))  # for `python -m backend doctor`
     check_registration(console)
@@ -130,16 +132,17 @@ def check_registration(console: str | None) -> None:
 
 
 def next_steps(found: Sequence[Path], program: Environment) -> list[str]:
-    """What the artist does now; more of it where GIMP is locked in and cannot start the backend."""
+    """What the artist does now; more of it where GIMP is locked in and cannot start the backend by itself."""
     lines = [
         "Done. Start GIMP anew, open a picture and draw a path with the Paths tool: click on a point of the "
         "subject, then click where it should go, and do not press Enter. Then choose "
         "Filters > DragGAN > Drag Along Paths..."
     ]
     if any(map(placement.is_sandboxed, found)) or shutil.which("flatpak"):
+        lines.append(f"A GIMP from Flatpak has to be allowed once to start the backend: {placement.PERMISSION}")
         lines.append(
-            "A GIMP from Flatpak or Snap cannot start other programs: for such a GIMP, start the backend "
-            f'yourself before you use the filter, with "{program.python}" -m backend serve'
+            "A GIMP from Snap cannot start other programs: for such a GIMP, start the backend yourself before you use "
+            f'the filter, with "{program.python}" -m backend serve'
         )
     return lines
 
@@ -186,7 +189,8 @@ def demo() -> int:
     console = placement.find_console()
     if console:
         settings = backend_settings(environment, environ)
-        placement.install_plugin(home / "gimp" / "plug-ins", environment.vendor, settings)
+        make_manual(environment)
+        placement.install_plugin(home / "gimp" / "plug-ins", environment.vendor, environment.manual, settings)
         command += ["--gimp", console, "--profile", str(home / "gimp")]
     return subprocess.call(command, cwd=ROOT, env=environ)
 
@@ -204,6 +208,15 @@ def test(pytest_arguments: Sequence[str]) -> int:
     environ.setdefault("OMP_NUM_THREADS", "1")  # two files at a time: torch's second threads would only wait
     chosen = pytest_arguments or ["tests", "--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     return subprocess.call([str(environment.python), "-m", "pytest", *chosen], cwd=ROOT, env=environ)
+
+
+def make_release() -> int:
+    """Pack what is offered for download, from this clone."""
+    environment = clone_environment()
+    set_up(environment)
+    archive = release.write(ROOT, environment.vendor, ROOT / "release")
+    say(f"The release is {archive}, its checksum beside it.")
+    return 0
 
 
 def gimp_for_tests() -> dict[str, str]:
@@ -249,10 +262,16 @@ def set_up(environment: Environment) -> None:
 
 
 def fetch_vendor(environment: Environment) -> None:
-    """Fetch the plug-in's packages for the oldest Python that a GIMP brings; they fit every newer one."""
-    staging = environment.folder / "gimp-vendor.new"
+    """Fetch the plug-in's packages for the oldest Python that a GIMP brings; they fit every newer one.
+
+    A release carries them.
+    """
+    staging, carried = environment.folder / "gimp-vendor.new", ROOT / release.CARRIED
     shutil.rmtree(staging, ignore_errors=True)
-    pip(environment, *VENDOR_OPTIONS, "--target", str(staging), "-r", str(VENDOR_LOCK))
+    if carried.is_dir():
+        shutil.copytree(carried, staging)
+    else:
+        pip(environment, *VENDOR_OPTIONS, "--target", str(staging), "-r", str(VENDOR_LOCK))
     for compiled in staging.rglob("*.so"):
         compiled.unlink()  # only speeds PyYAML up, and fits one system and one version of Python alone
     shutil.rmtree(staging / "bin", ignore_errors=True)
@@ -273,6 +292,12 @@ def copy_program(target: Path) -> None:
         else:
             shutil.copyfile(ROOT / part, staging / part)
     placement.swap(staging, target)
+
+
+def make_manual(program: Environment) -> None:
+    """Make the pages of the manual from this clone's documents."""
+    if run_quietly([str(program.python), "-m", "backend.manual", str(ROOT), str(program.manual)]) is None:
+        raise UserError(f"The manual cannot be made; delete {program.folder} and run this again.")
 
 
 def backend_settings(program: Environment, environ: Mapping[str, str] | None = None) -> dict[str, object]:

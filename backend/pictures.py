@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import zlib
 from collections.abc import Sequence
@@ -15,9 +16,11 @@ from backend.errors import UserError
 from backend.files import written_whole
 
 MOST_PIXELS = 64_000_000
+PAINTED_SIDE = 1024  # pixels that a mask may have that is painted while something is dragged
 PNG = ("PNG",)
 FILES = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 ROWS = 64  # of a PNG file written at a time
+_BROKEN = (OSError, ValueError, SyntaxError, EOFError, zlib.error)  # what Pillow raises for a damaged file
 EIGHT_BIT = {"RGB", "RGBA", "L", "LA", "P"}
 
 
@@ -62,6 +65,32 @@ def read_mask(path: str | Path | None, size: tuple[int, int], formats: Sequence[
             "give a mask of the image's size."
         )
     return mask
+
+
+def decode_mask(data: bytes) -> np.ndarray:
+    """Read a mask, of any size up to PAINTED_SIDE, from a PNG file's bytes.
+
+    Returns:
+        uint8 [h, w], white = may move.
+
+    Raises:
+        UserError: it is too large, or no PNG file.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=PNG) as image:
+            if max(image.size) > PAINTED_SIDE:
+                raise UserError(f"The mask has more than {PAINTED_SIDE} pixels on a side; make it smaller.")
+            _check(image, "mask")
+            return np.asarray(image.convert("L"))
+    except UserError:
+        raise
+    except (*_BROKEN, Image.DecompressionBombError):
+        raise UserError("The mask cannot be read as a picture; give an 8-bit PNG file.") from None
+
+
+def enlarged_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return a mask, uint8 [h, w], at the size (height, width)."""
+    return np.asarray(Image.fromarray(mask).resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
 def check_output(path: Path, ending: str = ".png") -> None:
@@ -135,7 +164,7 @@ def _decode(path: Path, what: str, mode: str, formats: Sequence[str]) -> Image.I
         raise
     except Image.DecompressionBombError:
         raise _too_large(what) from None
-    except (OSError, ValueError, SyntaxError, EOFError, zlib.error):
+    except _BROKEN:
         raise unreadable from None
 
 

@@ -89,7 +89,7 @@ class Encoder(nn.Module):
         self.correction = nn.Linear(HIDDEN, numbers)
         self.localization = LocalizationNetwork()
         # How unlike its images of the generator's own samples are, [samples, parts]: what a fit is compared with.
-        self.own_parts: Tensor | None = None
+        self.sample_distances: Tensor | None = None
         # Where the generator's W lies: kept with the weights, since the signs of principal axes differ from one
         # computer to another.
         self.mean: Tensor

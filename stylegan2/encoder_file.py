@@ -19,7 +19,7 @@ from .model import fill
 
 FORMAT = "draggan-encoder"
 FORMAT_VERSION = "1"
-OWN_PARTS = "own_parts"  # a tensor beside the weights
+SAMPLE_DISTANCES = "own_parts"  # a tensor beside the weights; files were written with this name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +33,8 @@ class SavedEncoder:
     def save(self, path: Path) -> None:
         """Write the encoder as 16-bit floats; the file appears whole or not at all. Raises ModelError."""
         tensors = {name: value.detach().to("cpu", torch.float16) for name, value in self.encoder.state_dict().items()}
-        if self.encoder.own_parts is not None:
-            tensors[OWN_PARTS] = self.encoder.own_parts.cpu()
+        if self.encoder.sample_distances is not None:
+            tensors[SAMPLE_DISTANCES] = self.encoder.sample_distances.cpu()
         header = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -71,8 +71,8 @@ def load_encoder(path: Path, generator: Generator) -> SavedEncoder:
         raise ModelError(f"The encoder {path} belongs to another model; prepare the model again.")
     with torch.device("meta"):
         encoder = Encoder(architecture)
-    own_parts = tensors.pop(OWN_PARTS, None)
+    sample_distances = tensors.pop(SAMPLE_DISTANCES, None)
     fill(encoder, tensors, str(path))
-    encoder.own_parts = None if own_parts is None else own_parts.float()
+    encoder.sample_distances = None if sample_distances is None else sample_distances.float()
     steps = header.get("steps", "")
     return SavedEncoder(encoder, header.get("model_sha256", ""), int(steps) if steps.isdigit() else 0)

@@ -17,7 +17,6 @@ import torch.nn.functional as F
 import stylegan2
 from backend.editing.drag_loop import DragLoop
 from backend.editing.feature_map import FeatureMap
-from backend.editing.motion_supervision import MotionSupervision
 from backend.editing.settings import DragSettings
 
 
@@ -51,27 +50,24 @@ class EnlargedMap(FeatureMap):
         return read[0, :, 0].T.reshape(*points.shape[:-1], -1)
 
 
-class PlainSupervision(MotionSupervision):
-    """Eq. 1 with its mask term written out.
+class PlainMaskLoss:
+    """The mask term of Eq. 1 written out.
 
     Released code compares what is outside the mask at the size of the image. That is another loss than that of the
     map's own texels, and slower: `enlarged` does it, to be timed.
     """
 
-    def __init__(self, start: EnlargedMap, r1: float, mask: torch.Tensor | None, weight: float, enlarged: bool) -> None:
-        super().__init__(start, r1, None, weight)
-        self.start, self.enlarged = start, enlarged
+    def __init__(self, start: EnlargedMap, mask: torch.Tensor, weight: float, enlarged: bool) -> None:
+        self.start, self.weight, self.enlarged = start, weight, enlarged
         height, width = start.enlarged.shape[2:] if enlarged else start.map_size
-        self.outside = None if mask is None else 1 - F.adaptive_avg_pool2d(mask[None, None], (height, width))
+        self.outside = 1 - F.adaptive_avg_pool2d(mask[None, None], (height, width))
 
-    def mask_loss(self, features: Any) -> torch.Tensor:
-        if self.outside is None:
-            return features.texels.new_zeros(())
+    def __call__(self, features: Any) -> torch.Tensor:
         if self.enlarged:
             change = features.enlarged - self.start.enlarged
         else:
             change = (features.texels - self.start.texels).T.reshape(1, -1, *features.map_size)
-        return self.mask_weight * (change.abs() * self.outside).mean()
+        return self.weight * (change.abs() * self.outside).mean()
 
 
 class PlainDragLoop(DragLoop):
@@ -90,11 +86,12 @@ class PlainDragLoop(DragLoop):
     ) -> None:
         self.generator = generator
         super().__init__(generator, w_plus, handles, goals, None, settings)
-        with torch.no_grad():
-            start = self._features()
-        self.supervision = PlainSupervision(start, self.r1, mask, settings.mask_weight, enlarged_mask)
+        if mask is not None:
+            with torch.no_grad():
+                start = self._map()
+            self.mask_loss: Any = PlainMaskLoss(start, mask, settings.mask_weight, enlarged_mask)
 
-    def _features(self) -> EnlargedMap:
+    def _map(self, low: torch.Tensor | None = None, high: torch.Tensor | None = None) -> EnlargedMap:
         synthesis = self.generator.synthesis
         ws = torch.cat([self.code.moving(), self.code.start[:, self.code.layers :]], dim=1)
         last = synthesis.num_ws_until(self.settings.feature_block)

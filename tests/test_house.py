@@ -87,7 +87,7 @@ def test_the_plug_in_uses_nothing_of_the_backend_but_its_client():
 
 def test_installing_needs_nothing_but_python():
     """Whoever runs install.py has none of our packages yet."""
-    own = ("backend.installer", "backend.errors", "backend.files")
+    own = ("backend.installer", "backend.errors", "backend.files", "backend.__version__")
     shared = ("__init__.py", "errors.py", "files.py")
     modules = {
         name
@@ -111,7 +111,7 @@ def test_what_of_the_plug_in_needs_no_gimp_uses_nothing_that_does():
 def test_all_of_the_plug_in_but_its_entry_stands_on_one_side_of_the_wall():
     folder = ROOT / "gimp_plugin/drag_gan"
     entries = {file.relative_to(folder).parts[0] for file in tracked_files() if folder in file.parents}
-    assert entries == {"drag_gan.py", "core", "gimp"}
+    assert entries == {"drag_gan.py", "core", "gimp", "locale"}
 
 
 def test_an_upward_import_would_be_found(tmp_path: Path):

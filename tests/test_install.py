@@ -122,38 +122,51 @@ class TestPlugin:
         (folder / "gradio_client" / "__init__.py").write_text("")
         return folder
 
-    def test_it_arrives_whole_and_executable(self, home: Path, vendor: Path):
-        folder = placement.install_plugin(home / "3.0" / "plug-ins", vendor, self.SETTINGS)
+    @pytest.fixture
+    def manual(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "gimp-manual"
+        (folder / "docs").mkdir(parents=True)
+        (folder / "docs" / "using.html").write_text("")
+        return folder
+
+    def test_it_arrives_whole_and_executable(self, home: Path, vendor: Path, manual: Path):
+        folder = placement.install_plugin(home / "3.0" / "plug-ins", vendor, manual, self.SETTINGS)
         assert folder == home / "3.0" / "plug-ins" / "drag_gan"
         assert os.name == "nt" or (folder / "drag_gan.py").stat().st_mode & 0o777 == 0o755
-        for part in ("core/drags.py", "gimp/along_paths.py", "vendor/gradio_client/__init__.py"):
+        for part in (
+            "core/drags.py",
+            "gimp/along_paths.py",
+            "locale/de/LC_MESSAGES/draggan.mo",
+            "vendor/gradio_client/__init__.py",
+            "manual/docs/using.html",
+        ):
             assert (folder / part).is_file()
         assert (folder / "vendor/backend/client/launcher.py").is_file()
         assert sorted(path.name for path in (folder / "vendor/backend").iterdir()) == sorted(placement.CLIENT)
         assert json.loads((folder / "backend.json").read_text(encoding="utf-8")) == self.SETTINGS
 
-    def test_it_replaces_an_older_one_without_leaving_its_files(self, home: Path, vendor: Path):
+    def test_it_replaces_an_older_one_without_leaving_its_files(self, home: Path, vendor: Path, manual: Path):
         (home / "drag_gan").mkdir()
         (home / "drag_gan" / "removed_since.py").write_text("")
-        placement.install_plugin(home, vendor, self.SETTINGS)
+        placement.install_plugin(home, vendor, manual, self.SETTINGS)
         assert not (home / "drag_gan" / "removed_since.py").exists()
         assert [entry.name for entry in home.iterdir()] == ["drag_gan"]
 
-    def test_gimp_asks_it_for_its_menus_again(self, home: Path, vendor: Path):
-        placement.install_plugin(home, vendor, self.SETTINGS)
+    def test_gimp_asks_it_for_its_menus_again(self, home: Path, vendor: Path, manual: Path):
+        placement.install_plugin(home, vendor, manual, self.SETTINGS)
         os.utime(home / "drag_gan" / "drag_gan.py", (1, 1))
-        placement.install_plugin(home, vendor, self.SETTINGS)
+        placement.install_plugin(home, vendor, manual, self.SETTINGS)
         assert (home / "drag_gan" / "drag_gan.py").stat().st_mtime > 1
 
-    def test_a_copy_that_fails_leaves_the_older_one_alone(self, home: Path, vendor: Path, tmp_path: Path):
-        placement.install_plugin(home, vendor, {"version": "old"})
+    def test_a_copy_that_fails_leaves_the_older_one_alone(self, home: Path, vendor: Path, manual: Path, tmp_path: Path):
+        placement.install_plugin(home, vendor, manual, {"version": "old"})
         with pytest.raises(OSError, match="absent"):
-            placement.install_plugin(home, tmp_path / "absent", {"version": "new"})
+            placement.install_plugin(home, tmp_path / "absent", manual, {"version": "new"})
         assert json.loads((home / "drag_gan" / "backend.json").read_text()) == {"version": "old"}
 
-    def test_what_an_interrupted_copy_left_is_cleared_away(self, home: Path, vendor: Path):
+    def test_what_an_interrupted_copy_left_is_cleared_away(self, home: Path, vendor: Path, manual: Path):
         (home / "drag_gan.new" / "half").mkdir(parents=True)
-        placement.install_plugin(home, vendor, self.SETTINGS)
+        placement.install_plugin(home, vendor, manual, self.SETTINGS)
         assert [entry.name for entry in home.iterdir()] == ["drag_gan"]
 
     def test_a_folder_in_use_is_named_and_left_as_it_was(self, home: Path, monkeypatch: pytest.MonkeyPatch):

@@ -6,18 +6,13 @@ The backend answers all of it at once, while a job runs, too; a download goes on
 from __future__ import annotations
 
 import base64
-import logging
 from collections.abc import Mapping
-from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.client.connection import QUESTION_SECONDS, Connection
-from backend.client.jobs import gone, said
-from backend.errors import UserError
-
-log = logging.getLogger("draggan.client")
+from backend.client import questions
+from backend.client.connection import Connection
 
 
 @dataclass(frozen=True)
@@ -113,28 +108,12 @@ def in_megabytes(size: int | None, about: bool = False) -> str:
 
 
 def _ask(connection: Connection, endpoint: str, *options: Mapping[str, object]) -> ModelList:
-    from gradio_client.exceptions import AppError
+    return questions.ask(connection, endpoint, _listing, *options)
 
-    try:
-        answer = connection.client.submit(*map(dict, options), api_name=f"/{endpoint}").result(QUESTION_SECONDS)
-    except AppError as error:
-        raise said(str(error), connection.log_file) from error
-    except futures.TimeoutError as error:
-        raise UserError(
-            f"The backend does not answer; end its process, {connection.pid}, and try again.", connection.log_file
-        ) from error
-    except Exception as error:  # whatever a client says of a server that is gone
-        log.info("%s: %r", endpoint, error)
-        raise gone(connection.log_file) from error
-    try:
-        return ModelList(
-            tuple(_model(model) for model in answer["models"]), answer["download"] and Download(**answer["download"])
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        log.exception("answer not understood")
-        raise UserError(
-            "The backend's answer was not understood; update plug-in and backend by running install.py."
-        ) from error
+
+def _listing(answer: Any) -> ModelList:
+    models = tuple(_model(model) for model in answer["models"])
+    return ModelList(models, answer["download"] and Download(**answer["download"]))
 
 
 def _model(model: Mapping[str, Any]) -> ListedModel:

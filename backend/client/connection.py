@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import threading
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
@@ -125,6 +126,15 @@ class Connection(NamedTuple):
                 out.write(chunk)
         return target
 
+    def post(self, endpoint: str, argument: object) -> dict[str, Any]:
+        """Call an endpoint with one argument over plain HTTP, in this connection's session: in some milliseconds.
+
+        Raises:
+            UserError: the backend's own sentence, or it does not answer.
+        """
+        token = str(self.client.headers[TOKEN_HEADER])
+        return _post(Ready(self.client.src, token, self.pid), endpoint, [argument], self.session)
+
     def finish_early(self) -> None:
         """Ask that the drag of this connection ends at its next step, with its result."""
         try:
@@ -220,9 +230,13 @@ def ask(ready: Ready, endpoint: str) -> dict[str, Any]:
     Raises:
         UserError: the backend does not answer.
     """
+    return _post(ready, endpoint, [], None)
+
+
+def _post(ready: Ready, endpoint: str, arguments: list[object], session: str | None) -> dict[str, Any]:
     request = urllib.request.Request(
         f"{ready.url}gradio_api/run/{endpoint}",
-        data=b'{"data": []}',
+        data=json.dumps({"data": arguments, "session_hash": session}).encode(),
         headers={"Content-Type": "application/json", TOKEN_HEADER: ready.token},
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -230,6 +244,19 @@ def ask(ready: Ready, endpoint: str) -> dict[str, Any]:
         with opener.open(request, timeout=QUESTION_SECONDS) as response:
             return json.load(response)["data"][0]
     except (OSError, ValueError, LookupError) as error:
+        sentence = _sentence(error)
+        if sentence:
+            raise UserError(sentence) from None
         raise UserError(
             f"The backend (process {ready.pid}) does not answer ({error}); end it with: python -m backend stop"
         ) from None
+
+
+def _sentence(error: Exception) -> str | None:
+    """What the backend itself says in an answer that is an error."""
+    if not isinstance(error, urllib.error.HTTPError):
+        return None
+    try:
+        return json.load(error)["error"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None

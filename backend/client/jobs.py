@@ -42,7 +42,7 @@ def drag(
         UserError: the backend's own sentence, or what happened to it.
         Cancelled: `cancelled` was true.
     """
-    return _result(connection, _submit(connection.client, request), show, cancelled, finish_early)
+    return _result(connection, submit(connection.client, request), show, cancelled, finish_early)
 
 
 def drag_if_fit(
@@ -54,10 +54,8 @@ def drag_if_fit(
 ) -> Result | Unfit:
     """Do a drag unless the model cannot show the layer; then nothing has moved. Otherwise as `drag`."""
     asked = replace(request, options={**request.options, "poor_fit": "ask"})
-    last = _last(connection, _submit(connection.client, asked), show, cancelled, finish_early)
-    if last and last.phase == "unfit" and last.preview and last.region:
-        return Unfit(last.message, last.preview, last.region, last.better_model)
-    return _result_of(last, connection, finish_early)
+    last = last_update(connection, submit(connection.client, asked), show, cancelled, finish_early)
+    return unfit_of(last) or result_of(last, connection, finish_early)
 
 
 def sample(
@@ -79,16 +77,15 @@ def thumbnails(connection: Connection, options: Mapping[str, object], cancelled:
 
 def follow(connection: Connection, job: Any, cancelled: Flag, finish_early: Flag = lambda: False) -> Iterator[Update]:
     """Yield the updates of a job, a gradio_client Job, until the last. Raises as `drag` does."""
-    seen, asked, last_ahead, started = 0, False, None, time.monotonic()
+    begun, asked, last_ahead, started = False, False, None, time.monotonic()
     while True:
         over = job.done()  # asked before the outputs, or the last of them could be missed
-        outputs = job.outputs()
-        for output in outputs[seen:]:
+        for output in _taken(job):
+            begun = True
             yield _understand(output, connection)
-        seen = len(outputs)
         if over:
             break
-        ahead = None if seen or time.monotonic() - started < WAIT_SECONDS else _jobs_ahead(job)
+        ahead = None if begun or time.monotonic() - started < WAIT_SECONDS else _jobs_ahead(job)
         if ahead is not None and ahead != last_ahead:
             last_ahead = ahead
             yield Update("wait", 0, 0, _waiting(ahead))
@@ -103,10 +100,10 @@ def follow(connection: Connection, job: Any, cancelled: Flag, finish_early: Flag
 
 
 def _result(connection: Connection, job: Any, show: Show, cancelled: Flag, finish_early: Flag) -> Result:
-    return _result_of(_last(connection, job, show, cancelled, finish_early), connection, finish_early)
+    return result_of(last_update(connection, job, show, cancelled, finish_early), connection, finish_early)
 
 
-def _last(connection: Connection, job: Any, show: Show, cancelled: Flag, finish_early: Flag) -> Update | None:
+def last_update(connection: Connection, job: Any, show: Show, cancelled: Flag, finish_early: Flag) -> Update | None:
     """Show the updates of a job to its end; return the last, None where there was none. Raises as `drag` does."""
     last = None
     for update in follow(connection, job, cancelled, finish_early):
@@ -117,11 +114,29 @@ def _last(connection: Connection, job: Any, show: Show, cancelled: Flag, finish_
     return last
 
 
-def _result_of(last: Update | None, connection: Connection, finish_early: Flag) -> Result:
+def unfit_of(last: Update | None) -> Unfit | None:
+    """Return what a job says that ended because the model cannot show the layer; None of another."""
+    if last and last.phase == "unfit" and last.preview and last.region:
+        return Unfit(last.message, last.preview, last.region, last.better_model)
+    return None
+
+
+def result_of(last: Update | None, connection: Connection, finish_early: Flag) -> Result:
     """Return the result in the last update of a job. Raises UserError where it has none."""
     if last is None or last.result is None:
         raise gone(connection.log_file)
     return replace(last.result, finished_early=finish_early())
+
+
+def _taken(job: Any) -> list[Any]:
+    """Return the outputs since the last time. gradio_client would keep them all, twice: a live drag has thousands."""
+    outputs, unread = job.outputs(), job.communicator.updates
+    with job.communicator.lock:
+        taken = list(outputs)
+        outputs.clear()
+        while not unread.empty():
+            unread.get_nowait()
+    return taken
 
 
 def _jobs_ahead(job: Any) -> int | None:
@@ -137,7 +152,8 @@ def _waiting(ahead: int) -> str:
     return f"The backend is busy; {ahead + 1} other jobs come before this one..."
 
 
-def _submit(client: Any, request: DragRequest) -> Any:
+def submit(client: Any, request: DragRequest) -> Any:
+    """Send a drag job; return gradio_client's Job."""
     from gradio_client import handle_file
 
     layer, mask, edit, original = (

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ class Installation:
 
     Args:
         python: the Python that it runs with.
-        arguments: for this Python.
+        arguments: for this Python; the last one is the command.
         directory: where it is started.
         ready_file: what a running backend has written down, with the token.
         log_file: its log, which also gets what it prints.
@@ -60,14 +60,26 @@ class Installation:
         try:
             self.log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with open(self.log_file, "ab") as output:
-                process = _start_detached(
-                    [self.python, *self.arguments], self.directory, dict(self.environment()), output
-                )
+                process = self.spawn(self.arguments, output)
         except OSError as error:
             log.error("start: %r", error)
             raise UserError(f"The backend could not be started ({error}); run install.py again.") from error
         log.info("started the backend, process %d", process.pid)
         return process
+
+    def run(self, command: str) -> subprocess.Popen[bytes]:
+        """Start another command of the backend's program, such as "doctor"; its output can be read. Raises UserError.
+
+        The output is UTF-8, errors included.
+        """
+        try:
+            return self.spawn(("-X", "utf8", *self.arguments[:-1], command), subprocess.PIPE)
+        except OSError as error:
+            raise UserError(f"The backend could not be started ({error}); run install.py again.") from error
+
+    def spawn(self, arguments: Sequence[str], output: Any) -> subprocess.Popen[bytes]:
+        """Start its Python with these arguments, output to a file or pipe. Raises OSError, UserError."""
+        return start_detached([self.python, *arguments], self.directory, self.environment(), output)
 
     def early_death(self, code: int) -> UserError:
         """What to say of a backend that ended with this exit code before it answered."""
@@ -238,10 +250,10 @@ class Backend:
         )
 
 
-def _start_detached(
-    command: list[str], directory: str, environment: dict[str, str], output: Any
+def start_detached(
+    command: Sequence[str], directory: str, environment: Mapping[str, str], output: Any
 ) -> subprocess.Popen[bytes]:
-    """Start a program that outlives this one, its output in the file `output`."""
+    """Start a program that outlives this one, its output in the file `output`, or a pipe."""
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP

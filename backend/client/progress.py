@@ -71,7 +71,16 @@ class Unfit:
 
 @dataclass(frozen=True)
 class Update:
-    """How far a job is. Points are in pixels of the layer; `region` is the part of it that `preview` shows."""
+    """How far a job is. Points are in pixels of the layer; `region` is the part of it that `preview` shows.
+
+    Of a live drag also:
+
+    Attributes:
+        revision: what is in force of what was wanted.
+        ids: of the drags that `points` and `targets` belong to.
+        running: whether it moves now; False while it rests.
+        refused: the newer revision that could not be followed, as `message` says; then `revision` stays in force.
+    """
 
     phase: str
     step: int
@@ -83,6 +92,10 @@ class Update:
     preview: Pixels | None = None
     better_model: str | None = None
     result: Result | None = None
+    revision: int = 0
+    ids: tuple[int, ...] = ()
+    running: bool = True
+    refused: int | None = None
 
     @property
     def fraction(self) -> float | None:
@@ -116,6 +129,10 @@ class Update:
             preview=_preview(update.get("preview")),
             better_model=update.get("better_model"),
             result=_result(update.get("result"), files, region, fetch),
+            revision=int(update.get("revision") or 0),
+            ids=tuple(int(one) for one in update.get("ids") or ()),
+            running=update.get("running") is not False,
+            refused=update.get("refused"),
         )
 
 

@@ -10,7 +10,7 @@ import torch
 
 import stylegan2
 from backend.editing.inversion import VERSION, invert
-from backend.editing.pixels import digest, to_model
+from backend.editing.pixels import digest, over_ground, to_model
 from backend.editing.preset import LoadedModel
 from backend.editing.region import Region
 from backend.editing.settings import InversionSettings
@@ -51,6 +51,9 @@ def invert_once(
         yield CodeStep(1, 1, w_plus.to(device), lambda: psnr, region)
         return
     target, weight = to_model(region.shrink(part), device)
+    if not part[..., 3].all():
+        _, inside = to_model(region.shrink(np.full_like(part, 255)), device)
+        target, weight = over_ground(target, weight, inside)
     step = None
     for step in invert(model, target, weight, settings, cache, encoder):
         yield CodeStep(step.step, step.steps, step.w_plus, lambda step=step: step.psnr, region)

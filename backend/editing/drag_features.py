@@ -15,9 +15,7 @@ ROUNDING = 1e-3  # texels: a place read and the box around it are computed in di
 class DragFeatures:
     """Computes the feature map of one drag, step after step."""
 
-    def __init__(
-        self, generator: stylegan2.Generator, w_plus: torch.Tensor, moving: int, block: int, whole: bool
-    ) -> None:
+    def __init__(self, generator: stylegan2.Generator, w_plus: torch.Tensor, moving: int, block: int) -> None:
         """Prepare the layers.
 
         Args:
@@ -25,16 +23,19 @@ class DragFeatures:
             w_plus: [1, num_ws, w_dim], the code to start from.
             moving: how many of its layers move.
             block: the feature block.
-            whole: whether the whole map is read, as with a mask.
         """
         self._synthesis = FeatureSynthesis(generator.synthesis, w_plus, moving, block)
-        self._image_size, self._whole = generator.image_size, whole
+        self._image_size = generator.image_size
         self._planned: tuple[list[Box], WindowPlan | None] | None = None
 
     @property
     def texel(self) -> float:
         """Its height in pixels of the image."""
         return self._image_size[0] / self._synthesis.map_size[0]
+
+    def whole(self, ws: torch.Tensor) -> FeatureMap:
+        """Return all features of the moving w [1, moving, w_dim]."""
+        return FeatureMap.whole(self._synthesis.features(ws), self._image_size)
 
     def within(self, ws: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> FeatureMap:
         """Return the features of the moving w, at least those that are read between the given corners.
@@ -44,9 +45,9 @@ class DragFeatures:
             low: [N, 2], the least (x, y) of what is read around each handle, in pixels of the image.
             high: [N, 2], the greatest.
         """
-        plan = None if self._whole else self._plan(low, high)
+        plan = self._plan(low, high)
         if plan is None:
-            return FeatureMap.whole(self._synthesis.features(ws), self._image_size)
+            return self.whole(ws)
         texels = self._synthesis.texels(ws, plan)
         return FeatureMap(texels, self._synthesis.map_size, self._image_size, plan.rows)
 

@@ -11,7 +11,8 @@ import torch
 import stylegan2
 from backend.editing.drag_features import DragFeatures
 from backend.editing.feature_map import FeatureMap
-from backend.editing.motion_supervision import LONGEST, MotionSupervision
+from backend.editing.handles import Aim, Handle
+from backend.editing.motion_supervision import LONGEST, MaskLoss, MotionSupervision
 from backend.editing.point_tracking import reach, track
 from backend.editing.polyak import PolyakSteps
 from backend.editing.settings import DragSettings, W
@@ -19,7 +20,9 @@ from backend.editing.settings import DragSettings, W
 PATIENCE = 60  # steps without coming nearer after which a drag is given up
 FARTHEST = 4.0  # the most that one step may be, in step sizes: those of the paper are Adam's, which are one each
 MASK_SHARE = 0.4  # of the mask weight: lambda belongs to sums, and squares weigh the mask's larger term more
+MASK_STEP = 0.1  # of the mask's loss that a step is to do away with: it pulls against the handles, and never goes
 NEARER = 0.25  # pixels of the model's image that count as having come nearer
+SETTLING = 30  # steps after another mask, though all have arrived: what it keeps goes back to how it was
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +35,10 @@ class LoopStep:
         points: [N, 2], (x, y) in pixels of the model's image, where point tracking finds the handles.
         distances: [N], pixels of the model's image to each handle's target, along its way-points.
         arrived: bool [N], whether a handle is within the stop radius of its target.
+        last_step: where the drag ends at the latest.
         stuck: whether the drag is given up here, because no handle comes nearer.
+        spent: whether no more steps are allowed.
+        over: whether nothing is left to be done: stuck, spent, or all have arrived.
     """
 
     step: int
@@ -40,11 +46,25 @@ class LoopStep:
     points: np.ndarray
     distances: np.ndarray
     arrived: np.ndarray
-    stuck: bool = False
+    last_step: int
+    stuck: bool
+    spent: bool
+    over: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a drag was: its code's offset from the start, and its handles."""
+
+    offset: torch.Tensor
+    handles: tuple[Handle, ...]
 
 
 class DragLoop:
-    """One drag: an iterator of its steps. All points are (x, y) in pixels of the model's image."""
+    """One drag: an iterator of its steps. All points are (x, y) in pixels of the model's image.
+
+    What is wanted may change between two steps.
+    """
 
     def __init__(
         self,
@@ -67,103 +87,182 @@ class DragLoop:
         """
         self.settings = settings
         self.device, self.dtype = w_plus.device, w_plus.dtype
-        self.points = self._tensor(handles)
-        self.goals = [self._tensor(goal) for goal in goals]
-        self.next_goal = [0] * len(self.goals)
-        self.trajectory_starts = self.points.clone()
-        pins = [len(goal) == 1 and bool((goal[0] == point).all()) for goal, point in zip(goals, handles, strict=True)]
-        self.pinned = torch.tensor(pins, device=self.device)
-        self.stop_radius = settings.stop_radius_for(int((~self.pinned).sum()))
         self.code = _OptimizedCode(w_plus, min(settings.layers, w_plus.shape[1]), settings.latent_space)
         self.optimizer = PolyakSteps(self.code.offset, FARTHEST * settings.step_size)
-        mask = None if settings.mask_weight == 0 else mask
-        self.features = DragFeatures(generator, w_plus, self.code.layers, settings.feature_block, mask is not None)
+        self.features = DragFeatures(generator, w_plus, self.code.layers, settings.feature_block)
         self.r1 = max(settings.r1, 1.001 * self.features.texel)
+        self.supervision = MotionSupervision(self.r1, self.device)
+        self.mask_loss: MaskLoss | None = None
+        self.handles: tuple[Handle, ...] = ()
+        self.step = self.settled = 0
+        self.restrain(mask)
+        self.aim([Aim(*one) for one in zip(range(len(goals)), handles, goals, strict=True)])
+
+    def aim(self, aims: Sequence[Aim]) -> None:
+        """Take other handles and targets. A handle that was there stays as it is, a new one is read as it is now."""
+        known = {aim.id: handle.aimed(aim) for aim in aims for handle in self.handles if aim.is_of(handle)}
+        pins = sum(known[aim.id].pinned if aim.id in known else aim.is_pin for aim in aims)
+        self.stop_radius = self.settings.stop_radius_for(len(aims) - pins)
         # what is read of a step: where a handle is found again, from there as far as it is pulled or as its target is
         # when it has arrived, and around that the patch
-        self.reach = reach(settings.r2, self.features.texel) + max(self.stop_radius, LONGEST) + self.r1
-        self.held = self.pinned.clone()
+        self.reach = reach(self.settings.r2, self.features.texel) + max(self.stop_radius, LONGEST) + self.r1
+        new = self._read([aim for aim in aims if aim.id not in known])
+        self.handles = tuple(known.get(aim.id) or new[aim.id] for aim in aims)
+        self._begin_anew()
+
+    def restrain(self, mask: torch.Tensor | None) -> None:
+        """Take another mask: float [height, width], 1 = may move; None = everything may."""
+        self.mask_loss = None
+        if mask is not None and self.settings.mask_weight != 0:
+            with torch.no_grad():
+                start = self.features.whole(self.code.start[:, : self.code.layers])
+            self.mask_loss = MaskLoss(start, mask, self.settings.mask_weight)
+        self.settled = self.step + SETTLING if self.step else 0
+        self._begin_anew()
+
+    def place(self) -> Place:
+        """Return where the drag is, to go back there later."""
+        return Place(self.code.offset.detach().clone(), self.handles)
+
+    def go_back(self, place: Place) -> None:
+        """Go on from where the drag was."""
         with torch.no_grad():
-            features = self._features()
-            self.supervision = MotionSupervision(features, self.r1, mask, settings.mask_weight)
-            self.templates = features.read(self.points)
-            self.held_patches = self.supervision.patches(features, self.points)
+            self.code.offset.copy_(place.offset)
+        self.optimizer.state.clear()
+        self.handles = place.handles
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Allow as many steps, and as much patience, as at the start."""
+        self._best, self._best_step, self._first_step = float("inf"), self.step, self.step
+        self._current: FeatureMap | None = None
 
     def __iter__(self) -> Iterator[LoopStep]:
         """Yield step 0, the start, then one LoopStep after each step; ends when all arrived, or at the last step."""
-        best, best_step = float("inf"), 0
-        for step in range(self.settings.max_steps + 1):
-            features = self._features()
-            if step:
-                self.points = self._track(features.detach())
-            distances = self._update_goals(features.detach())
-            remaining = float(distances[~self.pinned].sum())
-            if remaining < best - NEARER:
-                best, best_step = remaining, step
-            arrived = self._arrived(distances)
-            all_arrived = bool(arrived[~self.pinned].all())
-            stuck = not all_arrived and step - best_step >= PATIENCE
-            yield LoopStep(
-                step, self.code.w_plus(), self.points.cpu().numpy(), distances.cpu().numpy(),
-                arrived.cpu().numpy(), stuck,
-            )  # fmt: skip
-            if all_arrived or stuck or step == self.settings.max_steps:
-                return
-            self.optimizer.zero_grad(set_to_none=True)
-            loss = self._loss(features)
-            (loss + (MASK_SHARE * self.supervision.mask_loss(features)).square() / 2).backward()
-            self.optimizer.step(loss.detach())  # without the mask's, which no step can do away with
+        step = self.look()
+        yield step
+        while not step.over:
+            self.move()
+            step = self.look()
+            yield step
+
+    def move(self) -> None:
+        """Take one step of the code, and find the handles again."""
+        features = self._features() if self._current is None else self._current
+        self.optimizer.zero_grad(set_to_none=True)
+        loss, mask_loss = self._loss(features), self._mask_loss(features)
+        (loss + mask_loss).backward()
+        self.optimizer.step((loss + MASK_STEP * mask_loss).detach())
+        self.step += 1
+        self._current = self._features()
+        self._track(self._current.detach())
+
+    def look(self) -> LoopStep:
+        """Go on to the next way-points, hold the handles that arrived, and tell how far the drag is."""
+        distances = self._update_goals()
+        pinned = np.array([handle.pinned for handle in self.handles], bool)
+        remaining = float(distances[~pinned].sum())
+        if remaining < self._best - NEARER:
+            self._best, self._best_step = remaining, self.step
+        arrived = distances <= self.stop_radius
+        done = bool(arrived[~pinned].all()) and (self.step >= self.settled or not len(pinned))
+        stuck = not done and self.step - self._best_step >= PATIENCE
+        last_step = self._first_step + self.settings.max_steps
+        spent = self.step >= last_step
+        over = done or stuck or spent
+        points = self.points.cpu().numpy()
+        return LoopStep(self.step, self.code.w_plus(), points, distances, arrived, last_step, stuck, spent, over)
+
+    @property
+    def points(self) -> torch.Tensor:
+        """[N, 2], where the handles are."""
+        return self._stacked([handle.point for handle in self.handles])
+
+    @points.setter
+    def points(self, points: torch.Tensor) -> None:
+        pairs = zip(self.handles, points, strict=True)
+        self.handles = tuple(dataclasses.replace(handle, point=point) for handle, point in pairs)
+
+    def _stacked(self, rows: Sequence[torch.Tensor]) -> torch.Tensor:
+        return torch.stack(list(rows)) if rows else torch.zeros(0, 2, dtype=self.dtype, device=self.device)
 
     def _tensor(self, points: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(np.asarray(points), dtype=self.dtype, device=self.device)
 
+    @torch.no_grad()
+    def _read(self, aims: Sequence[Aim]) -> dict[int, Handle]:
+        """The handles of `aims`, set where they are to be in the image as it is now, by their ids."""
+        if not aims:
+            return {}
+        points = self._tensor(np.array([aim.handle for aim in aims]))
+        features = self._map(points - self.reach, points + self.reach)
+        read = zip(aims, points, features.read(points), self.supervision.patches(features, points), strict=True)
+        return {
+            aim.id: Handle(aim, self._tensor(aim.goals), 0, point, point, template, patch, aim.is_pin, aim.is_pin)
+            for aim, point, template, patch in read
+        }
+
     def _features(self) -> FeatureMap:
         """The features around the handles as they are, and around the targets of those that are held there."""
-        patches = self._targets().where(self.held[:, None], self.points)
-        low = torch.minimum(self.points - self.reach, patches - self.r1)
-        high = torch.maximum(self.points + self.reach, patches + self.r1)
-        return self.features.within(self.code.moving(), low, high)
+        points = self.points
+        held = torch.tensor([handle.held for handle in self.handles], device=self.device)
+        patches = self._targets(self.handles).where(held[:, None], points)
+        low = torch.minimum(points - self.reach, patches - self.r1)
+        high = torch.maximum(points + self.reach, patches + self.r1)
+        return self._map(low, high)
 
-    def _targets(self) -> torch.Tensor:
-        return torch.stack([goal[index] for goal, index in zip(self.goals, self.next_goal, strict=True)])
+    def _map(self, low: torch.Tensor, high: torch.Tensor) -> FeatureMap:
+        """The features as they are now, at least between the corners [N, 2]; a mask's loss reads all of them."""
+        moving = self.code.moving()
+        return self.features.within(moving, low, high) if self.mask_loss is None else self.features.whole(moving)
 
-    def _track(self, features: FeatureMap) -> torch.Tensor:
-        trajectories = torch.stack([self.trajectory_starts, self._targets()], dim=1)
-        return track(features, self.points, self.templates, self.settings.r2, trajectories)
+    def _targets(self, handles: Sequence[Handle]) -> torch.Tensor:
+        return self._stacked([handle.target for handle in handles])
+
+    def _track(self, features: FeatureMap) -> None:
+        starts = self._stacked([handle.trajectory_start for handle in self.handles])
+        templates = torch.stack([handle.template for handle in self.handles])
+        trajectories = torch.stack([starts, self._targets(self.handles)], dim=1)
+        self.points = track(features, self.points, templates, self.settings.r2, trajectories)
 
     def _loss(self, features: FeatureMap) -> torch.Tensor:
         """The handles' terms of Eq. 1, each squared: one that is nearly done then counts for little."""
         terms = [features.texels.new_zeros(1)]
-        moving = ~self.held
-        if moving.any():
-            terms.append(self.supervision.motion_loss(features, self.points[moving], self._targets()[moving]))
-        if self.held.any():
+        moving = [handle for handle in self.handles if not handle.held]
+        if moving:
+            points = self._stacked([handle.point for handle in moving])
+            terms.append(self.supervision.motion_loss(features, points, self._targets(moving)))
+        held = [handle for handle in self.handles if handle.held]
+        if held:
             # at their targets: held where point tracking sees them, they would creep
-            terms.append(self.supervision.pin_loss(features, self._targets()[self.held], self.held_patches[self.held]))
+            patches = torch.stack([handle.patch for handle in held])
+            terms.append(self.supervision.pin_loss(features, self._targets(held), patches))
         return torch.cat(terms).square().sum() / 2
 
-    def _update_goals(self, features: FeatureMap) -> torch.Tensor:
+    def _mask_loss(self, features: FeatureMap) -> torch.Tensor:
+        """The mask's term, squared."""
+        if self.mask_loss is None:
+            return features.texels.new_zeros(())
+        return (MASK_SHARE * self.mask_loss(features)).square() / 2
+
+    def _update_goals(self) -> np.ndarray:
         """Go on to the next way-points, hold the handles that arrived, and return the distances left [N]."""
-        distances = []
-        for handle, goal in enumerate(self.goals):
-            while self.next_goal[handle] < len(goal) - 1 and self._remaining(handle) <= self.stop_radius:
-                self.trajectory_starts[handle] = goal[self.next_goal[handle]]
-                self.next_goal[handle] += 1
-            ahead = goal[self.next_goal[handle] :]
-            distances.append(self._remaining(handle) + (ahead[1:] - ahead[:-1]).norm(dim=-1).sum())
-        remaining = torch.stack(distances)
-        arrived = self._arrived(remaining) | self.pinned
-        newly_arrived = arrived & ~self.held
-        if newly_arrived.any():
-            self.held_patches[newly_arrived] = self.supervision.patches(features, self.points[newly_arrived])
-        self.held = arrived
-        return remaining
+        handles = [handle.gone_on(self.stop_radius) for handle in self.handles]
+        distances = [float(handle.to_go()) for handle in handles]
+        for index, distance in enumerate(distances):
+            held = handles[index].pinned or distance <= self.stop_radius
+            handles[index] = self._held(handles[index]) if held else dataclasses.replace(handles[index], held=False)
+        self.handles = tuple(handles)
+        return np.array(distances)
 
-    def _remaining(self, handle: int) -> torch.Tensor:
-        return (self.goals[handle][self.next_goal[handle]] - self.points[handle]).norm()
-
-    def _arrived(self, distances: torch.Tensor) -> torch.Tensor:
-        return distances <= self.stop_radius
+    def _held(self, handle: Handle) -> Handle:
+        """The handle, from now on held at its target as it looks now."""
+        if handle.held:
+            return handle
+        if self._current is None:
+            self._current = self._features()
+        patch = self.supervision.patches(self._current.detach(), handle.point[None])[0]
+        return dataclasses.replace(handle, held=True, patch=patch)
 
 
 class _OptimizedCode:

@@ -76,7 +76,7 @@ class Judge:
         return (float(total) - reference.total_mean) / reference.total_spread
 
     @torch.no_grad()
-    def left_over(self, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    def relative_errors(self, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Return how large the error of each guess is beside that of a plain image of the target's mean colour, [N].
 
         Args:
@@ -94,18 +94,18 @@ class Judge:
 
     @functools.cached_property
     def _reference(self) -> Reference:
-        parts = self.encoder.own_parts
+        parts = self.encoder.sample_distances
         if parts is None:
             key = reference_key(self._model, self.encoder)
             known = self._cache.get(*key)
-            parts = known["parts"] if known is not None else self.own_parts()
+            parts = known["parts"] if known is not None else self.sample_distances()
             self._cache.put({"parts": parts}, *key)
         mean, spread = parts.mean(dim=0), parts.std(dim=0).clamp(min=SMALLEST_SPREAD)
         totals = _total(parts, mean, spread)
         return Reference(mean, spread, float(totals.mean()), float(totals.std()))
 
     @torch.no_grad()
-    def own_parts(self) -> torch.Tensor:
+    def sample_distances(self) -> torch.Tensor:
         """Measure what the model reaches on each of its samples, [SAMPLES, P]: spoilt as artists' layers may be."""
         generator, rng = self._model.generator, torch.Generator().manual_seed(0)
         rows = []

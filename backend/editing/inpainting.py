@@ -16,7 +16,10 @@ from backend.editing.grain import grain_strength, grain_tile, laid
 from backend.editing.misplaced import shows_background
 from backend.editing.optical_flow import CUBIC, read
 
-COLOUR_BLUR, ALPHA_BLUR, FAR = 6.0, 2.0, 24.0  # pixels of the model's image
+COLOUR_BLUR, ALPHA_BLUR, SUBJECT_BLUR, FAR = 6.0, 2.0, 4.0, 24.0  # pixels of the model's image
+OPAQUE = 254.5  # of 0 .. 255: a layer with no less alpha has nothing transparent
+RIM = 5  # pixels, across: so much of the generator's subject is mixed with what is behind
+SOFTNESS = 0.3  # a generator's outlines are softer than a cut-out's: so much of either colour is all of it
 MISPLACED = 40.0  # of 0 .. 255: where the inverted image misses the layer by as much, it shows something else
 HALO = 0.35  # of -1 .. 1: what differs more from the background nearby is none
 ALPHA_SURE = 0.3  # confidence from which on the layer's own alpha is right
@@ -62,11 +65,16 @@ def inpaint(source: np.ndarray, small: np.ndarray, found: Correspondence, now: t
     """
     sides = _Sides(found, found.warp(small))
     painted = now.permute(1, 2, 0).contiguous().float().cpu().numpy()
-    corrections = _colour_corrections(small, found, sides)
+    corrections, alpha = _colour_corrections(small, found, sides), found.warp(small[..., 3])
+    if alpha.min() < OPAQUE:
+        covered, subject = sides.coverage(found.end, 1 - small[..., 3] / 255)
+        alpha = _alpha(alpha, found, sides, covered)
+        rim = cv2.dilate((alpha < 255 / 2).astype(np.float32), np.ones((2 * RIM + 1,) * 2, np.uint8)) * (1 - covered)
+        corrections += 127.5 * rim[..., None] * (subject - found.end)  # without what is behind a cut-out
     generated = 127.5 * (painted + 1) + cv2.resize(corrections, painted.shape[1::-1])
     return Inpainting(
         generated,
-        _alpha(found.warp(small[..., 3]), found, sides),
+        alpha,
         _grains(source, found, sides),
         continue_background(source, found, resample(generated, small.shape), sides.background),
     )
@@ -97,6 +105,17 @@ class _Sides:
     def before(self, values: np.ndarray, weight: np.ndarray, sigma: float = COLOUR_BLUR) -> np.ndarray:
         """The same of the subject alone."""
         return weighted_blur(values, weight * (1 - self.stayed), sigma, FAR)
+
+    def coverage(self, image: np.ndarray, transparent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How much of each pixel of `image` [h, w, 3] is subject, by its colour, [h, w]; and the subject's nearby.
+
+        transparent: [h, w], 0 .. 1, of the layer before the edit.
+        """
+        inner = cv2.erode(1 - self.background, np.ones((RIM, RIM), np.uint8))
+        ground, subject = self.behind(image, transparent + 1e-6), self.before(image, inner, SUBJECT_BLUR)
+        difference = subject - ground
+        share = ((image - ground) * difference).sum(axis=2) / (np.square(difference).sum(axis=2) + 1e-3)
+        return ((share - SOFTNESS) / (1 - 2 * SOFTNESS)).clip(0, 1).astype(np.float32), subject
 
     def mixed(self, behind: np.ndarray, before: np.ndarray) -> np.ndarray:
         """`behind` where the generator paints background, `before` where it paints the subject."""
@@ -130,18 +149,17 @@ def _grains(source: np.ndarray, found: Correspondence, sides: _Sides) -> list[tu
     return grains
 
 
-def _alpha(alpha: np.ndarray, found: Correspondence, sides: _Sides) -> np.ndarray:
+def _alpha(alpha: np.ndarray, found: Correspondence, sides: _Sides, covered: np.ndarray) -> np.ndarray:
     """[h, w], 0 .. 255: that of the background around where the generator paints background, else the subject's.
 
-    alpha: [h, w], 0 .. 255, that of the layer, moved.
+    alpha: [h, w], 0 .. 255, that of the layer, moved.  covered: [h, w], 0 .. 1, how much the generator paints subject.
     """
-    if alpha.min() > 254.5:  # opaque
-        return alpha
     still = resample(found.still, alpha.shape)
     # neither is to count what is the edge of the other
     ground = np.square(np.square(2 * alpha / 255 - 1)) + 1e-3
     subject = found.confidence * (1 - still) * ((alpha / 255) ** 4 + 1e-3)
-    mixed = sides.mixed(sides.behind(alpha, ground, ALPHA_BLUR), sides.before(alpha, subject, ALPHA_BLUR))
+    behind, before = sides.behind(alpha, ground, ALPHA_BLUR), sides.before(alpha, subject, ALPHA_BLUR)
+    mixed = behind + covered * (before - behind)
     mixed = ((mixed - TRACE) / (255 - 2 * TRACE)).clip(0, 1) * 255
     # colours that have changed make a place painted sooner than they make it another thing
     mixed += (found.confidence / ALPHA_SURE).clip(0, 1) * (alpha - mixed)

@@ -17,7 +17,7 @@ from backend.editing.tensor_cache import TensorCache
 from stylegan2.encoder import Encoder
 from stylegan2.latent_space import LatentSpace
 
-VERSION = 3  # to be raised when invert() finds other codes: what was remembered before is not found any more
+VERSION = 4  # to be raised when invert() finds other codes: what was remembered before is not found any more
 FINE_SHARE = 0.5  # as many steps, at most, on whole images as on drafts, which cost a part of them
 WARM_UP, COOL_DOWN = 0.05, 0.5  # shares of them in which Adam's step grows to its size, and shrinks back to 0
 LAYER_RATE = 0.3  # of Adam's step for each layer, beside that for all layers together

@@ -18,22 +18,11 @@ SHORTEST, LONGEST = 1.0, 3.0  # pixels that it is pulled at least and at most; t
 
 
 class MotionSupervision:
-    """The terms of one drag's loss. All points are (x, y) in pixels of the model's image."""
+    """The terms of one drag's loss that are of its handles. All points are (x, y) in pixels of the model's image."""
 
-    def __init__(self, start_features: FeatureMap, r1: float, mask: torch.Tensor | None, mask_weight: float) -> None:
-        """Keep the features of the start.
-
-        Args:
-            start_features: F0, the feature map of the starting image; with a mask, the whole of it.
-            r1: radius of the patch around a handle, in pixels.
-            mask: float [height, width], 1 = may move, 0 = stays, between = partly; None = everything may move.
-            mask_weight: lambda of Eq. 1.
-        """
-        self.offsets = disc(r1, start_features.texels.device)
-        self.start_texels = start_features.texels
-        self.mask_weight = mask_weight
-        # Reduced to the feature map once: resizing the map to the image each step costs more than the network.
-        self.outside_mask = None if mask is None else 1 - _texel_means(mask, start_features.map_size)
+    def __init__(self, r1: float, device: torch.device) -> None:
+        """Choose the patch: r1 is its radius around a handle, in pixels."""
+        self.offsets = disc(r1, device)
 
     def patches(self, features: FeatureMap, points: torch.Tensor) -> torch.Tensor:
         """Read the patches Omega1 around `points` [N, 2]: [N, Q, C]."""
@@ -52,12 +41,25 @@ class MotionSupervision:
         """Return what keeps `patches` [N, Q, C] of pins and of arrived handles at `points` [N, 2]: [N]."""
         return (patches - self.patches(features, points)).abs().mean(dim=(1, 2))
 
-    def mask_loss(self, features: FeatureMap) -> torch.Tensor:
-        """Return the second term of Eq. 1: outside the mask the features stay as at the start (0 without a mask)."""
-        if self.outside_mask is None or self.mask_weight == 0:
-            return features.texels.new_zeros(())
-        weight = self.outside_mask * (self.mask_weight / features.texels.numel())
-        return _WeightedL1.apply(features.texels, self.start_texels, weight)
+
+class MaskLoss:
+    """The second term of Eq. 1: outside the mask the features stay as at the start."""
+
+    def __init__(self, start_features: FeatureMap, mask: torch.Tensor, weight: float) -> None:
+        """Keep the features of the start.
+
+        Args:
+            start_features: F0, the whole feature map of the starting image.
+            mask: float [height, width], 1 = may move, 0 = stays, between = partly.
+            weight: lambda of Eq. 1.
+        """
+        self.start_texels = start_features.texels
+        # Reduced to the feature map once: resizing the map to the image each step costs more than the network.
+        self.weight = (1 - _texel_means(mask, start_features.map_size)) * (weight / start_features.texels.numel())
+
+    def __call__(self, features: FeatureMap) -> torch.Tensor:
+        """Return it for the whole feature map of a step."""
+        return _WeightedL1.apply(features.texels, self.start_texels, self.weight)
 
 
 def _texel_means(mask: torch.Tensor, map_size: tuple[int, int]) -> torch.Tensor:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 
-from backend.editing.code_path import CodePath
 from backend.editing.compositing import compose
 from backend.editing.correspondence import EditImages
-from backend.editing.drag_loop import DragLoop, LoopStep
+from backend.editing.drag_loop import LoopStep
 from backend.editing.edit_state import EditState
+from backend.editing.live_drag import LiveDrag, Steering
 from backend.editing.pixels import to_pixels
 from backend.editing.placement import Placement
 from backend.editing.points import Drag, check_drags
@@ -22,6 +21,7 @@ from backend.editing.region import Region
 from backend.editing.report import DragRecord, edit_report
 from backend.editing.settings import DragSettings
 from backend.editing.steps import DragStep, EditResult
+from backend.errors import UserError
 
 PREVIEW_SIDE = 256  # pixels that a drag's previews have at least, where the model makes as many
 
@@ -35,6 +35,7 @@ class OpenEdit:
         self.model = loaded.model
         self.generator = self.model.generator
         self._state: EditState | None = None
+        self._live: LiveDrag | None = None
         self._record: DragRecord | None = None
 
     def check(
@@ -57,7 +58,6 @@ class OpenEdit:
         Raises:
             UserError: a point lies outside the region, the mask has another size, or the model can't do the settings.
         """
-        check_drags(drags)
         region.check_inside(drags)
         if mask is not None:
             region.check_mask(mask, layer_size)
@@ -74,44 +74,83 @@ class OpenEdit:
             settings: the model's preset by default.
 
         Raises:
-            UserError: as check() does.
+            UserError: as check() does, or there is nothing to drag.
+        """
+        check_drags(drags)
+        self.check(self.region, drags, mask, settings or self.loaded.preset.drag, self._layer_size)
+        steering = Steering(drags=dict(enumerate(drags)), mask=mask)
+        for step in self.live_drag(lambda: steering, settings):
+            yield step
+            if not step.running:
+                return
+
+    def live_drag(self, wanted: Callable[[], Steering], settings: DragSettings | None = None) -> Iterator[DragStep]:
+        """Move the handles as is wanted before each step; yields the start and then every step, without end.
+
+        What cannot be done is refused in the next step. A step that is not running is yielded again and again, for
+        nothing: wait until something else is wanted.
+
+        Args:
+            wanted: returns the newest that is wanted; of another revision than before where it is something else.
+            settings: the model's preset by default.
         """
         state, settings = self._open_state, settings or self.loaded.preset.drag
-        self.check(state.region, drags, mask, settings, self._layer_size)
-        self._mask = mask
-        started = time.perf_counter()
-        loop = self._drag_loop(state, drags, settings)
-        first: LoopStep | None = None
-        for step in loop:
-            first = first or step
-            self._path.add(step.w_plus)
-            self._record = DragRecord(drags, first, step, settings, time.perf_counter() - started)
-            self._state = dataclasses.replace(state, w_plus=step.w_plus)
-            yield self._drag_step(step, drags, settings)
+        state = self._state = dataclasses.replace(state, path=self._path())
+        live = self._live = self._new_drag(state, settings)
+        newest = -1
+        while True:
+            steering, refused = wanted(), None
+            begins = newest < 0
+            if steering.revision > newest:
+                newest, refused = steering.revision, self._follow(live, steering)
+            if not begins:
+                live.advance()
+            shown = live.shown()
+            self._record = live.record()
+            self._state = dataclasses.replace(state, w_plus=shown.w_plus)
+            yield self._drag_step(live, shown, refused)
 
-    def _drag_loop(self, state: EditState, drags: Sequence[Drag], settings: DragSettings) -> DragLoop:
-        to_model = state.region.to_model
-        handles = to_model(np.array([drag.handle for drag in drags]))
-        goals = [to_model(np.array(drag.goals)) for drag in drags]
-        return DragLoop(self.generator, state.w_plus, handles, goals, self._model_mask(self._mask), settings)
+    def _new_drag(self, state: EditState, settings: DragSettings) -> LiveDrag:
+        """A drag that begins where the edit is."""
+        return LiveDrag(self.generator, state.w_plus, state.path, state.region, settings)
 
-    def _drag_step(self, step: LoopStep, drags: Sequence[Drag], settings: DragSettings) -> DragStep:
-        """A step of the loop in layer pixels."""
-        region = self._open_state.region
+    def _follow(self, live: LiveDrag, steering: Steering) -> tuple[int, str] | None:
+        """Do what is wanted from now on; where it cannot be, return its revision and why."""
+        drags = list(steering.drags.values())
+        try:
+            self.check(live.region, drags, steering.mask, live.settings, self._layer_size)
+        except UserError as error:
+            return steering.revision, str(error)
+        self._mask = steering.mask
+        live.follow(steering, self._model_mask(steering.mask))
+        return None
+
+    def _drag_step(self, live: LiveDrag, step: LoopStep, refused: tuple[int, str] | None) -> DragStep:
+        """A step of the drag in layer pixels."""
+        drags = live.steering.drags
         return DragStep(
             step=step.step,
-            steps=settings.max_steps,
-            points=region.to_layer(step.points),
-            targets=np.array([drag.target for drag in drags]),
-            distances=step.distances * np.mean(region.scale),
+            steps=step.last_step,
+            points=live.region.to_layer(step.points),
+            targets=np.array([drag.target for drag in drags.values()]).reshape(-1, 2),
+            distances=step.distances * np.mean(live.region.scale),
             arrived=step.arrived,
+            pins=np.array([drag.is_pin for drag in drags.values()], bool),
             stuck=step.stuck,
+            running=not live.rests,
+            revision=live.steering.revision,
+            ids=tuple(drags),
+            refused=refused,
             preview=lambda: self._draft(step.w_plus),
         )
 
+    def _path(self) -> torch.Tensor:
+        """The way that the edit has gone to where it is."""
+        return self._open_state.path if self._live is None else self._live.path()
+
     def result(self) -> EditResult:
         """Compose the layer of the edit as it is now."""
-        state = dataclasses.replace(self._open_state, path=self._path.codes())
+        state = dataclasses.replace(self._open_state, path=self._path())
         region = state.region
         layer, changed = compose(
             self._layer,
@@ -124,6 +163,11 @@ class OpenEdit:
         )
         report = edit_report(self.loaded, self.device, state, self._inversion_seconds, self._record)
         return EditResult(self._layer, layer, changed, (region.x, region.y), state, report)
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the edit is elsewhere than where it was opened."""
+        return not torch.equal(self._open_state.w_plus, self._shown)
 
     @property
     def region(self) -> Region:
@@ -178,7 +222,7 @@ class OpenEdit:
         self._place = Placement(state.region, layer_size, part)
         self._original = part if original is None else original
         self._state, self._mask = state, None
-        self._path, self._record = CodePath(state.path), None
+        self._live, self._record = None, None
         self._inversion_seconds = seconds
 
     def _images(self, state: EditState) -> EditImages:

@@ -18,16 +18,26 @@ from backend.editing.settings import DragSettings
 
 @dataclasses.dataclass(frozen=True)
 class DragRecord:
-    """A drag so far: what was asked, its first and its latest step, its settings, and the seconds it took."""
+    """A drag so far.
+
+    Attributes:
+        drags: what is asked.
+        lengths: [N], the ways from handle to target, in pixels of the model's image.
+        end: the step that is shown.
+        settings: of the drag.
+        seconds: that its steps took.
+        how_far: the place of the edit's way that is shown.
+    """
 
     drags: Sequence[Drag]
-    start: LoopStep
+    lengths: np.ndarray
     end: LoopStep
     settings: DragSettings
     seconds: float
+    how_far: float
 
     def report(self, region: Region) -> dict[str, object]:
-        """Steps, seconds, settings, the distances before and after, for each point whether it arrived or why not.
+        """Steps, seconds, settings, how far along its way the edit is, distances, for each point whether it arrived.
 
         Distances are the tracker's, given in pixels of the model's image and of the layer.
         """
@@ -35,7 +45,8 @@ class DragRecord:
             "steps": self.end.step,
             "seconds": round(self.seconds, 3),
             "settings": dataclasses.asdict(self.settings),
-            "distances_start": _both(self.start.distances, region),
+            "how_far": self.how_far,
+            "distances_start": _both(self.lengths, region),
             "distances_end": _both(self.end.distances, region),
             "points": [self._point(index, region) for index in range(len(self.drags))],
         }
@@ -90,6 +101,6 @@ def _why_not(drag: Drag, end: LoopStep, settings: DragSettings) -> str:
         return "the pinned point moved along with the rest"
     if end.stuck:
         return "the drag stopped coming nearer; the selection, the pins or the model hold it back"
-    if end.step >= settings.max_steps:
+    if end.spent:
         return f"the {settings.max_steps} steps were used up; allow more steps"
     return "the drag was stopped"

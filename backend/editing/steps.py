@@ -83,7 +83,12 @@ class DragStep:
         targets: [N, 2], (x, y) in layer pixels.
         distances: [N], layer pixels to go, along the way-points.
         arrived: bool [N].
+        pins: bool [N], which of them are to stay.
         stuck: whether the drag is given up because no handle comes nearer.
+        running: whether there is a next step, as long as nothing else is wanted.
+        revision: what is in force of what is wanted.
+        ids: of the drags, in their order.
+        refused: a newer revision that cannot be, and the sentence that says why.
         preview: returns the model's image at this step, uint8 [h, w, 3], in the region's rectangle, of a large model
             as a draft; costs as much as many steps.
     """
@@ -94,7 +99,12 @@ class DragStep:
     targets: np.ndarray
     distances: np.ndarray
     arrived: np.ndarray
+    pins: np.ndarray
     stuck: bool
+    running: bool
+    revision: int
+    ids: tuple[int, ...]
+    refused: tuple[int, str] | None
     preview: Callable[[], np.ndarray]
 
 

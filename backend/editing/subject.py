@@ -136,8 +136,8 @@ def _holds(region: Region, drags: Sequence[Drag]) -> bool:
 
 
 def refine(judge: Judge, image: np.ndarray, frame: Frame, model_size: tuple[int, int]) -> Frame:
-    """Shift, scale and roll a frame, in smaller and smaller steps, to where the encoder's guess leaves over least."""
-    best, least = frame, _left_over(judge, image, [frame], model_size)[0]
+    """Shift, scale and roll a frame, in smaller and smaller steps, to where the encoder's guess has the least error."""
+    best, least = frame, _relative_errors(judge, image, [frame], model_size)[0]
     for share in REFINEMENTS:
         step, side = share * REFINED_SHIFT, best.scale * max(model_size)
         ratio = (1 + REFINED_SCALING) ** share
@@ -151,18 +151,20 @@ def refine(judge: Judge, image: np.ndarray, frame: Frame, model_size: tuple[int,
             dataclasses.replace(best, roll=best.roll + share * REFINED_ROLL),
             dataclasses.replace(best, roll=best.roll - share * REFINED_ROLL),
         ]
-        shares = _left_over(judge, image, around, model_size)
-        if min(shares) < least:
-            least, best = min(shares), around[shares.index(min(shares))]
+        errors = _relative_errors(judge, image, around, model_size)
+        if min(errors) < least:
+            least, best = min(errors), around[errors.index(min(errors))]
     return best
 
 
-def _left_over(judge: Judge, image: np.ndarray, frames: Sequence[Frame], model_size: tuple[int, int]) -> list[float]:
-    """What the encoder's guess leaves over in each frame; infinitely much where there is no layer."""
+def _relative_errors(
+    judge: Judge, image: np.ndarray, frames: Sequence[Frame], model_size: tuple[int, int]
+) -> list[float]:
+    """The relative error of the encoder's guess in each frame; infinite where there is no layer."""
     regions = [_region(frame, image, model_size) for frame in frames]
     seen = [to_model(region.shrink(region.crop(image)), judge.encoder.mean.device) for region in regions if region]
-    shares = iter(judge.left_over(torch.cat([a for a, _ in seen]), torch.cat([b for _, b in seen])).tolist())
-    return [next(shares) if region else math.inf for region in regions]
+    errors = iter(judge.relative_errors(torch.cat([a for a, _ in seen]), torch.cat([b for _, b in seen])).tolist())
+    return [next(errors) if region else math.inf for region in regions]
 
 
 def _region(frame: Frame, image: np.ndarray, model_size: tuple[int, int]) -> Region | None:
@@ -177,9 +179,9 @@ def _region(frame: Frame, image: np.ndarray, model_size: tuple[int, int]) -> Reg
 
 
 def _is_worth_it(judge: Judge, image: np.ndarray, framed: Region, region: Region) -> bool:
-    """Whether the model shows its subject in the frame, and leaves over less there than in the region as it was chosen.
+    """Whether the model shows its subject in the frame, with a smaller relative error than the region as it was chosen.
 
-    A plain background is shown well by everything, so that what is left over counts as a share of what there is to see.
+    A plain background is shown well by everything, so that the error counts as a share of what there is to see.
     """
     device = judge.encoder.mean.device
     target, weight = to_model(framed.shrink(framed.crop(image)), device)
@@ -188,5 +190,5 @@ def _is_worth_it(judge: Judge, image: np.ndarray, framed: Region, region: Region
     other, other_weight = to_model(region.shrink(region.crop(image)), device)
     if not bool(other_weight.any()):
         return True
-    here, there = judge.left_over(torch.cat([target, other]), torch.cat([weight, other_weight])).tolist()
+    here, there = judge.relative_errors(torch.cat([target, other]), torch.cat([weight, other_weight])).tolist()
     return here < BETTER * there

@@ -49,6 +49,12 @@ class TensorCache:
         self._remember(name, {part: tensor.detach().cpu().contiguous() for part, tensor in tensors.items()})
         self._write(name, self._memory[name])
 
+    def clear(self) -> None:
+        """Forget everything. Raises OSError where a file cannot be deleted."""
+        self._memory = OrderedDict()
+        for file in self.folder.glob("*.safetensors") if self.folder else ():
+            file.unlink(missing_ok=True)
+
     def _remember(self, name: str, tensors: Tensors) -> None:
         self._memory[name] = tensors
         self._memory.move_to_end(name)

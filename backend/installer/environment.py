@@ -40,6 +40,11 @@ class Environment(NamedTuple):
         """The plug-in's own packages, kept here to be copied beside each plug-in."""
         return self.folder / "gimp-vendor"
 
+    @property
+    def manual(self) -> Path:
+        """The plug-in's manual, likewise."""
+        return self.folder / "gimp-manual"
+
 
 def check_python(version: tuple[int, ...]) -> None:
     """Refuse a Python that is too old for the packages."""

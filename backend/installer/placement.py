@@ -20,7 +20,8 @@ BACKEND = Path(__file__).resolve().parents[1]
 PLUGIN = BACKEND.parent / "gimp_plugin" / "drag_gan"
 CLIENT = ("__init__.py", "errors.py", "client")  # of the backend: the plug-in's copy of its client
 PROCEDURE = "draggan-drag-along-paths"
-NOT_COPIED = ("__pycache__", "*.pyc", "vendor", "backend.json")
+NOT_COPIED = ("__pycache__", "*.pyc", "vendor", "manual", "backend.json")
+PERMISSION = "flatpak override --user --talk-name=org.freedesktop.Flatpak org.gimp.GIMP"
 CONSOLES = ("gimp-console-3.2", "gimp-console-3.0", "gimp-console-3", "gimp-console")
 
 
@@ -47,7 +48,7 @@ def profiles(roots: Sequence[Path]) -> list[Path]:
 
 
 def is_sandboxed(profile: Path) -> bool:
-    """Whether only a GIMP from Flatpak or Snap uses a profile; such a GIMP cannot start other programs."""
+    """Whether only a GIMP from Flatpak or Snap uses a profile; such a GIMP cannot start other programs by itself."""
     return any(part in (".var", "snap") for part in profile.parts)
 
 
@@ -82,12 +83,13 @@ def is_registered(console: str) -> bool:
     return "PROCEDURE True" in _output([console, "-i", *batch], seconds=180)
 
 
-def install_plugin(plugins: Path, vendor: Path, settings: Mapping[str, object]) -> Path:
-    """Put the plug-in with its packages and its settings into a plug-ins folder, as a whole or not at all.
+def install_plugin(plugins: Path, vendor: Path, manual: Path, settings: Mapping[str, object]) -> Path:
+    """Put the plug-in with its packages, manual and settings into a plug-ins folder, as a whole or not at all.
 
     Args:
         plugins: GIMP's plug-ins folder; made when it is missing.
         vendor: folder of the plug-in's own packages, copied beside it.
+        manual: folder of HTML pages, copied beside it.
         settings: written beside it as backend.json.
 
     Returns:
@@ -99,6 +101,7 @@ def install_plugin(plugins: Path, vendor: Path, settings: Mapping[str, object]) 
     shutil.copytree(PLUGIN, staging, ignore=shutil.ignore_patterns(*NOT_COPIED))
     shutil.copytree(vendor, staging / "vendor")
     copy_client(staging / "vendor")
+    shutil.copytree(manual, staging / "manual")
     (staging / "backend.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
     entry = staging / "drag_gan.py"
     entry.chmod(0o755)  # GIMP silently ignores an entry that is not executable

@@ -15,7 +15,7 @@ DATA += ("backend.lock", "installation.json", ".*.tmp")
 LOGS = ("backend.log", "backend.log.*", "plugin.log", "plugin.log.*", "plugin-*.log*")
 # In GIMP's folder: the plug-in, copies that were cut off, and what GIMP keeps of its dialog.
 PLUGIN = ("plug-ins/drag_gan", "plug-ins/drag_gan.new", "plug-ins/drag_gan.old")
-PLUGIN += ("plug-in-settings/draggan-drag-along-paths*",)
+PLUGIN += ("plug-in-settings/draggan-*",)
 
 
 def data_folder(system: str = sys.platform, environ: Mapping[str, str] = os.environ, home: Path | None = None) -> Path:

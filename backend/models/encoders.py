@@ -110,7 +110,7 @@ def prepare(
             if now - kept > KEEP_EVERY:
                 _keep(training, model, file)
                 kept = now
-        training.average.own_parts = Judge(model, training.average, TensorCache()).own_parts()
+        training.average.sample_distances = Judge(model, training.average, TensorCache()).sample_distances()
     finally:
         _keep(training, model, file)
 

@@ -1,7 +1,8 @@
 """The server's endpoints: a Gradio app without a page worth seeing, behind the check of token and Host.
 
-The endpoints are called by their names: /drag, /thumbnails and /sample, /keep, /health, /region, /models, /download,
-/cancel_download, /add_model, /remove_model and /stop. By gradio_client, or, where there is no session, over plain HTTP.
+The endpoints are called by their names: /drag, /thumbnails and /sample, /steer, /keep, /health, /region, /models,
+/download, /cancel_download, /add_model, /remove_model, /resources, /clear_cache and /stop. By gradio_client, or at once
+over plain HTTP.
 """
 
 from __future__ import annotations
@@ -107,6 +108,15 @@ class _Endpoints:
         with _one_sentence("removing a model"):
             return self._catalogue.remove(options)
 
+    def resources(self) -> dict[str, Any]:
+        with _one_sentence("looking at what is in use"):
+            return self._runner.resources()
+
+    def clear_cache(self) -> dict[str, Any]:
+        with _one_sentence("clearing the cache"):
+            self._runner.clear_cache()
+            return self._runner.resources()
+
     def stop(self) -> dict[str, Any]:
         self._stop()
         return {}
@@ -114,6 +124,10 @@ class _Endpoints:
     def keep(self, request: gr.Request) -> dict[str, Any]:
         self._runner.queue.finish_early(_session(request))
         return {}
+
+    def steer(self, steering: Any, request: gr.Request) -> dict[str, Any]:
+        with _one_sentence("steering a drag"):
+            return self._runner.steer(steering, _session(request))
 
     def drag(
         self, image: str | None, mask: str | None, drags: Any, options: Any, edit: str | None, protocol: Any,
@@ -144,14 +158,15 @@ def _blocks(endpoints: _Endpoints) -> gr.Blocks:
     with gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP") as blocks:
         gr.Markdown("This is the service behind DragGAN for GIMP; use it from GIMP: Filters > DragGAN.")
         image, mask, edit, original = (gr.File(visible=False) for _ in range(4))
-        layer_size, selected, drags, options, protocol = (gr.JSON(visible=False) for _ in range(5))
+        layer_size, selected, drags, options, protocol, steering = (gr.JSON(visible=False) for _ in range(6))
         answer, *files = (gr.JSON(visible=False), *(gr.File(visible=False) for _ in range(3)))
-        for component in (image, mask, edit, original, layer_size, selected, drags, options, protocol):
+        for component in (image, mask, edit, original, layer_size, selected, drags, options, protocol, steering):
             _take_uploads_only(component, blocks.upload_file_set)
         of_models: dict[str, list[Component]] = {
             name: [options] for name in ("models", "download", "add_model", "remove_model")
         }
-        _add_questions(endpoints, {"region": [layer_size, selected, options], **of_models}, answer)
+        questions = {"region": [layer_size, selected, options], "steer": [steering], **of_models}
+        _add_questions(endpoints, questions, answer)
         request = [image, mask, drags, options, edit, protocol, original]
         _add_jobs(endpoints, {"drag": request, "thumbnails": [options], "sample": [options]}, [answer, *files])
         blocks.unload(gone)
@@ -162,7 +177,7 @@ def _blocks(endpoints: _Endpoints) -> gr.Blocks:
 def _add_questions(endpoints: _Endpoints, inputs: dict[str, list[Component]], answer: Component) -> None:
     """Add what is answered at once, off the queue: while a job runs, and to a client that speaks plain HTTP."""
     button = gr.Button(visible=False)
-    for name in (*inputs, "health", "keep", "cancel_download", "stop"):
+    for name in (*inputs, "health", "keep", "cancel_download", "resources", "clear_cache", "stop"):
         function = getattr(endpoints, name)
         button.click(function, inputs.get(name, []), answer, api_name=name, queue=False, api_visibility="undocumented")
 

@@ -13,6 +13,7 @@ import torch
 
 from backend.errors import Cancelled, UserError
 from backend.server.log import logger
+from backend.server.steering import Asked, Helm
 from backend.server.threads import Threads
 
 POLL_SECONDS = 0.05  # between looks whether a waiting job has been cancelled
@@ -27,11 +28,26 @@ class JobControl:
         session: of the client.
         cancelled: end at once, without a result.
         finish_early: end the drag at its next step, with its result.
+        helm: of a drag that can be steered; None of another job.
     """
 
     session: str
     cancelled: threading.Event = field(default_factory=threading.Event)
     finish_early: threading.Event = field(default_factory=threading.Event)
+    helm: Helm | None = None
+
+    def cancel(self) -> None:
+        """End the job at once."""
+        self._tell(self.cancelled)
+
+    def finish(self) -> None:
+        """End its drag early."""
+        self._tell(self.finish_early)
+
+    def _tell(self, event: threading.Event) -> None:
+        event.set()
+        if self.helm is not None:
+            self.helm.news.set()
 
 
 class JobQueue:
@@ -44,18 +60,19 @@ class JobQueue:
         self._controls: list[JobControl] = []  # of the running job and those that wait
         self._ended = time.monotonic()
 
-    def run(self, session: str, work: Callable[[JobControl], Iterator[T]]) -> Iterator[T]:
+    def run(self, session: str, work: Callable[[JobControl], Iterator[T]], live: bool = False) -> Iterator[T]:
         """Yield what `work` yields once no other job runs; end early when the job is cancelled.
 
         Args:
             session: of the client.
             work: does the job.
+            live: whether it can be steered.
 
         Raises:
             UserError: the graphics card has too little memory for it.
         """
         try:
-            with self._running(session) as control:
+            with self._running(JobControl(session, helm=Helm() if live else None)) as control:
                 torch.set_num_threads(self._threads.choose())
                 for output in work(control):
                     yield output
@@ -72,9 +89,9 @@ class JobQueue:
             ) from error
 
     @contextmanager
-    def _running(self, session: str) -> Iterator[JobControl]:
+    def _running(self, control: JobControl) -> Iterator[JobControl]:
         """Wait until no other job runs, keep the others waiting, and yield the job's control."""
-        control = JobControl(session)
+        session = control.session
         self._controls.append(control)
         try:
             while not self._lock.acquire(timeout=POLL_SECONDS):
@@ -106,13 +123,21 @@ class JobQueue:
         """End the job of `session`, whose client is gone, at its next step."""
         for control in self._of(session):
             logger.info("The client of session %s is gone", session)
-            control.cancelled.set()
+            control.cancel()
+
+    def steer(self, session: str, asked: Asked) -> None:
+        """Hand what a client asks for to its live drag. Raises UserError where it has none."""
+        helms = [control.helm for control in self._of(session) if control.helm is not None]
+        if not helms:
+            raise UserError("There is no drag to be steered any more; open the window again.")
+        for helm in helms:
+            helm.ask(asked)
 
     def finish_early(self, session: str) -> None:
         """End the drag of `session` at its next step, with its result so far."""
         for control in self._of(session):
             logger.info("The drag of session %s is to end here", session)
-            control.finish_early.set()
+            control.finish()
 
     def _of(self, session: str) -> list[JobControl]:
         return [control for control in self._controls if control.session == session]
@@ -120,7 +145,7 @@ class JobQueue:
     def cancel_all(self) -> None:
         """End every job at its next step."""
         for control in list(self._controls):
-            control.cancelled.set()
+            control.cancel()
 
     @property
     def busy(self) -> bool:

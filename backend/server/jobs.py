@@ -24,14 +24,16 @@ from backend.errors import UserError
 from backend.models import device, models
 from backend.models.models import Offered
 from backend.models.suggestion import better_model
-from backend.server import protocol
+from backend.server import protocol, resources
 from backend.server.finding import find
 from backend.server.job_queue import JobControl, JobQueue
+from backend.server.live import live_updates
 from backend.server.log import logger
 from backend.server.progress import Throttle, drag_update
 from backend.server.protocol import Preview, SampleOptions, Update
 from backend.server.requests import Job, Request
 from backend.server.result_files import NO_FILES, Files, ResultFiles
+from backend.server.steering import Wanted, read_steering
 
 SUGGESTION_SECONDS = 4.0  # after which no other model is looked at any more where the chosen one does not fit
 
@@ -74,7 +76,8 @@ class JobRunner:
             UserError: what the client can put right.
         """
         job = Job.read(request)
-        yield from self.queue.run(request.session, lambda control: self._drag(request, job, control))
+        work = lambda control: self._drag(request, job, control)  # noqa: E731
+        yield from self.queue.run(request.session, work, job.options.live)
 
     def _drag(self, request: Request, job: Job, control: JobControl) -> Updates:
         throttle, finished = Throttle(control.cancelled.is_set), self._finished_drag
@@ -105,7 +108,7 @@ class JobRunner:
         """Open the image or go on from its edit, then drag.
 
         Returns:
-            The region and the last update; None where the client is to be asked first.
+            The region and the last update; None where the client is to be asked first, or where nothing has moved.
         """
         job = replace(job, edit=_usable(job, editor))
         preset, options = editor.loaded.preset, job.options
@@ -130,8 +133,13 @@ class JobRunner:
                 return None
         region = editor.region  # where it was found
         last = Update(phase="drag")
+        if control.helm is not None:
+            wanted = Wanted(control.helm, job.drags, job.mask, job.image.shape[:2])
+            for last in live_updates(editor.live_drag(wanted, settings), control, control.helm, region.box):
+                yield last, NO_FILES
+            return (region, last.model_copy(update={"refused": None})) if editor.has_moved else None
         for step, preview in throttle.limit(editor.drag(job.drags, job.mask, settings)):
-            last = drag_update(step, job.drags, region.box, preview)
+            last = drag_update(step, region.box, preview)
             yield last, NO_FILES
             if control.finish_early.is_set():
                 break
@@ -188,6 +196,11 @@ class JobRunner:
             self._editor = (key, Editor(models.open_model(name, self.device), self.device, self._cache))
         return self._editor[1]
 
+    def steer(self, steering: Any, session: str) -> dict[str, Any]:
+        """Say what is wanted of the live drag of a session. Raises UserError where there is none, or it is no sense."""
+        self.queue.steer(session, read_steering(steering))
+        return {}
+
     def forget(self, session: str) -> None:
         """End the job of a client that is gone at its next step, and delete its result files."""
         self.queue.cancel(session)
@@ -206,6 +219,19 @@ class JobRunner:
                 if model.size is not None
             ],
         }
+
+    def resources(self) -> dict[str, Any]:
+        """Return what the backend uses of this computer."""
+        return resources.look(self.device, self._cache.folder).model_dump(mode="json")
+
+    def clear_cache(self) -> None:
+        """Forget what was found of pictures. Raises UserError while a job needs it, or where a file stays."""
+        if self.queue.busy:
+            raise UserError("The backend is at work; clear the cache when it is done.")
+        try:
+            self._cache.clear()
+        except OSError as error:
+            raise UserError(f"{error.filename} cannot be deleted ({error.strerror}); mend that.") from error
 
     def region(self, layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
         """Return the box of the layer that a drag with these options would show to the model.

@@ -9,7 +9,6 @@ from typing import TypeVar
 import numpy as np
 
 from backend.editing.fit import IN_WORDS, Fit
-from backend.editing.points import Drag
 from backend.editing.preset import LoadedModel
 from backend.editing.steps import DragStep, InversionProgress
 from backend.errors import Cancelled
@@ -96,19 +95,29 @@ def unfit_update(loaded: LoadedModel, box: Box, preview: np.ndarray, better: Off
     return Update(phase="unfit", message=message, region=box, preview=Preview.of(preview), better_model=name)
 
 
-def drag_update(step: DragStep, drags: list[Drag], box: Box, preview: bool) -> Update:
+def drag_update(step: DragStep, box: Box, preview: bool) -> Update:
     """Return an update of the drag, with a preview or without; `box` is the region (x, y, width, height)."""
-    moved = [index for index, drag in enumerate(drags) if not drag.is_pin]
-    left = max(step.distances[index] for index in moved)
     return Update(
         phase="drag",
         step=step.step,
         steps=step.steps,
-        message=f"{int(step.arrived[moved].sum())} of {len(moved)} points have arrived, {left:.0f} pixels to go.",
+        message=step.refused[1] if step.refused else _arrived(step),
         points=[(float(x), float(y)) for x, y in step.points],
         targets=[(float(x), float(y)) for x, y in step.targets],
         distances=[float(distance) for distance in step.distances],
         arrived=[bool(arrived) for arrived in step.arrived],
         region=box,
         preview=Preview.of(step.preview()) if preview else None,
+        revision=step.revision,
+        ids=list(step.ids),
+        running=step.running,
+        refused=step.refused[0] if step.refused else None,
     )
+
+
+def _arrived(step: DragStep) -> str:
+    moved = ~step.pins
+    if not moved.any():
+        return "Nothing is to be moved yet."
+    left = step.distances[moved].max()
+    return f"{int(step.arrived[moved].sum())} of {moved.sum()} points have arrived, {left:.0f} pixels to go."

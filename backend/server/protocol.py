@@ -75,6 +75,7 @@ class Options(Incoming):
         poor_fit: what to do where the model cannot show the image: end before the drag with an update of the phase
             "unfit" ("ask"), drag all the same, or refuse the drag.
         likeness: "exact" tunes the generator to the layer before the drag, which takes longer.
+        live: the drag is steered meanwhile, and does not end by itself; it may begin with nothing to drag.
     """
 
     model: Text | None = None
@@ -82,6 +83,7 @@ class Options(Incoming):
     result: Literal["patch", "whole"] = "patch"
     poor_fit: Literal["ask", "drag", "refuse"] = "drag"
     likeness: Likeness = EDITABLE
+    live: Annotated[bool, Field(strict=True)] = False
     latent_space: Literal["W+", "W"] | None = None
     steps: Steps | None = None
     inversion_steps: Steps | None = None
@@ -95,7 +97,7 @@ class Options(Incoming):
 
     def drag_changes(self) -> dict[str, Any]:
         """Return the fields of DragSettings that differ from the preset."""
-        apart = {"model", "region", "result", "poor_fit", "likeness", "steps", "inversion_steps"}
+        apart = {"model", "region", "result", "poor_fit", "likeness", "live", "steps", "inversion_steps"}
         changes = self.model_dump(exclude=apart)
         return {"max_steps": self.steps, **changes}
 
@@ -149,7 +151,8 @@ class Result(BaseModel):
 class Update(BaseModel):
     """How far a job is. Distances are in pixels of the layer.
 
-    `better_model` is the name of another model, which shows the layer better where this one cannot.
+    `better_model` is the name of another model, which shows the layer better where this one cannot. Of a live drag come
+    the revision in force, the ids of its points, whether it moves now, and the newer revision that is refused.
     """
 
     phase: Literal["load", "invert", "unfit", "drag", "compose", "sample", "done"]
@@ -164,6 +167,10 @@ class Update(BaseModel):
     preview: Preview | None = None
     better_model: str | None = None
     result: Result | None = None
+    revision: int = 0
+    ids: list[int] = []
+    running: bool = True
+    refused: int | None = None
 
 
 _DRAGS = TypeAdapter(Annotated[list[DragField], Field(max_length=MOST_DRAGS)])
@@ -180,7 +187,7 @@ def read_drags(value: object) -> list[Drag]:
     try:
         drags = _DRAGS.validate_python([] if value is None else value)
     except ValidationError as error:
-        raise UserError(_sentence(error, "drag")) from None
+        raise UserError(sentence(error, "drag")) from None
     return [Drag(drag.handle, drag.target, tuple(drag.via)) for drag in drags]
 
 
@@ -204,17 +211,27 @@ def read(kind: type[Asked], value: object) -> Asked:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        raise UserError(_sentence(error, "option")) from None
+        raise UserError(sentence(error, "option")) from None
 
 
-def _sentence(error: ValidationError, kind: str) -> str:
-    """Return one sentence about the first thing that is wrong."""
+def sentence(error: ValidationError, kind: str, within: str | None = None) -> str:
+    """Return one sentence about the first thing that is wrong.
+
+    Args:
+        error: of the value that came in.
+        kind: "drag" for a list of drags; else what one of its keys is called.
+        within: the key under which there is a list of drags.
+    """
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = _place(first["loc"], kind)
+    location = first["loc"]
+    if within is not None and location[:1] == (within,):
+        kind, location = "drag", location[1:]
+    where = _place(location, kind)
     if first["type"] == "extra_forbidden":
         return f"{where} is unknown to this backend; leave it out, or update both by running install.py."
     if first["type"] == "missing":
-        return f"{where} is missing; give it{' as two numbers, [x, y]' if kind == 'drag' else ''}."
+        number = kind == "drag" and location[-1] != "id"
+        return f"{where} is missing; give it{' as two numbers, [x, y]' if number else ''}."
     problem = first["msg"].replace("Input should", "must").replace("should", "must")
     return f"{where} {problem[0].lower()}{problem[1:]}."
 
@@ -222,9 +239,9 @@ def _sentence(error: ValidationError, kind: str) -> str:
 def _place(location: tuple[int | str, ...], kind: str) -> str:
     """`(0, 'handle', 1)` is 'The y of the handle of drag 1'; `('steps',)` is 'The option "steps"'."""
     if not location:
-        return f"The list of {kind}s" if kind == "drag" else "The options"
-    if kind == "option":
-        return f'The option "{location[0]}"'
+        return f"The list of {kind}s" if kind == "drag" else f"The {kind}s"
+    if kind != "drag":
+        return f'The {kind} "{location[0]}"'
     words = [f"drag {int(location[0]) + 1}"]
     for part in location[1:]:
         if isinstance(part, str):

@@ -25,11 +25,16 @@ import gi
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp, GLib, GObject
 
+from core import i18n
+
+i18n.use(GLib.get_language_names())  # GIMP sets the language that the artist has chosen in its preferences
+
 from backend.client import Backend
 from backend.errors import Cancelled, UserError
+from core.i18n import _
 from core.installation import PluginInstallation
 from core.temporary_folder import temporary_folder
-from gimp import along_paths, drag_arguments, manage_models, sample_image, source_layer
+from gimp import along_paths, drag_arguments, manage_models, sample_image, settings, source_layer
 
 MENU = "<Image>/Filters/DragGAN"
 
@@ -37,11 +42,11 @@ MENU = "<Image>/Filters/DragGAN"
 class DragGan(Gimp.PlugIn):
     """The plug-in as GIMP sees it."""
 
-    def do_set_i18n(self, name: str) -> bool:
-        return False
+    def do_set_i18n(self, name: str) -> tuple[bool, str, str]:
+        return True, i18n.DOMAIN, i18n.FOLDER.name
 
     def do_query_procedures(self) -> list[str]:
-        return [drag_arguments.PROCEDURE, sample_image.PROCEDURE, manage_models.PROCEDURE]
+        return [drag_arguments.PROCEDURE, sample_image.PROCEDURE, manage_models.PROCEDURE, settings.PROCEDURE]
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
         if name == drag_arguments.PROCEDURE:
@@ -50,9 +55,12 @@ class DragGan(Gimp.PlugIn):
         elif name == sample_image.PROCEDURE:
             procedure = Gimp.Procedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_sample_image, None)
             sample_image.describe(procedure)
-        else:
+        elif name == manage_models.PROCEDURE:
             procedure = Gimp.Procedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_models, None)
             manage_models.describe(procedure)
+        else:
+            procedure = Gimp.Procedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_settings, None)
+            settings.describe(procedure)
         procedure.add_menu_path(MENU)
         procedure.set_attribution("The DragGAN for GIMP authors", "MIT licence", "2026")
         return procedure
@@ -91,6 +99,11 @@ def run_models(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, data: ob
     return answer(procedure, lambda backend, downloads: manage_models.show(config, backend))
 
 
+def run_settings(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, data: object) -> Gimp.ValueArray:
+    """Run the command; GIMP calls this."""
+    return answer(procedure, lambda backend, downloads: settings.show(config, backend))
+
+
 def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Value | None]) -> Gimp.ValueArray:
     """Do the work and return its result, if it has one.
 
@@ -112,11 +125,14 @@ def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Va
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     except UserError as error:
         log.warning("%s", error)
-        return failed(procedure, str(error))
+        return failed(procedure, i18n.told(error))
     except BaseException as error:
         log.exception("unexpected")
         return failed(
-            procedure, f"Something unexpected happened ({error!r}); please report it with the log {LOG_FILE}."
+            procedure,
+            _("Something unexpected happened ({error!r}); please report it with the log {log}.").format(
+                error=error, log=LOG_FILE
+            ),
         )
 
 

@@ -8,6 +8,7 @@ from tests.benchmarks import (
     detector_command,
     drag_step,
     drags,
+    editability,
     exact_likeness,
     fit,
     imports,
@@ -15,6 +16,7 @@ from tests.benchmarks import (
     inversions,
     large_layer,
     layers,
+    live_drag,
     model,
 )
 
@@ -25,6 +27,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     drag_step.add_command(commands)
     drags.add_command(commands)
+    editability.add_command(commands)
     inversions.add_command(commands)
     inversion_cost.add_command(commands)
     fit.add_command(commands)
@@ -34,6 +37,7 @@ def main() -> None:
     detector_command.add_command(commands)
     model.add_command(commands)
     imports.add_command(commands)
+    live_drag.add_command(commands)
     arguments = parser.parse_args()
     arguments.run(arguments)
 

@@ -21,7 +21,7 @@ from backend.editing.editor import Editor
 from backend.editing.layers import composite_over
 from backend.editing.pixels import digest
 from backend.editing.region import Region
-from backend.editing.settings import with_changes
+from backend.editing.settings import InversionSettings, with_changes
 from backend.models import EMBEDDED, open_model
 from stylegan2.critters.making.renderer import render
 from stylegan2.samples import to_bytes
@@ -98,8 +98,9 @@ def run(arguments: argparse.Namespace) -> None:
 class Bench:
     """Makes scenes of the model's own samples, or of rendered images that it has to invert, and drags in them."""
 
-    def __init__(self, editor: Editor, inverted: bool) -> None:
-        self.editor, self.inverted = editor, inverted
+    def __init__(self, editor: Editor, inverted: bool, inversion: InversionSettings | None = None) -> None:
+        """Prepare; `inversion` is the model's preset by default."""
+        self.editor, self.inverted, self.inversion = editor, inverted, inversion
         self.detector = load_detector()
         self.skipped: list[str] = []
 
@@ -154,7 +155,7 @@ class Bench:
 
     def _inversion(self, scene: Scene) -> EditState:
         image = opaque(scene.before)
-        self.editor.open(image, whole(image))
+        self.editor.open(image, whole(image), self.inversion)
         return self.editor.result().state
 
 

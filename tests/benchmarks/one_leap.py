@@ -26,8 +26,8 @@ def one_leap(layer: np.ndarray, inverted: torch.Tensor, edited: torch.Tensor) ->
     size, model = layer.shape[:2], inverted.shape[1:]
     changed = _soft((edited - inverted).abs().amax(dim=0) > CHANGE_SEEN)
     motion = estimate_motion(inverted, edited) * changed
-    left_over = (_read(inverted[None], motion[None])[0] - edited).abs().amax(dim=0)
-    others = torch.cat([torch.exp(-(left_over / UNEXPLAINED).square())[None], motion, changed[None]])[None]
+    residual = (_read(inverted[None], motion[None])[0] - edited).abs().amax(dim=0)
+    others = torch.cat([torch.exp(-(residual / UNEXPLAINED).square())[None], motion, changed[None]])[None]
     double = (2 * model[0], 2 * model[1])
     others = F.interpolate(others, double, mode="bilinear", align_corners=False)
     before, after = (F.interpolate(i[None], double, mode="bicubic", align_corners=False) for i in (inverted, edited))

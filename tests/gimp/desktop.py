@@ -33,10 +33,10 @@ class Desktop:
         self.display = f":{found[1]}"
         self._manager = gimp.popen(["openbox"], home, env={"DISPLAY": self.display})
 
-    def start_gimp(self, *files: Path) -> Session:
+    def start_gimp(self, *files: Path, language: str = "en") -> Session:
         """A GIMP with its window filling the screen."""
         program = [self._gimp.windowed, "--new-instance", "--no-splash", *map(str, files)]
-        session = Session(self._gimp, self._home, program, {"DISPLAY": self.display})
+        session = Session(self._gimp, self._home, program, {"DISPLAY": self.display, "LANGUAGE": language})
         self.xdotool("mousemove", "2", str(HEIGHT - 2))  # away from the picture
         self.wait_for_window(GIMP_TITLE)
 

@@ -184,7 +184,22 @@ def script_fu(text: str) -> dict[str, str]:
     config = procedure.create_config()
     config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
     config.set_property("script", text)
-    values = procedure.run(config)
+    return _outcome(procedure.run(config))
+
+
+def run_command(name: str, run_mode: str = "INTERACTIVE") -> dict[str, str]:
+    """Run a command that needs no image; with a window, until that is closed."""
+    procedure = Gimp.get_pdb().lookup_procedure(name)
+    config = procedure.create_config()
+    config.set_property("run-mode", getattr(Gimp.RunMode, run_mode))
+    return _outcome(procedure.run(config))
+
+
+def menu_label(name: str) -> str:
+    return Gimp.get_pdb().lookup_procedure(name).get_menu_label()
+
+
+def _outcome(values: Gimp.ValueArray) -> dict[str, str]:
     done = values.index(0) == Gimp.PDBStatusType.SUCCESS
     return {"status": "success" if done else "error", "message": "" if done else str(values.index(1))}
 

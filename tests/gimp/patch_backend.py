@@ -12,8 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -26,15 +25,14 @@ from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
 from backend.editing.fit import Fit
 from backend.editing.pixels import digest, to_model, to_pixels
-from backend.editing.points import Drag
 from backend.editing.region import Region, choose_region
 from backend.editing.settings import EDITABLE, DragSettings, InversionSettings, Likeness
-from backend.editing.steps import DragStep, Guess, InversionProgress
+from backend.editing.steps import Guess, InversionProgress
 from backend.models import models
 from backend.models.suggestion import Suggestion
 from backend.server import jobs
+from tests.gimp.patch_drag import PatchDrag
 
-LONG = 1000  # steps: more than any preset has
 PICTURES = 4  # that a drag makes on its way
 PLAIN_SUBJECTS = "plain subjects"  # a file in the data folder: the tests at work drag nothing with fine detail
 FOREIGN_LAYERS = "foreign layers"  # a file in the data folder: the model cannot show what is opened
@@ -43,6 +41,24 @@ COMPARED_SMALLER = 90  # pixels of a layer's shorter side; from there on images 
 CELL = 4  # pixels of a picture for one of its features
 GROUND = 0.15  # of -1 .. 1: a picture of its first colour shows the ground, whose features stay
 REACH = 0.35  # of the model's image: how far around the first handle all is moved
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Picture:
+    """What is seen, [1, 3, h, w], and for each pixel what moves along with it besides its colours, [1, 8, h, w]."""
+
+    colours: torch.Tensor
+    details: torch.Tensor
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Moved:
+    """Another picture with the square around `handle` moved to `goal`; the `place`th of those on the way."""
+
+    base: int
+    place: int
+    handle: np.ndarray
+    goal: np.ndarray
 
 
 class PatchEditor(Editor):
@@ -79,31 +95,14 @@ class PatchEditor(Editor):
         self._begin(layer, (height, width), self._new_state(digest(layer), region, code, None, "good"), 0.0, code)
         return pixels
 
-    def drag(
-        self, drags: Sequence[Drag], mask: np.ndarray | None = None, settings: DragSettings | None = None
-    ) -> Iterator[DragStep]:
-        state, settings = self._open_state, settings or self.loaded.preset.drag
-        self.check(state.region, drags, mask, settings, self._layer_size)
-        self._mask = mask
-        handle, target = state.region.to_model(np.array([drags[0].handle, drags[0].target]))
-        start, details, moved = self.image(state.w_plus), self._details[int(state.w_plus.max())], state.w_plus
-        for share in np.linspace(0, 1, PICTURES + 1)[1:]:
-            goal = handle + share * (target - handle)
-            picture = with_square_moved(start, handle, goal, start[:, :, :1, :1])
-            behind = (picture - start[:, :, :1, :1]).abs().amax(dim=1, keepdim=True) < GROUND
-            others = torch.where(behind, details_of(start), with_square_moved(details, handle, goal, details))
-            moved = self._code_of(picture, others)
-        self._state = dataclasses.replace(state, w_plus=moved)
-        points = np.array([drag.target for drag in drags])
-        arrived = np.ones(len(drags), bool)
-        last = settings.max_steps if settings.max_steps >= LONG else 1
-        for step in range(1, last + 1):
-            yield DragStep(step, last, points, points, np.zeros(len(drags)), arrived, False, self._preview(moved))
-            if step < last:
-                time.sleep(0.1)
+    def _new_drag(self, state: EditState, settings: DragSettings) -> PatchDrag:
+        return PatchDrag(self, state, settings)
+
+    def _draft(self, w_plus: torch.Tensor) -> np.ndarray:
+        return self._preview(w_plus)()
 
     def image(self, w_plus: torch.Tensor) -> torch.Tensor:
-        return self._pictures[int(w_plus.max())]
+        return self._picture(int(w_plus.max())).colours
 
     def _images(self, state: EditState) -> EditImages:
         """The pictures of this edit in their order; their features are colours and, as those of a network, tell of
@@ -111,30 +110,55 @@ class PatchEditor(Editor):
         # Where a pixel of the layer is two of the model's image, half of its size shows a plain disc as well.
         smaller = min(self._layer_size) >= COMPARED_SMALLER and (paths.data_folder() / PLAIN_SUBJECTS).exists()
         correspondence.LONGEST_SIDE = 128 if smaller else 256
-        numbers = range(int(state.start_w_plus.max()), int(state.w_plus.max()) + 1)
+        numbers = self._way(int(state.w_plus.max()), int(state.start_w_plus.max()))
 
         def number(share: float) -> int:
             return numbers[round(share * (len(numbers) - 1))]
 
         def features(share: float) -> torch.Tensor:
-            both = torch.cat([self._pictures[number(share)], self._details[number(share)]], dim=1)
+            picture = self._picture(number(share))
+            both = torch.cat([picture.colours, picture.details], dim=1)
             return torch.nn.functional.avg_pool2d(both, CELL)[0]
 
-        return EditImages(lambda share: self._pictures[number(share)][0], features)
+        return EditImages(lambda share: self.image(self._numbered(number(share)))[0], features)
 
     @functools.cached_property
-    def _pictures(self) -> list[torch.Tensor]:
+    def _made(self) -> list[Picture | Moved]:
+        """What each number stands for."""
         return []
 
-    @functools.cached_property
-    def _details(self) -> list[torch.Tensor]:
-        """For each picture, what moves along with its pixels besides their colours."""
-        return []
+    def _code_of(self, colours: torch.Tensor) -> torch.Tensor:
+        self._made.append(Picture(colours, details_of(colours)))
+        return self._numbered(len(self._made) - 1)
 
-    def _code_of(self, picture: torch.Tensor, details: torch.Tensor | None = None) -> torch.Tensor:
-        self._pictures.append(picture)
-        self._details.append(details_of(picture) if details is None else details)
-        return torch.full((1, self.generator.num_ws, self.generator.w_dim), len(self._pictures) - 1.0)
+    def code_of_moved(self, code: torch.Tensor, handle: np.ndarray, target: np.ndarray) -> torch.Tensor:
+        """The code of what `code` shows with the square around `handle` moved to `target`, and of some on the way."""
+        for place in range(1, PICTURES + 1):
+            goal = handle + place / PICTURES * (target - handle)
+            self._made.append(Moved(int(code.max()), place, handle, goal))
+        return self._numbered(len(self._made) - 1)
+
+    def _numbered(self, number: int) -> torch.Tensor:
+        return torch.full((1, self.generator.num_ws, self.generator.w_dim), float(number))
+
+    def _way(self, number: int, start: int) -> list[int]:
+        """The numbers of the pictures from one to another."""
+        made = self._made[number]
+        if number == start or isinstance(made, Picture):
+            return [number]
+        return [*self._way(made.base, start), *range(number - made.place + 1, number + 1)]
+
+    @functools.lru_cache(maxsize=8)  # noqa: B019 - there is one editor
+    def _picture(self, number: int) -> Picture:
+        """A picture, made again where it has to be: a drag that is pulled at has thousands."""
+        made = self._made[number]
+        if isinstance(made, Picture):
+            return made
+        start, details = self._picture(made.base).colours, self._picture(made.base).details
+        picture = with_square_moved(start, made.handle, made.goal, start[:, :, :1, :1])
+        behind = (picture - start[:, :, :1, :1]).abs().amax(dim=1, keepdim=True) < GROUND
+        others = with_square_moved(details, made.handle, made.goal, details)
+        return Picture(picture, torch.where(behind, details_of(start), others))
 
 
 def details_of(picture: torch.Tensor) -> torch.Tensor:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from gimp_root import CLONE, Gimp
 
+from backend import manual
 from backend.installer import placement
 from tests.drafts import remember_drafts
 
@@ -62,7 +63,8 @@ def prepare_home(gimp: Gimp, home: Path, vendor: Path, arguments: list[str] | No
         "log_file": str(backend / "logs" / "backend.log"),
         "version": "test",
     }
-    placement.install_plugin(profile / "plug-ins", vendor, settings)
+    manual.write(CLONE, home / "manual")
+    placement.install_plugin(profile / "plug-ins", vendor, home / "manual", settings)
     return backend
 
 

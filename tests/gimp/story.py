@@ -113,7 +113,12 @@ class Story:
 
 @contextmanager
 def told(
-    gimp: Gimp, vendor: Path, folder: Path, picture: Path | None = None, arguments: list[str] | None = None
+    gimp: Gimp,
+    vendor: Path,
+    folder: Path,
+    picture: Path | None = None,
+    arguments: list[str] | None = None,
+    language: str = "en",
 ) -> Iterator[Story]:
     """A story from its beginning: a GIMP with a home of its own in `folder`, and `picture` open in its window.
 
@@ -130,7 +135,7 @@ def told(
     original = np.array(Image.open(picture)) if picture else np.zeros((0, 0, 3), np.uint8)
     desktop = Desktop(gimp, home)
     try:
-        session = desktop.start_gimp(*files)
+        session = desktop.start_gimp(*files, language=language)
         story = Story(desktop, session, original, folder)
         try:
             yield story

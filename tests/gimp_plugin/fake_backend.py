@@ -35,6 +35,7 @@ from PIL import Image
 
 TOKEN = "a-token-for-tests"
 SENTENCE = "The model is broken; choose another one."
+BUSY = "The backend is at work; clear the cache when it is done."
 UNKNOWN = "There is no such model; choose another one."
 PICTURE = base64.b64encode(b"PNG").decode()
 UNFIT = "This model makes ships; it cannot rebuild this layer well."
@@ -98,6 +99,25 @@ def download(options: Any) -> dict[str, Any]:
 def remove_model(options: Any) -> dict[str, Any]:
     CATS.update(state="downloadable", done=0)
     return listed()
+
+
+USED = {"cache_bytes": 23_000_000}
+
+
+def resources() -> dict[str, Any]:
+    common = {"device": "processor", "cores": 2, "memory": 512_000_000, "device_memory": None}
+    return {**common, "models_folder": "/models", "models_bytes": 0, **USED}
+
+
+def clear_cache() -> dict[str, Any]:
+    if USED["cache_bytes"] == 0:
+        raise gr.Error(BUSY)
+    USED["cache_bytes"] = 0
+    return resources()
+
+
+def stop() -> dict[str, Any]:
+    os._exit(0)
 
 
 def region(layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
@@ -216,7 +236,8 @@ def serve() -> None:
         gr.Button().click(region, [*places, options], gr.JSON(), api_name="region", queue=False)
         for question in (models, download, remove_model):
             gr.Button().click(question, options, gr.JSON(), api_name=question.__name__, queue=False)
-        gr.Button().click(keep, None, gr.JSON(), api_name="keep", queue=False)
+        for question in (keep, resources, clear_cache, stop):
+            gr.Button().click(question, None, gr.JSON(), api_name=question.__name__, queue=False)
         gr.Button().click(drag, [image, mask, drags, options, edit, protocol, original], out, api_name="drag")
     app = gr.mount_gradio_app(FastAPI(), blocks, path="/", show_error=False)
     listener = socket.socket()

@@ -33,7 +33,8 @@ backend.close()
 
 def test_a_drag_works_with_nothing_but_what_lies_beside_the_plug_in(running: Place, tmp_path: Path):
     """With -I and -S this Python has neither this clone nor its own packages."""
-    folder = placement.install_plugin(tmp_path, VENDOR, {})
+    (tmp_path / "manual").mkdir()
+    folder = placement.install_plugin(tmp_path, VENDOR, tmp_path / "manual", {})
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", PROGRAM, str(folder), str(running.folder)], capture_output=True, text=True
     )

@@ -201,7 +201,7 @@ def test_the_anchors_of_two_paths_are_matched_in_their_order():
 
 
 def test_two_paths_of_different_numbers_of_anchors_are_refused():
-    with pytest.raises(UserError, match="Handles has 1 anchor and the path Targets none"):
+    with pytest.raises(UserError, match="Handles has 1 anchor and the path Targets 0 anchors"):
         pair_up([Stroke(((1, 1),))], [])
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 from pathlib import Path
 
 import pytest
 from conftest import Place
 
 from backend.errors import UserError
-from core import installation
+from core import check, installation
 from core.installation import PluginInstallation
 
 WRITTEN = {
@@ -49,29 +51,105 @@ def test_the_backend_gets_nothing_of_what_gimp_set_for_its_own_programs():
     assert installation.clean_environment({**given, **foreign}) == given
 
 
-def test_in_a_sandbox_the_sentence_names_the_command_that_starts_the_backend(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-):
-    mark = place.folder / "flatpak-info"
-    mark.touch()
-    monkeypatch.setattr(installation, "FLATPAK_MARK", mark)
-    installed = PluginInstallation(
-        "/a place/python", ("-m", "backend", "serve"), str(place.folder), place.ready_file, place.log_file, "test"
+def test_of_an_appimage_nothing_stays_in_the_environment():
+    mounted = "/tmp/.mount_GIMPx"
+    given = {
+        "APPDIR": mounted,
+        "APPIMAGE": "/home/me/GIMP.AppImage",
+        "LD_PRELOAD": f"{mounted}/lib/exec.so",
+        "PATH": os.pathsep.join([f"{mounted}/usr/bin", f"{mounted}/bin", "/usr/bin", "/bin"]),
+        "XDG_DATA_DIRS": os.pathsep.join([f"{mounted}/usr/share", "/usr/share"]),
+        "GSETTINGS_SCHEMA_DIR": f"{mounted}/usr/share/glib-2.0/schemas",
+        "HOME": "/home/me",
+    }
+    assert installation.clean_environment(given) == {
+        "PATH": os.pathsep.join(["/usr/bin", "/bin"]),
+        "XDG_DATA_DIRS": "/usr/share",
+        "HOME": "/home/me",
+    }
+
+
+class Flatpak:
+    """A sandbox as the plug-in sees it, whose flatpak-spawn starts what it is told, if it may."""
+
+    SPAWN = """#!/bin/sh
+printf '%s\\n' "$@" >> '{folder}/spawned'
+[ -e '{folder}/allowed' ] || {{ echo 'Portal call failed' >&2; exit 1; }}
+shift
+while :; do case "$1" in
+    --directory=*) cd "${{1#--directory=}}" && shift;;
+    --env=*) export "${{1#--env=}}" && shift;;
+    *) break;;
+esac; done
+exec "$@"
+"""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        folder.mkdir()
+        (folder / "flatpak-info").touch()
+        program = folder / "flatpak-spawn"
+        program.write_text(self.SPAWN.format(folder=folder))
+        program.chmod(0o755)
+        monkeypatch.setattr(installation, "FLATPAK_MARK", folder / "flatpak-info")
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.setenv("DRAGGAN_HOME", "/my place")
+
+    def allow(self) -> None:
+        (self.folder / "allowed").touch()
+
+    @property
+    def spawned(self) -> list[str]:
+        return (self.folder / "spawned").read_text().splitlines()
+
+
+@pytest.fixture
+def flatpak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flatpak:
+    return Flatpak(tmp_path / "a sandbox", monkeypatch)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no Flatpak")
+class TestFlatpak:
+    def test_without_the_permission_it_shows_the_line_that_gives_it(self, flatpak: Flatpak, place: Place):
+        line = "flatpak override --user --talk-name=org.freedesktop.Flatpak org.gimp.GIMP"
+        with pytest.raises(UserError, match=f"start GIMP anew: {line}$"):
+            place.installation().start()
+
+    def test_without_the_program_that_asks_it_is_not_allowed(
+        self, flatpak: Flatpak, place: Place, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setenv("PATH", "/nowhere")
+        with pytest.raises(UserError, match="paste this line into a terminal once"):
+            place.installation().start()
+
+    def test_with_the_permission_the_backend_is_started_outside_of_it(self, flatpak: Flatpak, place: Place):
+        flatpak.allow()
+        assert place.backend().connect().models == ["critters", "broken"]
+        _, _, host, directory, passed, python, *arguments = flatpak.spawned
+        assert (host, directory) == ("--host", f"--directory={place.folder}")
+        assert passed == "--env=DRAGGAN_HOME=/my place"
+        assert (python, arguments) == (place.installation().python, list(place.installation().arguments))
+
+    def test_the_check_is_run_outside_of_it_too(self, flatpak: Flatpak, place: Place):
+        flatpak.allow()
+        file = place.folder / "doctor.py"
+        file.write_text("import os; print('ok     device:', os.environ['DRAGGAN_HOME'])")
+        found = list(check.findings(place.installation(str(file), "serve"), lambda: False))
+        assert found == [check.Finding("Device", True, "/my place")]
+
+
+def test_a_gimp_from_snap_names_the_command_that_starts_the_backend(place: Place, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SNAP_NAME", "gimp")
+    installed = dataclasses.replace(
+        place.installation(), python="/a place/python", arguments=("-m", "backend", "serve")
     )
     with pytest.raises(UserError, match=r"start it yourself with '/a place/python' -m backend serve, then run"):
         installed.start()
 
 
-@pytest.mark.parametrize(
-    ("variables", "sandboxed"),
-    [({"SNAP": "/snap/gimp/1", "SNAP_NAME": "gimp"}, True), ({"SNAP": "/snap/code/2", "SNAP_NAME": "code"}, False)],
-)
-def test_a_gimp_started_from_the_terminal_of_a_snap_is_no_snap(
-    variables: dict[str, str], sandboxed: bool, monkeypatch: pytest.MonkeyPatch
-):
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert installation.in_sandbox() is sandboxed
+def test_a_gimp_started_from_the_terminal_of_a_snap_is_no_snap(place: Place, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SNAP_NAME", "code")
+    assert place.backend().connect().models
 
 
 def test_a_python_that_is_gone_says_to_run_install_py_again(place: Place):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import os
@@ -177,12 +178,18 @@ def test_a_backend_that_hangs_in_the_middle_is_given_up(place: Place, work: Work
     assert time.monotonic() - began < 20
 
 
+def ended(outputs: list[Any], error: Exception | None = None) -> Any:
+    """A job that has ended, as gradio_client has it."""
+    communicator = SimpleNamespace(lock=threading.Lock(), updates=asyncio.Queue())
+    answers = {"done": True, "outputs": outputs, "exception": error}
+    return SimpleNamespace(communicator=communicator, **{name: lambda a=answer: a for name, answer in answers.items()})
+
+
 def take(connection: Connection, url: str) -> None:
     """Follow a job that has ended, whose files are at `url`."""
     update = {"phase": "done", "step": 1, "steps": 1, "message": "", "result": {"offset": [0, 0]}}
     output = (update, *({"path": name, "url": url} for name in ("layer.png", "mask.png", "edit.safetensors")))
-    ended = SimpleNamespace(done=lambda: True, outputs=lambda: [output], exception=lambda: None)
-    list(jobs.follow(connection, ended, lambda: False))
+    list(jobs.follow(connection, ended([output]), lambda: False))
 
 
 def test_when_a_file_does_not_come_the_backend_is_gone(running: Place):
@@ -203,9 +210,8 @@ def test_where_the_backend_has_no_room_for_the_layer_the_artist_is_told(running:
     """It answers all the same, so it is not taken for one that hangs."""
     answer = httpx.Response(500, request=httpx.Request("POST", "http://127.0.0.1/upload"))
     error = httpx.HTTPStatusError("no room", request=answer.request, response=answer)
-    ended = SimpleNamespace(done=lambda: True, outputs=list, exception=lambda: error)
     with pytest.raises(UserError, match=r"could not take the layer \(HTTP 500\); make room on the disk"):
-        list(jobs.follow(running.backend().connect(), ended, lambda: False))
+        list(jobs.follow(running.backend().connect(), ended([], error), lambda: False))
 
 
 def not_fetched(file: Mapping[str, Any]) -> Path:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from backend.errors import UserError
+from core.i18n import _, ngettext
 
 Point = tuple[float, float]
 Anchors = Literal["way-points", "separate"]  # what the anchors between the first and the last one mean
 
-HOW_TO = "with the Paths tool, click the point to drag, then where it should go; Shift+click starts the next drag"
+HOW_TO = _("with the Paths tool, click the point to drag, then where it should go; Shift+click starts the next drag")
 MOST_DRAGS = 128  # as many as the backend takes
 MOST_WAY_POINTS = 128
 SAME_SPOT = 1.0  # pixels; nearer handles would pull the same thing to different places
@@ -88,8 +89,10 @@ def pair_up(handles: Sequence[Stroke], targets: Sequence[Stroke]) -> list[Stroke
     starts, ends = ([point for stroke in path for point in stroke.anchors] for path in (handles, targets))
     if len(starts) != len(ends):
         raise UserError(
-            f"The path Handles has {_count(len(starts), 'anchor') or 'no anchor'} and the path Targets "
-            f"{_count(len(ends), 'anchor') or 'none'}; give every handle one target, in the same order."
+            _(
+                "The path Handles has {handles} and the path Targets {targets}; give every handle one target, in the "
+                "same order."
+            ).format(handles=_anchors(len(starts)), targets=_anchors(len(ends)))
         )
     return [Stroke((start,) if start == end else (start, end)) for start, end in zip(starts, ends, strict=True)]
 
@@ -116,17 +119,23 @@ def drags_from_strokes(
     """
     strokes = [stroke for stroke in strokes if stroke.anchors]
     if not strokes:
-        raise UserError(f"There is no path to drag along; draw one first: {HOW_TO}.")
+        raise UserError(_("There is no path to drag along; draw one first: {how_to}.").format(how_to=HOW_TO))
     if anchors == "separate":
         strokes = [part for stroke in strokes for part in _separate(stroke)]
     if len(strokes) > MOST_DRAGS:
         raise UserError(
-            f"The paths ask for {len(strokes)} drags at once, and {MOST_DRAGS} are possible; select fewer paths, or "
-            "drag in several turns."
+            _(
+                "The paths ask for {count} drags at once, and {most} are possible; select fewer paths, or drag in "
+                "several turns."
+            ).format(count=len(strokes), most=MOST_DRAGS)
         )
     drags = [_drag(stroke, offset, size) for stroke in strokes]
     if all(drag.is_pin for drag in drags):
-        raise UserError(f"The path has single anchors only, which hold points in place; draw a drag as well: {HOW_TO}.")
+        raise UserError(
+            _("The path has single anchors only, which hold points in place; draw a drag as well: {how_to}.").format(
+                how_to=HOW_TO
+            )
+        )
     _refuse_one_spot(drags, strokes)
     return drags
 
@@ -145,7 +154,7 @@ def _separate(stroke: Stroke) -> list[Stroke]:
 def _drag(stroke: Stroke, offset: tuple[int, int], size: tuple[int, int]) -> Drag:
     if stroke.closed:
         raise UserError(
-            "The path is closed and so has no target; draw an open path from the point to where it should go."
+            _("The path is closed and so has no target; draw an open path from the point to where it should go.")
         )
     for point in stroke.anchors:
         _refuse_outside(point, offset, size)
@@ -153,7 +162,9 @@ def _drag(stroke: Stroke, offset: tuple[int, int], size: tuple[int, int]) -> Dra
     if len(points) > 1 and len(set(points)) == 1:
         x, y = stroke.anchors[0]
         raise UserError(
-            f"The path at {x:.0f}, {y:.0f} has no length; move its last anchor to where the point should go."
+            _("The path at {x:.0f}, {y:.0f} has no length; move its last anchor to where the point should go.").format(
+                x=x, y=y
+            )
         )
     via = tuple(point for point in points[1:-1] if _is_inside(point, size))  # a curve may bulge over the edge
     return Drag(points[0], points[-1], via)
@@ -167,7 +178,9 @@ def _flatten(stroke: Stroke, flatness: float) -> list[Point]:
     """
     if len(stroke.anchors) > MOST_WAY_POINTS + 2:
         raise UserError(
-            f"A path has {len(stroke.anchors)} anchors, and {MOST_WAY_POINTS + 2} are possible; remove some of them."
+            _("A path has {count} anchors, and {most} are possible; remove some of them.").format(
+                count=len(stroke.anchors), most=MOST_WAY_POINTS + 2
+            )
         )
     points = [stroke.anchors[0]]
     straight = list(itertools.pairwise(stroke.anchors))
@@ -209,8 +222,10 @@ def _is_inside(point: Point, size: tuple[int, int]) -> bool:
 def _refuse_outside(point: Point, offset: tuple[int, int], size: tuple[int, int]) -> None:
     if not _is_inside((point[0] - offset[0], point[1] - offset[1]), size):
         raise UserError(
-            f"The path's anchor at {point[0]:.0f}, {point[1]:.0f} lies outside the layer; "
-            "move it onto the layer, or select the layer that the path is meant for."
+            _(
+                "The path's anchor at {x:.0f}, {y:.0f} lies outside the layer; move it onto the layer, or select the "
+                "layer that the path is meant for."
+            ).format(x=point[0], y=point[1])
         )
 
 
@@ -219,18 +234,23 @@ def _refuse_one_spot(drags: Sequence[Drag], strokes: Sequence[Stroke]) -> None:
         if any(math.dist(drag.handle, other.handle) < SAME_SPOT for other in drags[:number]):
             x, y = strokes[number].anchors[0]
             raise UserError(
-                f"Two paths start at {x:.0f}, {y:.0f}; remove one of them, since a point can go one way only."
+                _("Two paths start at {x:.0f}, {y:.0f}; remove one of them, since a point can go one way only.").format(
+                    x=x, y=y
+                )
             )
 
 
 def describe(drags: Sequence[Drag], has_selection: bool) -> str:
     """Say for the dialog what was found: '2 drags and 1 pin. The selection limits the change.'"""
     pins = sum(drag.is_pin for drag in drags)
-    parts = [_count(len(drags) - pins, "drag"), _count(pins, "pin")]
-    found = " and ".join(part for part in parts if part)
-    limit = "The selection limits the change." if has_selection else "No selection: everything may move."
+    count = len(drags) - pins
+    found = ngettext("{count} drag", "{count} drags", count).format(count=count)
+    if pins:
+        held = ngettext("{count} pin", "{count} pins", pins).format(count=pins)
+        found = _("{drags} and {pins}").format(drags=found, pins=held)
+    limit = _("The selection limits the change.") if has_selection else _("No selection: everything may move.")
     return f"{found}. {limit}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""
+def _anchors(count: int) -> str:
+    return ngettext("{count} anchor", "{count} anchors", count).format(count=count)

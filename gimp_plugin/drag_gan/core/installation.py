@@ -6,15 +6,22 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from backend.client import Installation
+from backend.client.launcher import start_detached
 from backend.errors import UserError
 from core import logs
+from core.i18n import _
 
 FLATPAK_MARK = Path("/.flatpak-info")  # there in every Flatpak sandbox
-NOT_INSTALLED = "The plug-in is not completely installed ({reason}); run install.py again."
+ON_HOST = ("flatpak-spawn", "--host")
+PERMISSION = "flatpak override --user --talk-name=org.freedesktop.Flatpak {app}"
+ASK_SECONDS = 10.0
+PASSED = ("DRAGGAN_HOME",)  # into the user's session, where it is set
+NOT_INSTALLED = _("The plug-in is not completely installed ({reason}); run install.py again.")
 
 # GIMP's bundles point these at their own libraries, which break a Python that is not theirs
 FOREIGN_VARIABLES = frozenset({
@@ -45,34 +52,62 @@ class PluginInstallation(Installation):
                 version=str(content["version"]),
             )
         except FileNotFoundError:
-            raise UserError(NOT_INSTALLED.format(reason=f"{file} is missing"), logs.file()) from None
+            raise UserError(
+                NOT_INSTALLED.format(reason=_("{file} is missing").format(file=file)), logs.file()
+            ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(NOT_INSTALLED.format(reason=f"{file} cannot be read"), logs.file()) from error
+            raise UserError(
+                NOT_INSTALLED.format(reason=_("{file} cannot be read").format(file=file)), logs.file()
+            ) from error
 
     def environment(self) -> Mapping[str, str]:
         """Without what GIMP and its bundles set for their own programs."""
         return clean_environment(os.environ)
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start the backend where this GIMP may start programs. Raises UserError."""
-        if in_sandbox():
+    def spawn(self, arguments: Sequence[str], output: Any) -> subprocess.Popen[bytes]:
+        """Start its Python where this GIMP may start programs of the machine. Raises OSError, UserError."""
+        if os.environ.get("SNAP_NAME") == "gimp":  # a terminal from Snap hands its variables on, with its own name
             raise UserError(
-                "GIMP from Flatpak or Snap cannot start the backend; start it yourself with "
-                f"{shlex.join([self.python, *self.arguments])}, then run the filter again."
+                _(
+                    "GIMP from Snap cannot start the backend; start it yourself with {command}, then run the filter "
+                    "again."
+                ).format(command=shlex.join([self.python, *self.arguments]))
             )
-        return super().start()
+        if not FLATPAK_MARK.exists():
+            return super().spawn(arguments, output)
+        if not may_start_on_host():
+            app = os.environ.get("FLATPAK_ID", "org.gimp.GIMP")
+            raise UserError(
+                _(
+                    "GIMP from Flatpak has to be allowed to start the backend; paste this line into a terminal once, "
+                    "then start GIMP anew: {line}"
+                ).format(line=PERMISSION.format(app=app))
+            )
+        # The program gets the environment of the user's session, not that of the sandbox.
+        passed = [f"--env={name}={os.environ[name]}" for name in PASSED if name in os.environ]
+        command = [*ON_HOST, f"--directory={self.directory}", *passed, self.python, *arguments]
+        return start_detached(command, "/", os.environ, output)
+
+
+def may_start_on_host() -> bool:
+    """Whether this Flatpak has the one permission to start programs outside of it."""
+    try:
+        return subprocess.run([*ON_HOST, "true"], capture_output=True, timeout=ASK_SECONDS).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment for the backend: without what GIMP and its bundles set for their own programs."""
-    return {
+    own = {
         name: value
         for name, value in environment.items()
         if name not in FOREIGN_VARIABLES and not name.startswith(FOREIGN_PREFIXES)
     }
+    bundle = environment.get("APPDIR")
+    return {name: kept for name, value in own.items() if (kept := _outside(value, bundle) if bundle else value)}
 
 
-def in_sandbox() -> bool:
-    """Whether this GIMP came as a Flatpak or Snap, which may start no program of the machine."""
-    # a terminal from Snap hands its variables on, too, but with its own name
-    return FLATPAK_MARK.exists() or os.environ.get("SNAP_NAME") == "gimp"
+def _outside(value: str, bundle: str) -> str:
+    """Return a list of places, as PATH is one, without those in an AppImage; other values stay as they are."""
+    return os.pathsep.join(place for place in value.split(os.pathsep) if not place.startswith(bundle))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from backend.client import Backend, Connection, DragRequest, Flag, Pixels, Result, Unfit, Update, jobs, png
 from core import logs
+from core.i18n import _
 
 
 def write_mask(selection: Pixels | None, folder: Path) -> Path | None:
@@ -58,7 +59,7 @@ def _connect(backend: Backend, show: Callable[[Update], None], cancelled: Flag) 
     def tell(message: str) -> None:
         show(Update("start", 0, 0, message))
 
-    tell("Looking for the backend...")
+    tell(_("Looking for the backend..."))
     connection = backend.connect(cancelled, tell)
     logs.name_job(connection.session)
     return connection

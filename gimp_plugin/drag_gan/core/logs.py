@@ -18,6 +18,7 @@ from pathlib import Path
 PATTERN = "plugin-*.log*"
 SIZE = 500_000  # bytes of one file, of which the one before is kept
 KEPT = 10  # files of earlier processes
+SHOWN, LINES = 50_000, 200  # bytes and lines that are shown of a log, at most
 
 
 class _JobName(logging.Filter):
@@ -70,6 +71,17 @@ def file() -> Path | None:
     handlers = logging.getLogger("draggan").handlers
     files = [handler.baseFilename for handler in handlers if isinstance(handler, logging.FileHandler)]
     return Path(files[-1]) if files else None
+
+
+def end_of(log: Path) -> str:
+    """Return the last lines of a log, "" where there is none."""
+    try:
+        with open(log, "rb") as content:
+            content.seek(max(0, log.stat().st_size - SHOWN))
+            lines = content.read().decode("utf-8", "replace").splitlines(keepends=True)
+    except OSError:
+        return ""
+    return "".join(lines[-LINES:])
 
 
 def name_job(name: str) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 from backend.client.catalogue import Download, ListedModel, ModelList, in_megabytes
+from core.i18n import _, ngettext, told
 
-HERE, DOWNLOADABLE, BY_HAND = "On this computer", "Can be downloaded", "To be got elsewhere"
+HERE, DOWNLOADABLE, BY_HAND = _("On this computer"), _("Can be downloaded"), _("To be got elsewhere")
+TO_GET = _("To get it")
 UNFIT_FOR_NAMES = re.compile(r"[^\w .+-]")
 LONGEST_NAME = 64
 
@@ -67,23 +70,25 @@ def state(model: ListedModel, download: Download | None) -> str:
         download: what is under way, of whatever model.
     """
     if model.state == "here":
-        return "a part of this program" if model.embedded else "here" if model.height else "cannot be read; remove it"
+        if model.embedded:
+            return _("a part of this program")
+        return _("here") if model.height else _("cannot be read; remove it")
     if model.state == "manual":
-        return "no address is known"
+        return _("no address is known")
     own = download if download and download.name == model.name else None
     if own is None:
-        return "download" if model.bytes is None else f"download, {in_megabytes(model.bytes)}"
+        return _("download") if model.bytes is None else _("download, {size}").format(size=_size(model.bytes))
     if own.phase == "failed":
-        return "the download has failed"
+        return _("the download has failed")
     share = done(own)
     if own.phase == "downloading":
-        return "downloading" if share is None else f"downloading, {share:.0%}"
-    return "is made ready"
+        return _("downloading") if share is None else _("downloading, {share:.0%}").format(share=share)
+    return _("is made ready")
 
 
 def row(model: ListedModel, download: Download | None) -> str:
     """Return what stands below a model's title in the list of all: its state, and whether it is non-commercial."""
-    return f"{state(model, download)}{', non-commercial' if model.licence.non_commercial else ''}"
+    return _if_non_commercial(state(model, download), model)
 
 
 def done(download: Download) -> float | None:
@@ -98,48 +103,56 @@ def progress(download: Download, listing: ModelList) -> str:
     model = find(listing, download.name)
     title = model.title if model else download.name
     if download.phase == "failed":
-        return f"{title}: {download.error}"
+        return f"{title}: {told(download.error or '')}"
     if download.phase == "converting":
-        return f"{title}: it is checked and made ready..."
-    parts = [in_megabytes(download.done_bytes)]
+        return _("{title}: it is checked and made ready...").format(title=title)
+    parts = [_size(download.done_bytes)]
     if download.total_bytes:
-        parts = [f"{in_megabytes(download.done_bytes)} of {in_megabytes(download.total_bytes)}"]
+        parts = [_("{size} of {whole}").format(size=parts[0], whole=_size(download.total_bytes))]
     if download.rate > 0:
-        parts.append(f"{in_megabytes(round(download.rate))} a second")
+        parts.append(_("{size} a second").format(size=_size(round(download.rate))))
     if download.seconds_left is not None:
-        parts.append(f"{time_left(download.seconds_left)} left")
+        parts.append(_("{time} left").format(time=time_left(download.seconds_left)))
     return f"{title}: {', '.join(parts)}"
 
 
 def time_left(seconds: float) -> str:
     """Return a time in words, about: "10 seconds", "2 minutes", "1.5 hours"."""
     if seconds < 50:
-        number, unit = max(1, round(seconds, -1 if seconds >= 10 else 0)), "second"
-    elif seconds < 55 * 60:
-        number, unit = max(1, round(seconds / 60)), "minute"
-    else:
-        number, unit = max(1, round(seconds / 1800) / 2), "hour"
-    return f"about {number:g} {unit}{'' if number == 1 else 's'}"
+        count = max(1, round(seconds, -1 if seconds >= 10 else 0))
+        return ngettext("about {count:g} second", "about {count:g} seconds", int(count)).format(count=count)
+    if seconds < 55 * 60:
+        count = max(1, round(seconds / 60))
+        return ngettext("about {count} minute", "about {count} minutes", count).format(count=count)
+    hours = max(1, round(seconds / 1800) / 2)
+    return ngettext("about {count:g} hour", "about {count:g} hours", math.ceil(hours)).format(count=hours)
 
 
 def facts(model: ListedModel) -> list[tuple[str, str]]:
     """Return what an artist wants to know of a model, but for its licence: (what, text)."""
-    pixels = f"{model.width} x {model.height} pixels" if model.height and model.width else ""
-    size = ", ".join(part for part in (pixels, "" if model.bytes is None else in_megabytes(model.bytes)) if part)
-    known = [("Shows", model.shows), ("Suits", model.hint), ("Size", size or "unknown")]
+    pixels = _("{width} x {height} pixels").format(width=model.width, height=model.height) if model.height else ""
+    size = ", ".join(part for part in (pixels, "" if model.bytes is None else _size(model.bytes)) if part)
+    known = [(_("Shows"), model.shows), (_("Suits"), model.hint), (_("Size"), size or _("unknown"))]
     if model.state == "manual":
-        by_hand = f"{model.where} When you have it, put it here:".strip()
-        known.append(("To get it", f"{by_hand}\n{model.path_to_place}"))
+        by_hand = f"{model.where} {_('When you have it, put it here:')}".strip()
+        known.append((TO_GET, f"{by_hand}\n{model.path_to_place}"))
     return [(what, text) for what, text in known if text]
 
 
 def terms(model: ListedModel) -> str:
     """Say what a licence is called, and that it is non-commercial where it is."""
-    licence = model.licence
-    return f"{licence.name}, non-commercial" if licence.non_commercial else licence.name
+    return _if_non_commercial(model.licence.name, model)
 
 
 def name_for(file: Path) -> str:
     """Return a name for a model that is added, which the artist may change: that of its file, without odd letters."""
     words = UNFIT_FOR_NAMES.sub(" ", file.stem).strip(" .+-_").split()
     return " ".join(words)[:LONGEST_NAME].strip(" .")
+
+
+def _if_non_commercial(words: str, model: ListedModel) -> str:
+    return _("{words}, non-commercial").format(words=words) if model.licence.non_commercial else words
+
+
+def _size(size: int) -> str:
+    return told(in_megabytes(size))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import queue
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 from backend.client import Backend, Connection
 from backend.client.catalogue import ListedModel, ModelList, list_models
-from backend.errors import Cancelled, UserError
+from backend.errors import UserError
+from core.i18n import told
+from core.watch import IDLE_SECONDS, Watch
 
-BUSY_SECONDS, IDLE_SECONDS = 0.5, 2.0  # between two questions, while something is fetched and while not
+BUSY_SECONDS = 0.5  # between two questions while something is fetched
 LONGEST_SECONDS = 60.0  # where nobody answers, each pause is twice as long as the one before
 
 log = logging.getLogger("draggan.models")
@@ -32,8 +32,8 @@ class Seen(NamedTuple):
     problem: str
 
 
-class ModelWatch:
-    """Asks in a thread of its own, in which the artist's commands are done, too, one after the other.
+class ModelWatch(Watch[Command, Seen]):
+    """Asks again and again; a command's answer is seen like any other.
 
     Args:
         backend: is started if it does not run.
@@ -42,63 +42,36 @@ class ModelWatch:
     """
 
     def __init__(self, backend: Backend, seen: Callable[[Seen], None], with_samples: bool = False) -> None:
-        self._backend, self._seen, self._with_samples = backend, seen, with_samples
-        self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
-        self._closed = threading.Event()
+        super().__init__(seen)
+        self._backend, self._with_samples = backend, with_samples
         self._samples: dict[tuple[str, int | None], bytes] = {}
         self._listing: ModelList | None = None
         self._refusal = ""
         self._logged = ""
         self._pause = IDLE_SECONDS
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def do(self, command: Command) -> None:
-        """Have a command done, whose answer is seen like any other."""
-        self._commands.put(command)
+        self.start()
 
     def look(self) -> None:
         """Ask now."""
-        self._commands.put(list_models)
+        self.do(list_models)
 
-    def close(self) -> None:
-        """End the thread; nothing more is seen."""
-        self._closed.set()
-        self._commands.put(None)
-
-    def _run(self) -> None:
-        command: Command | None = self._list
-        while command is not None and not self._closed.is_set():
-            try:
-                seen = self._answer(command)
-            except Cancelled:
-                return
-            if not self._closed.is_set():
-                self._seen(seen)
-            command = self._next()
-
-    def _next(self) -> Command | None:
-        try:
-            return self._commands.get(timeout=self._pause)
-        except queue.Empty:
-            return self._list
-
-    def _answer(self, command: Command) -> Seen:
+    def _answer(self, command: Command | None) -> Seen:
         """Do a command, or just ask. Raises Cancelled when it was closed meanwhile."""
-        asked = command == self._list
-        if not asked:
+        if command:
             self._refusal = ""
         try:
-            self._listing = self._with_all_samples(command(self._backend.connect(self._closed.is_set)))
+            connection = self._backend.connect(self._closed.is_set)
+            self._listing = self._with_all_samples((command or self._list)(connection))
             self._log(self._listing)
             self._pause = BUSY_SECONDS if self._is_busy(self._listing) else IDLE_SECONDS
             return Seen(self._listing, self._refusal)
         except UserError as error:
             log.info("%s", error)
-            if asked:
-                self._pause = min(2 * self._pause, LONGEST_SECONDS)
+            if command:
+                self._refusal = told(error)
             else:
-                self._refusal = str(error)
-            return Seen(self._listing, str(error))
+                self._pause = min(2 * self._pause, LONGEST_SECONDS)
+            return Seen(self._listing, told(error))
 
     def _list(self, connection: Connection) -> ModelList:
         return list_models(connection, self._lacks_samples(self._listing))
@@ -126,7 +99,13 @@ class ModelWatch:
         """Return the list with the samples that came with it or with one before."""
         self._samples |= {_key(model): model.thumbnail for model in listing.models if model.thumbnail}
         models = tuple(replace(model, thumbnail=self._samples.get(_key(model))) for model in listing.models)
-        return replace(listing, models=models)
+        return replace(listing, models=tuple(map(_translated, models)))
+
+
+def _translated(model: ListedModel) -> ListedModel:
+    return replace(
+        model, title=told(model.title), shows=told(model.shows), hint=told(model.hint), where=told(model.where)
+    )
 
 
 def _key(model: ListedModel) -> tuple[str, int | None]:

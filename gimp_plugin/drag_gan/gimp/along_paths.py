@@ -18,11 +18,12 @@ from backend.client import Backend, DragRequest, Flag, Result, Unfit, Update
 from backend.errors import Cancelled, UserError
 from core import job, sketch
 from core.drags import Drag, drags_from_strokes
+from core.i18n import _, told
 from gimp import display, result_layer, source_layer
 from gimp.canvas import Canvas
 from gimp.drag_arguments import PROCEDURE, options_from
 
-DELETED = "The layer was deleted during the drag; the result is now on top of the image."
+DELETED = _("The layer was deleted during the drag; the result is now on top of the image.")
 
 Outcome = TypeVar("Outcome")
 
@@ -47,7 +48,7 @@ class Request(NamedTuple):
         drags = drags_from_strokes(canvas.strokes, source.offset, source.size, config.get_property("anchors"))
         if config.get_property("region") == "selection" and canvas.selection is None:
             raise UserError(
-                "Nothing is selected to work around; select the subject, or choose the whole layer as the region."
+                _("Nothing is selected to work around; select the subject, or choose the whole layer as the region.")
             )
         snapshot, file = source.snapshot(), folder / "layer.png"
         as_patch = source_layer.write_png(snapshot, file) and source.can_be_covered(parasite.own_mask)
@@ -86,7 +87,7 @@ def drag(
     with_windows = run_mode != Gimp.RunMode.NONINTERACTIVE and display.init_windows(PROCEDURE)
     if run_mode == Gimp.RunMode.INTERACTIVE:
         if not with_windows:
-            raise UserError("There is no screen to show a dialog on; run the filter non-interactively.")
+            raise UserError(_("There is no screen to show a dialog on; run the filter non-interactively."))
         ask(procedure, config, canvas, backend)
         canvas = Canvas.read(image, layer)  # everything can have changed while the dialog was open
     request = Request.write(image, canvas, config, downloads)
@@ -119,7 +120,7 @@ def _do(request: Request, last_model: str, backend: Backend, with_windows: bool)
 
 def tell(result: Result, deleted: bool) -> None:
     """Tell the artist which points did not reach their targets, and whether the layer was deleted meanwhile."""
-    remarks = [*([DELETED] if deleted else []), *result.remarks()]
+    remarks = [*([DELETED] if deleted else []), *map(told, result.remarks())]
     if remarks:
         log.info("told: %s", remarks)
         Gimp.message("\n".join(remarks))
@@ -171,6 +172,6 @@ def watch(request: Request, work: Callable[..., Outcome]) -> Outcome:
 
     source, drags = request.insertion.source, request.drags
     first = source.thumbnail(progress_window.LONGEST_SIDE)
-    window = progress_window.ProgressWindow("Drag Along Paths", first, (0, 0, *source.size))
+    window = progress_window.ProgressWindow(_("Drag Along Paths"), first, (0, 0, *source.size))
     points, targets = tuple(drag.handle for drag in drags), tuple(drag.target for drag in drags)
-    return window.run(work, Update("start", 0, 0, "Starting...", points, targets))
+    return window.run(work, Update("start", 0, 0, _("Starting..."), points, targets))

@@ -14,13 +14,15 @@ from gi.repository import Gimp, GLib, Gtk
 from backend.client import Backend
 from backend.errors import UserError
 from core.drags import describe
+from core.i18n import _
 from core.latest_question import LatestQuestion
 from core.sketch import Box, Sketch
 from gimp.edit_parasite import EditParasite
+from gimp.manual import add_help
 from gimp.model_choice import ModelChoice
 from gimp.widgets import new_dialog, to_pixbuf
 
-TITLE = "Drag Along Paths"
+TITLE = _("Drag Along Paths")
 ADVANCED = ("latent-space", "mask-weight", "inversion-steps")
 
 
@@ -54,7 +56,8 @@ def ask(
     Returns:
         False when the dialog was cancelled.
     """
-    dialog = new_dialog(procedure, config, TITLE, "_Drag")
+    dialog = new_dialog(procedure, config, TITLE, _("_Drag"))
+    add_help(dialog, "look-at-what-was-understood-and-drag")
     preview = _Preview(config, sketch, questions)
     dialog.get_content_area().pack_start(preview.image, False, False, 0)
     found = dialog.get_label("found", preview.found, False, False)
@@ -67,8 +70,8 @@ def ask(
         dialog.fill(["anchors"])
     model_choice = ModelChoice(dialog, config, questions.backend, parasite.model)
     dialog.fill_box("advanced-box", list(ADVANCED))
-    title = dialog.get_label("advanced-title", "Advanced", False, False)
-    title.set_text_with_mnemonic("_Advanced")
+    title = dialog.get_label("advanced-title", _("_Advanced"), False, False)
+    title.set_text_with_mnemonic(_("_Advanced"))
     title.set_mnemonic_widget(dialog.fill_expander("advanced", "advanced-title", False, "advanced-box"))
     dialog.fill(["region", "likeness", "steps", "advanced"])
     preview.follow()

@@ -7,14 +7,16 @@ import gi
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp, GObject
 
+from core.i18n import _
+
 PROCEDURE = "draggan-drag-along-paths"
-SHORT = "Move what is under a path's first anchor to its last one"
-LONG = (
+SHORT = _("Move what is under a path's first anchor to its last one")
+LONG = _(
     "Draw a path for each drag: its first anchor lies on the point to move, its last one where it should go; "
     "anchors between are passed in order, a path of one anchor holds a point in place. "
     "A selection limits what may move. The result is a new layer. On such a layer, the next drag goes on from it."
 )
-PRESET_HELP = "0: as the model's author recommends"
+PRESET_HELP = _("0: as the model's author recommends")
 FLAGS = GObject.ParamFlags.READWRITE
 
 
@@ -24,48 +26,50 @@ def describe(procedure: Gimp.ImageProcedure) -> None:
     procedure.set_image_types("*")
     sensitivity = Gimp.ProcedureSensitivityMask
     procedure.set_sensitivity_mask(sensitivity.DRAWABLE | sensitivity.DRAWABLES | sensitivity.NO_DRAWABLES)
-    procedure.set_menu_label("_Drag Along Paths...")
+    procedure.set_menu_label(_("_Drag Along Paths..."))
     procedure.set_icon_name("gimp-tool-path")
     procedure.set_documentation(SHORT, LONG, PROCEDURE)
     _add_arguments(procedure)
     _add_advanced_arguments(procedure)
-    procedure.add_layer_return_value("layer", "Layer", "The new layer with the result", True, FLAGS)
+    procedure.add_layer_return_value("layer", _("Layer"), _("The new layer with the result"), True, FLAGS)
 
 
 def _add_arguments(procedure: Gimp.Procedure) -> None:
     """Add the choices of the dialog and the arguments for scripts. The paths are read from the image."""
-    model_help = "The name of a model, or the path of a model file"
-    procedure.add_string_argument("model", "_Model", model_help, "critters", FLAGS)
+    model_help = _("The name of a model, or the path of a model file")
+    procedure.add_string_argument("model", _("_Model"), model_help, "critters", FLAGS)
     anchors = Gimp.Choice.new()
-    anchors.add("way-points", 0, "One drag with way-points", "The point passes each anchor on its way to the last one")
-    anchors.add("separate", 1, "Separate drags", "Each two anchors are a drag: from the first to the second")
-    anchors_help = "What a stroke of four, six or more anchors means"
-    procedure.add_choice_argument("anchors", "Many a_nchors", anchors_help, anchors, "way-points", FLAGS)
+    anchors.add(
+        "way-points", 0, _("One drag with way-points"), _("The point passes each anchor on its way to the last one")
+    )
+    anchors.add("separate", 1, _("Separate drags"), _("Each two anchors are a drag: from the first to the second"))
+    anchors_help = _("What a stroke of four, six or more anchors means")
+    procedure.add_choice_argument("anchors", _("Many a_nchors"), anchors_help, anchors, "way-points", FLAGS)
     region = Gimp.Choice.new()
-    region.add("layer", 0, "Whole layer", "Work on as much of the layer as the model can show")
-    selection_help = "Work on the square around the selection: sharper for a small subject"
-    region.add("selection", 1, "Around the selection", selection_help)
-    procedure.add_choice_argument("region", "R_egion", "The part to work on", region, "layer", FLAGS)
+    region.add("layer", 0, _("Whole layer"), _("Work on as much of the layer as the model can show"))
+    selection_help = _("Work on the square around the selection: sharper for a small subject")
+    region.add("selection", 1, _("Around the selection"), selection_help)
+    procedure.add_choice_argument("region", _("R_egion"), _("The part to work on"), region, "layer", FLAGS)
     likeness = Gimp.Choice.new()
-    likeness.add("editable", 0, "Editable", "As near as the model can show it")
-    likeness.add("exact", 1, "Exact (takes longer)", "The model learns this picture before it is dragged")
-    procedure.add_choice_argument("likeness", "Li_keness", "How like the layer", likeness, "editable", FLAGS)
-    steps_help = f"Most steps of the drag ({PRESET_HELP})"
-    procedure.add_int_argument("steps", "S_teps (0: automatic)", steps_help, 0, 2000, 0, FLAGS)
-    fit_help = "For scripts: refuse the drag where the model cannot show the layer (an artist is asked)"
-    procedure.add_boolean_argument("require-fit", "Require a _fit", fit_help, False, FLAGS)
+    likeness.add("editable", 0, _("Editable"), _("As near as the model can show it"))
+    likeness.add("exact", 1, _("Exact (takes longer)"), _("The model learns this picture before it is dragged"))
+    procedure.add_choice_argument("likeness", _("Li_keness"), _("How like the layer"), likeness, "editable", FLAGS)
+    steps_help = _("Most steps of the drag ({preset})").format(preset=PRESET_HELP)
+    procedure.add_int_argument("steps", _("S_teps (0: automatic)"), steps_help, 0, 2000, 0, FLAGS)
+    fit_help = _("For scripts: refuse the drag where the model cannot show the layer (an artist is asked)")
+    procedure.add_boolean_argument("require-fit", _("Require a _fit"), fit_help, False, FLAGS)
 
 
 def _add_advanced_arguments(procedure: Gimp.Procedure) -> None:
     """Add what stands under Advanced in the dialog."""
     space = Gimp.Choice.new()
-    space.add("w-plus", 0, "Follows the path", "Each layer of the network is moved by itself: W+")
-    space.add("w", 1, "Stays natural", "All layers of the network are moved together: W")
-    procedure.add_choice_argument("latent-space", "Mo_vement", "What the drag may change", space, "w-plus", FLAGS)
-    mask_help = "How firmly unselected pixels are held (-1: as the model's author recommends)"
-    procedure.add_double_argument("mask-weight", "Mask _weight (-1: automatic)", mask_help, -1, 1000, -1, FLAGS)
-    inversion_help = f"More show the picture more exactly, and take longer ({PRESET_HELP})"
-    label = "Steps to _find the picture (0: automatic)"
+    space.add("w-plus", 0, _("Follows the path"), _("Each layer of the network is moved by itself: W+"))
+    space.add("w", 1, _("Stays natural"), _("All layers of the network are moved together: W"))
+    procedure.add_choice_argument("latent-space", _("Mo_vement"), _("What the drag may change"), space, "w-plus", FLAGS)
+    mask_help = _("How firmly unselected pixels are held (-1: as the model's author recommends)")
+    procedure.add_double_argument("mask-weight", _("Mask _weight (-1: automatic)"), mask_help, -1, 1000, -1, FLAGS)
+    inversion_help = _("More show the picture more exactly, and take longer ({preset})").format(preset=PRESET_HELP)
+    label = _("Steps to _find the picture (0: automatic)")
     procedure.add_int_argument("inversion-steps", label, inversion_help, 0, 10000, 0, FLAGS)
 
 

@@ -21,6 +21,7 @@ gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp
 
 from backend.client import Box, Result
+from core.i18n import _
 from gimp.source_layer import SourceLayer, strips, write_png
 
 EDIT = "draggan-edit"  # the backend's file, in base64
@@ -113,8 +114,8 @@ class EditParasite:
     def remark(self) -> str:
         """A sentence for the dialog, or nothing."""
         if self.edit:
-            return "This goes on from where the layer's last drag or sample ended."
-        return "The layer was painted on since its last drag, so it is looked at anew." if self.painted else ""
+            return _("This goes on from where the layer's last drag or sample ended.")
+        return _("The layer was painted on since its last drag, so it is looked at anew.") if self.painted else ""
 
 
 def attach(

@@ -15,6 +15,7 @@ from gi.repository import Gimp, GimpUi, GLib, Gtk, Pango
 
 from backend.client import Backend
 from core import model_list
+from core.i18n import _
 from core.model_list import Choice
 from core.model_watch import ModelWatch, Seen
 from gimp import models_window
@@ -59,9 +60,9 @@ class ModelChoice:
         self._combo.set_row_separator_func(lambda rows, at: rows[at][0] == SEPARATOR.text)
         for cell in self._combo.get_cells():
             cell.set_properties(ellipsize=Pango.EllipsizeMode.END, width_chars=24)
-        label = Gtk.Label.new_with_mnemonic("_Model")
+        label = Gtk.Label.new_with_mnemonic(_("_Model"))
         label.set_mnemonic_widget(self._combo)
-        more = Gtk.Button.new_with_mnemonic("_Get More...")
+        more = Gtk.Button.new_with_mnemonic(_("_Get More..."))
         more.connect("clicked", lambda button: self._open_window(self._chosen))
         row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6)
         row.pack_start(label, False, False, 0)

@@ -12,11 +12,13 @@ from gi.repository import GdkPixbuf, GLib, Gtk
 
 from backend.client.catalogue import Download, ListedModel
 from core import model_list
+from core.i18n import _
 from gimp.widgets import text
 
 SAMPLES = 512, 128  # pixels of four samples side by side
 LETTERS = 52  # of a line
-NO_SAMPLES = "There are samples to see when it is here."
+LICENCE = _("Licence")
+NO_SAMPLES = _("There are samples to see when it is here.")
 
 log = logging.getLogger("draggan.models")
 
@@ -30,8 +32,8 @@ class ModelDetails:
         self._image, self._without = Gtk.Image(xalign=0), Gtk.Label(label=NO_SAMPLES)
         self._without.get_style_context().add_class("dim-label")
         self._facts = Gtk.Grid(column_spacing=12, row_spacing=8)
-        self.download = Gtk.Button.new_with_mnemonic("_Download")
-        self.remove = Gtk.Button.new_with_mnemonic("_Remove...")
+        self.download = Gtk.Button.new_with_mnemonic(_("_Download"))
+        self.remove = Gtk.Button.new_with_mnemonic(_("_Remove..."))
         buttons = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6)
         for button in (self.download, self.remove):
             button.set_no_show_all(True)
@@ -65,13 +67,13 @@ class ModelDetails:
 
     def _tell(self, model: ListedModel) -> None:
         rows = [(what, GLib.markup_escape_text(words)) for what, words in model_list.facts(model)]
-        rows.insert(-1 if model.state == "manual" else len(rows), ("Licence", _licence(model)))
+        rows.insert(-1 if model.state == "manual" else len(rows), (LICENCE, _licence(model)))
         for number, (what, markup) in enumerate(rows):
             caption, words = Gtk.Label(label=what, xalign=1, yalign=0), text(width=LETTERS)
             caption.get_style_context().add_class("dim-label")
             words.set_markup(markup)
-            words.set_selectable(what == "To get it")
-            words.set_can_focus(what in ("To get it", "Licence"))
+            words.set_selectable(what == model_list.TO_GET)
+            words.set_can_focus(what in (model_list.TO_GET, LICENCE))
             self._facts.attach(caption, 0, number, 1, 1)
             self._facts.attach(words, 1, number, 1, 1)
         self._facts.show_all()

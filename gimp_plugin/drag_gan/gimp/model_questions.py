@@ -12,6 +12,7 @@ from gi.repository import GLib, Gtk
 
 from backend.client.catalogue import ListedModel
 from core import model_list
+from core.i18n import _
 from gimp.widgets import confirm, end, text
 
 CHOOSER = 800, 560  # pixels
@@ -31,35 +32,37 @@ def accept_licence(model: ListedModel, parent: Gtk.Window) -> bool:
     if licence.link:
         link = GLib.markup_escape_text(licence.link)
         name = f'<a href="{link}">{name}</a>\n<small>{link}</small>'
-    limit = "<b>It allows no commercial use.</b>\n\n"
+    parts = [_("The licence of <b>{model}</b> is:").format(model=GLib.markup_escape_text(model.title)), name]
+    if licence.non_commercial:
+        parts.append(_("<b>It allows no commercial use.</b>"))
+    parts.append(_("Do you accept it? You are not asked again."))
     content = text()
-    content.set_markup(
-        f"The licence of <b>{GLib.markup_escape_text(model.title)}</b> is:\n\n{name}\n\n"
-        f"{limit if licence.non_commercial else ''}Do you accept it? You are not asked again."
-    )
-    return confirm("Licence", "draggan-licence", content, "_Accept and Download", parent)
+    content.set_markup("\n\n".join(parts))
+    return confirm(_("Licence"), "draggan-licence", content, _("_Accept and Download"), parent)
 
 
 def remove(model: ListedModel, parent: Gtk.Window) -> bool:
     """Return whether a model is to be deleted."""
-    content = text(f"Remove {model.title} from this computer? It would have to be downloaded or added again.")
-    return confirm("Remove Model", "draggan-remove", content, "_Remove", parent)
+    content = text(
+        _("Remove {model} from this computer? It would have to be downloaded or added again.").format(model=model.title)
+    )
+    return confirm(_("Remove Model"), "draggan-remove", content, _("_Remove"), parent)
 
 
 def choose_file(parent: Gtk.Window) -> ChosenFile | None:
     """Have a model's file chosen, and a name for it; None when the artist thought better of it."""
-    dialog = Gtk.FileChooserDialog(title="Add Model File", transient_for=parent, action=Gtk.FileChooserAction.OPEN)
-    dialog.add_button("_Cancel", Gtk.ResponseType.CANCEL)
-    dialog.add_button("_Add", Gtk.ResponseType.OK)
+    dialog = Gtk.FileChooserDialog(title=_("Add Model File"), transient_for=parent, action=Gtk.FileChooserAction.OPEN)
+    dialog.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
+    dialog.add_button(_("_Add"), Gtk.ResponseType.OK)
     dialog.set_default_response(Gtk.ResponseType.OK)
-    for label, patterns in (("StyleGAN2 models", PATTERNS), ("All files", ("*",))):
+    for label, patterns in ((_("StyleGAN2 models"), PATTERNS), (_("All files"), ("*",))):
         kind = Gtk.FileFilter()
         kind.set_name(label)
         for pattern in patterns:
             kind.add_pattern(pattern)
         dialog.add_filter(kind)
     name = Gtk.Entry(width_chars=30, activates_default=True)
-    label = Gtk.Label.new_with_mnemonic("_Name in the list")
+    label = Gtk.Label.new_with_mnemonic(_("_Name in the list"))
     label.set_mnemonic_widget(name)
     row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6)
     row.pack_start(label, False, False, 0)

@@ -15,13 +15,15 @@ from gi.repository import GimpUi, GLib, Gtk
 
 from backend.client import Backend, catalogue
 from core import model_list
+from core.i18n import _
 from core.model_watch import ModelWatch, Seen
 from gimp import model_questions
+from gimp.manual import add_help
 from gimp.model_details import ModelDetails
 from gimp.model_rows import ModelRows
 from gimp.widgets import attach, end, text
 
-TITLE = "Models"
+TITLE = _("Models")
 ADD = 1  # the response of the button Add File
 SIZE = 920, 600  # pixels
 
@@ -45,8 +47,9 @@ class _ModelsWindow:
         self._seen, self._open = Seen(None, ""), True
         self._dialog = GimpUi.Dialog(title=TITLE, role="draggan-models")
         attach(self._dialog, parent)
-        self._dialog.add_button("_Add File...", ADD)
-        self._dialog.add_button("_Close", Gtk.ResponseType.CLOSE)
+        self._dialog.add_button(_("_Add File..."), ADD)
+        self._dialog.add_button(_("_Close"), Gtk.ResponseType.CLOSE)
+        add_help(self._dialog, "models")
         self._dialog.set_default_size(*SIZE)
         self._rows = ModelRows(name, lambda: self._show())
         self._details = ModelDetails()
@@ -55,7 +58,7 @@ class _ModelsWindow:
         self._details.download.connect("clicked", lambda button: self._download())
         self._details.remove.connect("clicked", lambda button: self._remove())
         self._strip.button.connect("clicked", lambda button: self._watch.do(catalogue.cancel_download))
-        self._strip.tell("Looking for the backend...")
+        self._strip.tell(_("Looking for the backend..."))
         self._watch = ModelWatch(backend, lambda seen: GLib.idle_add(self._take, seen), with_samples=True)
 
     def run(self) -> str:
@@ -136,7 +139,7 @@ class _Strip:
         download = listing.download if listing else None
         failed = download is not None and download.phase == "failed"
         self._text.set_text(model_list.progress(download, listing) if download and listing else "")
-        self.button.set_label("_OK" if failed else "Ca_ncel")
+        self.button.set_label(_("_OK") if failed else _("Ca_ncel"))
         self.button.set_visible(download is not None)
         self._bar.set_visible(download is not None and not failed)
         share = model_list.done(download) if download else None

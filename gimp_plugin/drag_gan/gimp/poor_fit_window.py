@@ -12,9 +12,10 @@ gi.require_version("GdkPixbuf", "2.0")
 from gi.repository import GdkPixbuf, Gtk
 
 from backend.client import Unfit, png
+from core.i18n import _, told
 from gimp.widgets import confirm, text, to_pixbuf
 
-TITLE = "Drag All the Same?"
+TITLE = _("Drag All the Same?")
 SIDE = 256  # pixels of the longer side of each picture
 
 
@@ -29,12 +30,12 @@ def ask(layer: png.Pixels, unfit: Unfit) -> bool:
         Whether to drag all the same.
     """
     pictures = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=12)
-    for picture, caption in ((layer, "The layer"), (unfit.picture, "What the model makes of it")):
+    for picture, caption in ((layer, _("The layer")), (unfit.picture, _("What the model makes of it"))):
         pictures.pack_start(_captioned(picture, caption, unfit.region), True, True, 0)
     box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
     box.pack_start(pictures, False, False, 0)
-    box.pack_start(text(f"{unfit.sentence} Drag all the same?"), False, False, 0)
-    return confirm(TITLE, "draggan-poor-fit", box, "_Drag All the Same")
+    box.pack_start(text(f"{told(unfit.sentence)} {_('Drag all the same?')}"), False, False, 0)
+    return confirm(TITLE, "draggan-poor-fit", box, _("_Drag All the Same"))
 
 
 def _captioned(picture: png.Pixels, caption: str, region: tuple[int, int, int, int]) -> Gtk.Box:

@@ -21,6 +21,7 @@ from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk
 from backend.client import Points, Update, png
 from backend.errors import Cancelled
 from core import markers
+from core.i18n import _, told
 from gimp.widgets import end, text, to_pixbuf
 
 LONGEST_SIDE = 420
@@ -102,7 +103,7 @@ class ProgressWindow:
         return GLib.SOURCE_REMOVE
 
     def _show(self, update: Update) -> None:
-        self._text.set_text(update.message)
+        self._text.set_text(told(update.message))
         if update.fraction is not None:
             self._bar.set_fraction(update.fraction)
         self._bar.set_show_text(update.fraction is not None)
@@ -153,8 +154,8 @@ class ProgressWindow:
 def _build(title: str) -> tuple[Gtk.Dialog, Gtk.Image, Gtk.ProgressBar, Gtk.Label]:
     dialog = GimpUi.Dialog(title=title, role="draggan-progress")
     GimpUi.window_set_transient(dialog)
-    dialog.add_button("_Stop and Keep", KEEP)
-    dialog.add_button("_Cancel", Gtk.ResponseType.CANCEL)
+    dialog.add_button(_("_Stop and Keep"), KEEP)
+    dialog.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
     dialog.set_response_sensitive(KEEP, False)
     image, bar, message = Gtk.Image(), Gtk.ProgressBar(), text()
     box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, border_width=12)

@@ -19,11 +19,14 @@ from gi.repository import Gegl, Gimp
 from backend.client import Box, Result, png
 from backend.errors import UserError
 from core import logs
+from core.i18n import _
 from gimp import edit_parasite
 from gimp.change_adder import ChangeAdder
 from gimp.source_layer import FINE_SRGB, MASK, NONE, SRGB, STRIP, SourceLayer, is_in, require_open
 
-DRAGGED = re.compile(r" \(dragged\)( #\d+)?$")  # with the number that GIMP gives the second of a name
+DRAGGED = _("(dragged)")
+# English or not, with the number that GIMP gives the second of a name
+DRAGGED_BEFORE = re.compile(rf" (\(dragged\)|{re.escape(DRAGGED)})( #\d+)?$")
 FINE_BYTES = 8  # of one pixel
 TYPES = {Gimp.ImageBaseType.RGB: Gimp.ImageType.RGBA_IMAGE, Gimp.ImageBaseType.GRAY: Gimp.ImageType.GRAYA_IMAGE}
 
@@ -123,18 +126,19 @@ def _open_files(image: Gimp.Image, result: Result) -> tuple[png.File, png.File, 
         edited, mask = png.File.of(result.layer), png.File.of(result.mask)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"The backend's result cannot be read ({error}); update both by running install.py.", logs.file()
+            _("The backend's result cannot be read ({error}); update both by running install.py.").format(error=error),
+            logs.file(),
         ) from error
     size = edited.width, edited.height
     if (mask.width, mask.height) != size or (edited.channels, mask.channels) != (4, 1):
-        raise UserError("The backend's layer and mask do not fit; update both by running install.py.", logs.file())
+        raise UserError(_("The backend's layer and mask do not fit; update both by running install.py."), logs.file())
     return edited, mask, (*result.offset, *size)
 
 
 def _new_layer(image: Gimp.Image, source: SourceLayer, box: Box) -> Gimp.Layer:
     """Make a layer for this box of the source, not yet in the image: nothing is undoable before."""
     x, y, width, height = box
-    name = f"{DRAGGED.sub('', source.name)} (dragged)"  # not twice
+    name = f"{DRAGGED_BEFORE.sub('', source.name)} {DRAGGED}"  # not twice
     kind = TYPES[image.get_base_type()]
     layer = Gimp.Layer.new(image, name, width, height, kind, 100, Gimp.LayerMode.NORMAL)
     layer.set_offsets(source.offset[0] + x, source.offset[1] + y)

@@ -15,6 +15,8 @@ from gi.repository import GdkPixbuf, Gimp, GLib, Gtk
 
 from backend.client import Backend, png
 from backend.errors import Cancelled, UserError
+from core.i18n import _, told
+from gimp.manual import add_help
 from gimp.model_choice import ModelChoice
 from gimp.widgets import new_dialog, to_pixbuf
 
@@ -45,7 +47,8 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, que
     Returns:
         False when the dialog was cancelled.
     """
-    dialog = new_dialog(procedure, config, title, "Cr_eate")
+    dialog = new_dialog(procedure, config, title, _("Cr_eate"))
+    add_help(dialog, "new-sample-image")
     thumbnails = _Thumbnails(config, questions, lambda: dialog.response(Gtk.ResponseType.OK))
     dialog.get_content_area().pack_start(thumbnails.box, True, True, 0)
     model_choice = ModelChoice(dialog, config, questions.backend)
@@ -90,7 +93,7 @@ class _Thumbnails:
         for image in self._images:
             self._grid.add(image)
         self._text = Gtk.Label(xalign=0, wrap=True, max_width_chars=50)
-        more = Gtk.Button.new_with_mnemonic("M_ore")
+        more = Gtk.Button.new_with_mnemonic(_("M_ore"))
         row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6)
         row.pack_start(self._text, True, True, 0)
         row.pack_end(more, False, False, 0)
@@ -106,7 +109,7 @@ class _Thumbnails:
         number = self._asked
         seeds = range(self._first, min(self._first + COUNT, self._questions.largest_seed + 1))
         options = self._questions.options(self._config, seeds)
-        self._tell("Drawing...")
+        self._tell(_("Drawing..."))
         for image in self._images:
             image.clear()
         self._select(self._config.get_property("seed") - self._first)
@@ -120,14 +123,14 @@ class _Thumbnails:
             self._config.disconnect(handler)
 
     def _fetch(self, number: int, options: dict[str, object]) -> None:
-        text = "Choose one; its number is the seed."
+        text = _("Choose one; its number is the seed.")
         try:
             for index, thumbnail in enumerate(self._questions.thumbnails(options, lambda: number != self._asked)):
                 GLib.idle_add(self._put, number, index, thumbnail)
         except Cancelled:
             return
         except UserError as problem:
-            text = str(problem)
+            text = told(problem)
         GLib.idle_add(self._tell_if, number, text)
 
     def _put(self, number: int, index: int, thumbnail: png.Pixels) -> bool:

@@ -15,12 +15,15 @@ from gi.repository import Gegl, Gimp, GObject
 from backend.client import Backend, Flag, Result, Update, png
 from backend.errors import Cancelled, UserError
 from core import job, logs
+from core.i18n import _
 from gimp import display, edit_parasite, source_layer
 
 PROCEDURE = "draggan-new-sample-image"
-TITLE = "New Sample Image"
-SHORT = "Make an image that a model has made up"
-LONG = "Choose one of the pictures that a model makes up. It can be dragged along paths without being looked for first."
+TITLE = _("New Sample Image")
+SHORT = _("Make an image that a model has made up")
+LONG = _(
+    "Choose one of the pictures that a model makes up. It can be dragged along paths without being looked for first."
+)
 LARGEST_SEED = 2**31 - 1
 
 log = logging.getLogger("draggan.sample")
@@ -28,21 +31,21 @@ log = logging.getLogger("draggan.sample")
 
 def describe(procedure: Gimp.Procedure) -> None:
     """Tell GIMP of the command: its menu entry and its arguments. It works without any image."""
-    procedure.set_menu_label("_New Sample Image...")
+    procedure.set_menu_label(_("_New Sample Image..."))
     procedure.set_icon_name("document-new")
     procedure.set_documentation(SHORT, LONG, PROCEDURE)
     flags = GObject.ParamFlags.READWRITE
-    modes = "Interactive, or not: then nothing is asked and no window is opened"
-    procedure.add_enum_argument("run-mode", "Run mode", modes, Gimp.RunMode, Gimp.RunMode.NONINTERACTIVE, flags)
+    modes = _("Interactive, or not: then nothing is asked and no window is opened")
+    procedure.add_enum_argument("run-mode", _("Run mode"), modes, Gimp.RunMode, Gimp.RunMode.NONINTERACTIVE, flags)
     procedure.add_string_argument(
-        "model", "_Model", "The name of a model, or the path of a model file", "critters", flags
+        "model", _("_Model"), _("The name of a model, or the path of a model file"), "critters", flags
     )
-    procedure.add_int_argument("seed", "See_d", "The number of the picture", 0, LARGEST_SEED, 0, flags)
-    truncation = "Low: near to the average, and clean; high: varied"
-    procedure.add_double_argument("truncation", "_Truncation", truncation, 0, 1.5, 0.7, flags)
-    classes = "The class of the picture, for a model that has classes (-1: it has none)"
-    procedure.add_int_argument("class", "C_lass (-1: none)", classes, -1, 100_000, -1, flags)
-    procedure.add_image_return_value("image", "Image", "The new image", True, flags)
+    procedure.add_int_argument("seed", _("See_d"), _("The number of the picture"), 0, LARGEST_SEED, 0, flags)
+    truncation = _("Low: near to the average, and clean; high: varied")
+    procedure.add_double_argument("truncation", _("_Truncation"), truncation, 0, 1.5, 0.7, flags)
+    classes = _("The class of the picture, for a model that has classes (-1: it has none)")
+    procedure.add_int_argument("class", _("C_lass (-1: none)"), classes, -1, 100_000, -1, flags)
+    procedure.add_image_return_value("image", _("Image"), _("The new image"), True, flags)
 
 
 def options_from(config: Gimp.ProcedureConfig, seeds: Sequence[int]) -> dict[str, object]:
@@ -70,7 +73,7 @@ def sample(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, backend: Bac
     interactive = config.get_property("run-mode") == Gimp.RunMode.INTERACTIVE
     if interactive:
         if not display.init_windows(PROCEDURE):
-            raise UserError("There is no screen to show a dialog on; run the command non-interactively.")
+            raise UserError(_("There is no screen to show a dialog on; run the command non-interactively."))
         ask(procedure, config, backend)
     seed = config.get_property("seed")
     options = options_from(config, [seed])
@@ -106,7 +109,7 @@ def watch(work: Callable[..., Result]) -> Result:
 
     side = progress_window.LONGEST_SIDE
     window = progress_window.ProgressWindow(TITLE, png.Pixels(1, 1, 3, b"\x80\x80\x80"), (0, 0, side, side))
-    return window.run(work, Update("start", 0, 0, "Starting..."))
+    return window.run(work, Update("start", 0, 0, _("Starting...")))
 
 
 def new_image(result: Result, options: dict[str, object], seed: int) -> Gimp.Image:
@@ -119,11 +122,12 @@ def new_image(result: Result, options: dict[str, object], seed: int) -> Gimp.Ima
         file = png.File.of(result.layer)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"The backend's image cannot be read ({error}); update both by running install.py.", logs.file()
+            _("The backend's image cannot be read ({error}); update both by running install.py.").format(error=error),
+            logs.file(),
         ) from error
     image = Gimp.Image.new(file.width, file.height, Gimp.ImageBaseType.RGB)
     image.undo_disable()
-    name = f"{Path(str(options['model'])).stem}, seed {seed}"
+    name = _("{model}, seed {seed}").format(model=Path(str(options["model"])).stem, seed=seed)
     layer = Gimp.Layer.new(image, name, file.width, file.height, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
     pixels, top = layer.get_buffer(), 0
     for strip in file.strips(source_layer.STRIP):

@@ -18,6 +18,7 @@ from gi.repository import Gegl, Gimp
 
 from backend.client import Box, png
 from backend.errors import UserError
+from core.i18n import _
 
 SRGB = "R'G'B'A u8"  # what the backend works in, whatever the image's precision and profile are
 FINE_SRGB = "R'G'B'A u16"
@@ -26,8 +27,8 @@ NONE = Gegl.AbyssPolicy.NONE
 STRIP = 128  # rows at a time, as many as a tile of GEGL has: more would need more memory
 NORMAL = (Gimp.LayerMode.NORMAL, Gimp.LayerMode.NORMAL_LEGACY)
 MASK = "Y u8"  # selections and masks are linear in GIMP: the primed format changes their numbers
-DELETED = "The layer was deleted or its image closed; select a layer and run the filter again."
-CLOSED = "The image was closed during the drag: the result is lost; run the filter again."
+DELETED = _("The layer was deleted or its image closed; select a layer and run the filter again.")
+CLOSED = _("The image was closed during the drag: the result is lost; run the filter again.")
 
 
 def init_buffers() -> None:
@@ -105,8 +106,10 @@ class SourceLayer:
         """Raise UserError when the layer could not be hidden to make place for its result: GIMP would silently not."""
         if self.layer.get_visible() and self.layer.get_lock_visibility():
             raise UserError(
-                "The result has to stand in the layer's place, but the layer's visibility is locked; "
-                "unlock it in the Layers dialog."
+                _(
+                    "The result has to stand in the layer's place, but the layer's visibility is locked; "
+                    "unlock it in the Layers dialog."
+                )
             )
 
     def read_selection(self, image: Gimp.Image) -> png.Pixels | None:
@@ -124,7 +127,7 @@ class SourceLayer:
         data = bytes(image.get_selection().get_buffer().get(area, 1.0, MASK, NONE))
         if data.count(0) == len(data):
             raise UserError(
-                "The selection lies outside the layer, so nothing may move; select a part of it, or nothing."
+                _("The selection lies outside the layer, so nothing may move; select a part of it, or nothing.")
             )
         return png.Pixels(*self.size, 1, data)
 
@@ -151,23 +154,21 @@ def require_layer(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Gimp
     Raises:
         UserError: it cannot be dragged on; the text says what to do.
     """
-    if len(drawables) != 1:
-        raise UserError(
-            "Select exactly one layer to drag on; "
-            + ("none is" if not drawables else f"{len(drawables)} are")
-            + " selected."
-        )
+    if not drawables:
+        raise UserError(_("Select exactly one layer to drag on; none is selected."))
+    if len(drawables) > 1:
+        raise UserError(_("Select exactly one layer to drag on; {count} are selected.").format(count=len(drawables)))
     layer = drawables[0]
     if not isinstance(layer, Gimp.Layer):
-        raise UserError("Select the layer itself in the Layers dialog, not its mask or a channel.")
+        raise UserError(_("Select the layer itself in the Layers dialog, not its mask or a channel."))
     if image.get_floating_sel() is not None:
-        raise UserError("There is a floating selection; anchor it or make it a layer (Layer menu) first.")
+        raise UserError(_("There is a floating selection; anchor it or make it a layer (Layer menu) first."))
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
         raise UserError(
-            "An indexed image has too few colours to drag in; convert it with Image > Mode > RGB or Grayscale first."
+            _("An indexed image has too few colours to drag in; convert it with Image > Mode > RGB or Grayscale first.")
         )
     if layer.is_group() and not layer.get_children():
-        raise UserError("The layer group is empty; put a layer into it, or select another layer.")
+        raise UserError(_("The layer group is empty; put a layer into it, or select another layer."))
     return layer
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import gi
 
 gi.require_version("Gimp", "3.0")
@@ -11,6 +13,7 @@ gi.require_version("GdkPixbuf", "2.0")
 from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, Gtk
 
 from backend.client import png
+from core.i18n import _
 
 
 def to_pixbuf(image: png.Pixels) -> GdkPixbuf.Pixbuf:
@@ -23,7 +26,7 @@ def to_pixbuf(image: png.Pixels) -> GdkPixbuf.Pixbuf:
 def new_dialog(
     procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, ok_label: str
 ) -> GimpUi.ProcedureDialog:
-    """Make an empty dialog without Help: that leads to pages of GIMP's manual, which has none on this plug-in."""
+    """Make an empty dialog without GIMP's Help: that leads to GIMP's manual, which has no pages on this plug-in."""
     dialog = GimpUi.ProcedureDialog.new(procedure, config, title)
     dialog.set_ok_label(ok_label)
     button = dialog.get_widget_for_response(Gtk.ResponseType.HELP)
@@ -44,7 +47,7 @@ def confirm(title: str, role: str, content: Gtk.Widget, yes_label: str, parent: 
     """
     dialog = GimpUi.Dialog(title=title, role=role)
     attach(dialog, parent)
-    dialog.add_button("_Cancel", Gtk.ResponseType.CANCEL)
+    dialog.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
     dialog.add_button(yes_label, Gtk.ResponseType.OK)
     dialog.set_default_response(Gtk.ResponseType.CANCEL)
     dialog.set_resizable(False)  # else it is as high as its text is when it is as narrow as can be
@@ -74,3 +77,16 @@ def end(dialog: Gtk.Window) -> None:
 def text(content: str = "", width: int = 50) -> Gtk.Label:
     """Return a label of several lines, at most so many letters wide."""
     return Gtk.Label(label=content, xalign=0, yalign=0, wrap=True, max_width_chars=width)
+
+
+def open_on_desktop(place: Path, parent: Gtk.Window) -> str:
+    """Show a folder or file in the program that the desktop has for it.
+
+    Returns:
+        "", or a sentence where there is none.
+    """
+    try:
+        Gtk.show_uri_on_window(parent, place.as_uri(), Gtk.get_current_event_time())
+        return ""
+    except GLib.Error as error:
+        return _("{place} cannot be shown here ({error}); open it yourself.").format(place=place, error=error.message)

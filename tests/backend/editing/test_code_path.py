@@ -1,3 +1,5 @@
+"""The path an edit's code has gone, kept thinned and read at a fraction of its length."""
+
 from __future__ import annotations
 
 import pytest

@@ -64,10 +64,10 @@ def test_way_points_are_reached_in_order(critters: LoadedModel, w_plus: torch.Te
 def test_after_a_way_point_the_way_goes_on_from_there(critters: LoadedModel, w_plus: torch.Tensor) -> None:
     goals = [np.array([[128.0, 130.0], [138.0, 130.0]])]
     loop = DragLoop(critters.model.generator, w_plus, HANDLE, goals, None, critters.preset.drag)
-    assert loop.trajectory_starts.tolist() == HANDLE.tolist()
+    assert loop.handles[0].trajectory_start.tolist() == HANDLE[0].tolist()
     loop.points = torch.tensor([[128.0, 131.0]])
     next(iter(loop))
-    assert loop.trajectory_starts.tolist() == [[128.0, 130.0]]
+    assert loop.handles[0].trajectory_start.tolist() == [128.0, 130.0]
 
 
 def test_a_pinned_point_stays_nearer_than_it_would_without_a_pin(critters: LoadedModel, w_plus: torch.Tensor) -> None:

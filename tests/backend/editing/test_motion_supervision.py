@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from backend.editing.feature_map import FeatureMap, disc
-from backend.editing.motion_supervision import LONGEST, PULL, SHORTEST, MotionSupervision
+from backend.editing.motion_supervision import LONGEST, PULL, SHORTEST, MaskLoss, MotionSupervision
 
 SIZE = (64, 64)
 
@@ -22,8 +22,11 @@ def whole(features: torch.Tensor) -> FeatureMap:
     return FeatureMap.whole(features, SIZE)
 
 
-def supervision(features: torch.Tensor, mask: torch.Tensor | None = None) -> MotionSupervision:
-    return MotionSupervision(whole(features), r1=3.0, mask=mask, mask_weight=20.0)
+SUPERVISION = MotionSupervision(r1=3.0, device=torch.device("cpu"))
+
+
+def mask_loss(features: torch.Tensor, mask: torch.Tensor) -> MaskLoss:
+    return MaskLoss(whole(features), mask, weight=20.0)
 
 
 def test_features_are_read_at_pixel_centres_and_go_on_at_the_border() -> None:
@@ -42,9 +45,7 @@ def test_the_gradient_moves_the_content_towards_the_target() -> None:
     x = torch.tensor(30.0, requires_grad=True)
     centres = (torch.arange(32) + 0.5) * 2
     features = torch.exp(-((centres[None, :] - x) ** 2 + (centres[:, None] - 30) ** 2) / 50)[None, None]
-    loss = supervision(features.detach()).motion_loss(
-        whole(features), torch.tensor([[30.0, 30.0]]), torch.tensor([[50.0, 30.0]])
-    )
+    loss = SUPERVISION.motion_loss(whole(features), torch.tensor([[30.0, 30.0]]), torch.tensor([[50.0, 30.0]]))
     loss.backward()
     assert x.grad is not None
     assert x.grad < 0, "descending must move the blob to the right, where the target is"
@@ -52,9 +53,7 @@ def test_the_gradient_moves_the_content_towards_the_target() -> None:
 
 def test_no_gradient_flows_through_the_patch_where_the_handle_is() -> None:
     features = blob(30, 30).requires_grad_()
-    supervision(features.detach()).motion_loss(
-        whole(features), torch.tensor([[10.0, 30.0]]), torch.tensor([[60.0, 30.0]])
-    ).backward()
+    SUPERVISION.motion_loss(whole(features), torch.tensor([[10.0, 30.0]]), torch.tensor([[60.0, 30.0]])).backward()
     assert features.grad is not None
     touched = features.grad.abs().sum(dim=(0, 1, 2)).nonzero().flatten()
     assert touched.min() >= 3, "texels left of handle + one step belong to the patch that is held fixed"
@@ -64,24 +63,23 @@ def test_no_gradient_flows_through_the_patch_where_the_handle_is() -> None:
     ("way", "pull"), [(25.0, LONGEST), (8.0, PULL * 8.0), (2.0, SHORTEST), (0.5, 0.5), (0.0, 0.0)]
 )
 def test_a_handle_is_pulled_by_a_share_of_the_way_and_not_beyond_the_target(way: float, pull: float) -> None:
-    features = whole(blob(30, 30))
-    loss, at = supervision(blob(30, 30)), torch.tensor([[28.0, 30.0]])
+    features, loss, at = whole(blob(30, 30)), SUPERVISION, torch.tensor([[28.0, 30.0]])
     moved = (loss.patches(features, at) - loss.patches(features, at + torch.tensor([[pull, 0.0]]))).abs().mean()
     assert float(loss.motion_loss(features, at, at + torch.tensor([[way, 0.0]]))) == pytest.approx(float(moved))
 
 
 def test_each_handle_adds_the_mean_over_its_patch() -> None:
     features = blob(30, 30)
-    loss, at, to = supervision(features), torch.tensor([[28.0, 30.0]]), torch.tensor([[50.0, 30.0]])
+    loss, at, to = SUPERVISION, torch.tensor([[28.0, 30.0]]), torch.tensor([[50.0, 30.0]])
     one = loss.motion_loss(whole(features), at, to)
     torch.testing.assert_close(loss.motion_loss(whole(features), at.expand(3, 2), to.expand(3, 2)), one.expand(3))
     doubled = torch.cat([features, features], dim=1)
-    torch.testing.assert_close(supervision(doubled).motion_loss(whole(doubled), at, to), one)
+    torch.testing.assert_close(SUPERVISION.motion_loss(whole(doubled), at, to), one)
 
 
 def test_holding_costs_nothing_in_place_and_something_elsewhere() -> None:
     features = blob(30, 30)
-    loss, at = supervision(features), torch.tensor([[28.0, 30.0]])
+    loss, at = SUPERVISION, torch.tensor([[28.0, 30.0]])
     patches = loss.patches(whole(features), at)
     assert float(loss.pin_loss(whole(features), at, patches)) == 0.0
     assert float(loss.pin_loss(whole(blob(34, 30)), at, patches)) > 0.01
@@ -90,19 +88,15 @@ def test_holding_costs_nothing_in_place_and_something_elsewhere() -> None:
 def test_only_changes_outside_the_mask_cost() -> None:
     mask = torch.zeros(SIZE)
     mask[:, :32] = 1
-    loss = supervision(torch.zeros(1, 2, 32, 32), mask)
+    loss = mask_loss(torch.zeros(1, 2, 32, 32), mask)
     inside, outside = torch.zeros(1, 2, 32, 32), torch.zeros(1, 2, 32, 32)
     inside[..., :16] = 1
     outside[..., 16:] = 1
-    assert float(loss.mask_loss(whole(inside))) == 0.0
-    assert float(loss.mask_loss(whole(outside))) == 20 * 0.5, "lambda times the mean over channels and the whole map"
+    assert float(loss(whole(inside))) == 0.0
+    assert float(loss(whole(outside))) == 20 * 0.5, "lambda times the mean over channels and the whole map"
 
 
 def test_a_half_selected_pixel_costs_half() -> None:
     change = torch.ones(1, 2, 32, 32)
-    loss = supervision(torch.zeros(1, 2, 32, 32), torch.full(SIZE, 0.5))
-    assert float(loss.mask_loss(whole(change))) == 10.0
-
-
-def test_without_a_mask_nothing_is_kept() -> None:
-    assert float(supervision(torch.zeros(1, 2, 32, 32)).mask_loss(whole(torch.ones(1, 2, 32, 32)))) == 0.0
+    loss = mask_loss(torch.zeros(1, 2, 32, 32), torch.full(SIZE, 0.5))
+    assert float(loss(whole(change))) == 10.0

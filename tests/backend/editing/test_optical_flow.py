@@ -34,8 +34,8 @@ def test_the_flow_says_where_a_shifted_image_was(shift: tuple[float, float]) -> 
     before, after = spots(0, 0), spots(*shift)
     flow = trajectory_flow([before, after])
     assert np.linalg.norm(middle(flow) + shift, axis=2).mean() < 0.5
-    left_over = middle(np.abs(warp(before, flow) - after)).mean()
-    assert left_over < 0.1 * middle(np.abs(before - after)).mean()
+    residual = middle(np.abs(warp(before, flow) - after)).mean()
+    assert residual < 0.1 * middle(np.abs(before - after)).mean()
 
 
 def test_a_motion_farther_than_the_thing_is_wide_is_found_through_the_images_between() -> None:

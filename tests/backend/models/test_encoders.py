@@ -31,7 +31,7 @@ def model() -> stylegan2.Model:
 def test_the_embedded_model_comes_with_its_encoder() -> None:
     loaded = open_model("critters")
     assert loaded.encoder is not None
-    assert loaded.encoder.own_parts is not None, "so that the first fit is judged at once"
+    assert loaded.encoder.sample_distances is not None, "so that the first fit is judged at once"
 
 
 def test_a_prepared_model_has_an_encoder_from_then_on(model: stylegan2.Model) -> None:
@@ -41,7 +41,7 @@ def test_a_prepared_model_has_an_encoder_from_then_on(model: stylegan2.Model) ->
     assert steps[-1].seconds_left == 0
     encoder = open_model(SMALL).encoder
     assert encoder is not None
-    assert encoder.own_parts is not None
+    assert encoder.sample_distances is not None
 
 
 def test_the_encoder_of_other_weights_is_not_taken(model: stylegan2.Model) -> None:
