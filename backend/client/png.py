@@ -5,6 +5,7 @@ Plain means without compression and filters, so that neither side needs an image
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -49,6 +50,18 @@ def write(file: Path, width: int, height: int, channels: int, strips: Iterable[b
             _chunk(out, b"IDAT", packer.compress(lines))
         _chunk(out, b"IDAT", packer.flush())
         _chunk(out, b"IEND", b"")
+
+
+def packed(pixels: Pixels) -> bytes:
+    """Return a small image as a PNG file's bytes, compressed: for what is sent again and again."""
+    row = pixels.width * pixels.channels
+    lines = b"".join(b"\0" + pixels.data[start : start + row] for start in range(0, len(pixels.data), row))
+    header = struct.pack(">IIBBBBB", pixels.width, pixels.height, 8, COLOUR_TYPES[pixels.channels], 0, 0, 0)
+    out = io.BytesIO(SIGNATURE)
+    out.seek(0, io.SEEK_END)
+    for name, content in ((b"IHDR", header), (b"IDAT", zlib.compress(lines, 1)), (b"IEND", b"")):
+        _chunk(out, name, content)
+    return out.getvalue()
 
 
 class File(NamedTuple):

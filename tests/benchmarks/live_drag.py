@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import statistics
 import tempfile
 import time
@@ -39,7 +40,6 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser("live", help=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", default="critters", help="a model that is here (critters)")
     parser.add_argument("--seconds", type=float, default=10.0, help="of pulling (10)")
-    parser.add_argument("--mask", action="store_true", help="only the middle of the image may move")
     parser.set_defaults(run=run)
 
 
@@ -48,27 +48,37 @@ def run(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         backend = Backends(Path(folder) / "backend").start()
         try:
-            _measure(backend.connection(Path(folder)), arguments, Path(folder))
+            _measure(backend, backend.connection(Path(folder)), arguments, Path(folder))
         finally:
             backend.end()
 
 
-def _measure(connection: Connection, arguments: argparse.Namespace, folder: Path) -> None:
+def _measure(backend: Backend, connection: Connection, arguments: argparse.Namespace, folder: Path) -> None:
     sample = jobs.sample(connection, {"model": arguments.model, "seeds": [5]}, lambda update: None)
     layer, edit = (file.rename(folder / f"sample{file.suffix}") for file in (sample.layer, sample.edit))
-    assert sample.region is None or sample.region[2]
     live = Live(connection, layer, {"model": arguments.model, "poor_fit": "drag"}, edit=edit).opened()
     try:
         side = float(live.now.region[2]) if live.now.region else 256.0
         print(f"{arguments.model}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start")
         _print_latencies("target moved at rest", _at_rest(live, side))
+        memory = _memory(backend)
         sent, began = _pull(live, side, arguments.seconds), live.updates[-1][0] - arguments.seconds
         _print_latencies("while it is pulled round", [_latency(live, *one) for one in sent])
         frames = [update for moment, update in live.updates if moment > began and update.preview]
         steps = frames[-1].step - frames[0].step
-        print(f"  {len(frames) / arguments.seconds:.1f} frames, {steps / arguments.seconds:.1f} steps a second")
+        rates = (count / arguments.seconds for count in (len(frames), steps))
+        print("  {:.1f} frames, {:.1f} steps a second;".format(*rates), end=" ")
+        print(f"the backend had {memory} MB before, {_memory(backend)} MB after")
     finally:
         live.close()
+
+
+def _memory(backend: Backend) -> int:
+    """Megabytes of the backend's process; -1 where nobody tells."""
+    assert backend.process
+    status = Path(f"/proc/{backend.process.pid}/status")
+    found = re.search(r"VmRSS:\s+(\d+)", status.read_text()) if status.exists() else None
+    return int(found[1]) // 1024 if found else -1
 
 
 def _at_rest(live: Live, side: float) -> list[float]:

@@ -11,15 +11,13 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-
-import numpy as np
 
 import stylegan2
 from backend import __main__ as backend_main
 from backend.editing.editor import Editor
-from backend.editing.points import Drag
+from backend.editing.live_drag import Steering
 from backend.editing.preset import Preset, preset_for
 from backend.editing.settings import DragSettings
 from backend.editing.steps import DragStep
@@ -33,11 +31,10 @@ STEP_SECONDS = 0.05
 class UnhurriedEditor(Editor):
     """The real editor, which can be watched."""
 
-    def drag(
-        self, drags: Sequence[Drag], mask: np.ndarray | None = None, settings: DragSettings | None = None
-    ) -> Iterator[DragStep]:
-        for step in super().drag(drags, mask, settings):
-            time.sleep(STEP_SECONDS)
+    def live_drag(self, wanted: Callable[[], Steering], settings: DragSettings | None = None) -> Iterator[DragStep]:
+        for step in super().live_drag(wanted, settings):
+            if step.running:
+                time.sleep(STEP_SECONDS)
             yield step
 
 

@@ -30,7 +30,7 @@ MAY_MOVE = (138, 2, 571, 242)  # left, top, right, bottom of the ellipse that is
 CURVE = (365, 306), (400, 350)  # handle and target of a drag along a curve
 SAMPLE_TITLE, MODELS_TITLE = "^New Sample Image$", "^Models$"
 SAMPLES = 5_000  # colours that a window with a model's samples has
-FRAMED = 800  # dark pixels of five numbers and a dashed frame; the numbers alone have some 550
+ON_ITS_WAY = 0.7  # seconds after which the subject has gone some of its way
 TITLE_BAR = 21  # pixels; xdotool counts it twice
 AROUND = 12  # pixels of the canvas around the picture
 BELOW = 44  # pixels below it, down to the last of the layers in the dock
@@ -59,8 +59,7 @@ def test_take_the_screenshots(gimp: Gimp, vendor: Path, subject: Path, tmp_path:
         open_picture(story)
         taken = {
             "path": draw(story),
-            "dialog": open_dialog(story),
-            "progress": drag(story),
+            "window": drag(story),
             "result": see_result(story),
             "curve": draw_a_curve(story),
             "samples": open_samples(story),
@@ -91,32 +90,21 @@ def draw(story: Story) -> np.ndarray:
     return crop(story.look("path"), around_picture(story))
 
 
-def open_dialog(story: Story) -> np.ndarray:
+def drag(story: Story) -> np.ndarray:
+    """Open the drag window, see the subject go some of its way, and keep it; return the window at work."""
     story.press("menu", "alt+r", "Up", "Right")
     story.desktop.press("Return")
     story.desktop.wait_for_window(TITLE)
-    wait_for(lambda: count(story.look("dialog"), markers.EDGE) > FRAMED, "the numbers and the region's frame")
-    time.sleep(3)  # until the model has its title
-    story.look("dialog")
+    wait_for(lambda: story.phase == "drag", "the drag", SECONDS, instead=story.desktop.windows)
+    box = active_window(story)
+    time.sleep(ON_ITS_WAY)
+    story.look("window")
     for colour in (markers.HANDLE, markers.TARGET, markers.PIN):
-        assert count(story.screens["dialog"], colour) > 20, colour
-    return crop(story.screens["dialog"], active_window(story))
-
-
-def drag(story: Story) -> np.ndarray:
-    """Drag, and return the window after a fifth of the time."""
-    box, seen = None, []
-    story.desktop.press("alt+d")
-    deadline = time.monotonic() + SECONDS
-    while " done: " not in story.log:
-        assert time.monotonic() < deadline, f"the drag is not done; the log ends: {story.log[-500:]}"
-        if story.phase == "drag":
-            box = box or active_window(story)
-            seen.append(story.desktop.picture())
-        time.sleep(0.2)
+        assert count(story.screens["window"], colour) > 20, colour
+    story.keep()
+    story.wait_for_log(" done: ")
     story.wait_without_window()
-    assert box
-    return crop(seen[len(seen) // 5], box)
+    return crop(story.screens["window"], box)
 
 
 def see_result(story: Story) -> np.ndarray:
@@ -144,7 +132,7 @@ def draw_a_curve(story: Story) -> np.ndarray:
 
 def open_samples(story: Story) -> np.ndarray:
     story.press("menu", "alt+r", "Up", "Right")
-    story.desktop.press("Down", "Down", "Return")
+    story.desktop.press("Down", "Down", "Down", "Return")
     story.desktop.wait_for_window(SAMPLE_TITLE)
     story.wait_for_log("thumbnails have come")
     time.sleep(1)

@@ -20,6 +20,7 @@ from PIL import Image
 from session import QUICK, TOY, Session, newest_log, plugin_log, prepare_home, stop_backend, to_array, wait_for
 
 TITLE = "^Drag Along Paths$"
+KEPT, CANCELLED = "kept by the artist", "cancelled by the artist"
 CHANGE = 1000  # pixels: less than the smallest menu entry has, more than a blinking cursor
 
 
@@ -103,6 +104,22 @@ class Story:
         """Wait until the plug-in has no window any more and GIMP's has the keyboard."""
         self.wait_for_end_of_window(title)
         self.desktop.wait_for_window(GIMP_TITLE)
+
+    def keep(self) -> None:
+        """Press Keep in the drag window until it is heard: it can be pressed as soon as the subject has moved."""
+        self.desktop.wait_for_window(TITLE)
+
+        def heard() -> bool:
+            self.desktop.press("alt+k")
+            return KEPT in newest_log(self.session.home)
+
+        wait_for(heard, "the end of the drag", instead=self.desktop.windows)
+
+    def come_back(self, image_title: str) -> None:
+        """Go to GIMP's window and back to the drag window, as who has changed something there does."""
+        for title in (image_title, TITLE):
+            self.desktop.xdotool("search", "--onlyvisible", "--name", title, "windowactivate", "--sync")
+            self.desktop.wait_for_window(title)
 
     def wait_for_log(self, text: str, seen: int = 0) -> None:
         """Wait until a text stands in the log, more often than it was seen before."""

@@ -55,25 +55,16 @@ def layer_on_top(story: Story) -> int:
 
 
 def begin(story: Story, name: str) -> None:
-    """Run the filter again, with its dialog: GIMP keeps the choices of a run that ended well only."""
+    """Run the filter again, and wait until the subject moves; the window stays until it is told to end."""
     story.desktop.press("ctrl+shift+f")
-    drag_long(story, name)
+    see_the_drag(story, name)
 
 
-def drag_long(story: Story, name: str) -> None:
-    """Choose very many steps in the dialog, and wait until it drags; it will not end by itself."""
-    choose_steps(story, 2000)
+def see_the_drag(story: Story, name: str) -> None:
+    story.desktop.wait_for_window(TITLE)
     wait_for(lambda: "phase drag" in newest_log(story.session.home), "the drag", PATIENCE, story.desktop.windows)
     story.desktop.wait_for_window(TITLE)
     story.look(name)
-
-
-def choose_steps(story: Story, steps: int) -> None:
-    """In the dialog; and start."""
-    story.desktop.wait_for_window(TITLE)
-    story.desktop.press("alt+t")
-    story.desktop.xdotool("type", str(steps))
-    story.desktop.press("Tab", "alt+d")
 
 
 def to_the_image(story: Story) -> None:
@@ -82,21 +73,15 @@ def to_the_image(story: Story) -> None:
     story.desktop.wait_for_window("256x256")
 
 
-def stop_and_keep(story: Story) -> None:
-    """Press the button until it is heard: it can be pressed only when the window shows that the subject moves."""
+def come_back_and_keep(story: Story) -> None:
     story.desktop.xdotool("search", "--onlyvisible", "--name", TITLE, "windowactivate", "--sync")
-
-    def heard() -> bool:
-        story.desktop.press("alt+s")
-        return "stopped and kept by the artist" in newest_log(story.session.home)
-
-    wait_for(heard, "the end of the drag", PATIENCE, story.desktop.windows)
+    story.keep()
 
 
 def see_on_top(story: Story, name: str) -> None:
     """The result comes on top of the image, and GIMP says why: in a window, or in its status bar where there is room
     for it; then undo it with one key."""
-    stop_and_keep(story)
+    come_back_and_keep(story)
     wait_for(lambda: len(story.session.state(story.image)["layers"]) == 2, "the result", PATIENCE)
     wait_for(lambda: left_behind(story.session.home) == [], "the end of the plug-in", PATIENCE, story.desktop.windows)
     story.look(f"{name} told")
@@ -112,11 +97,11 @@ def see_on_top(story: Story, name: str) -> None:
 
 
 def delete_the_layer(story: Story) -> None:
-    """The first run of all, from the menu, with very many steps."""
+    """The first run of all, from the menu."""
     layer = layer_on_top(story)
     story.press("menu", "alt+r", "Up", "Right")
     story.desktop.press("Return")
-    drag_long(story, "layer deleted")
+    see_the_drag(story, "layer deleted")
     story.session.remove_layer(story.image, layer)
     see_on_top(story, "layer deleted")
 
@@ -147,7 +132,7 @@ def close_the_image(story: Story) -> None:
     to_the_image(story)
     story.desktop.press("ctrl+w")
     wait_for(lambda: not story.session.images(), "the end of the image", PATIENCE, story.desktop.windows)
-    stop_and_keep(story)
+    come_back_and_keep(story)
     wait_for(lambda: CLOSED in newest_log(story.session.home), "the sentence", PATIENCE, story.desktop.windows)
     story.desktop.wait_for_window("GIMP Message")
     story.look("image closed told")
@@ -159,7 +144,7 @@ def close_the_image(story: Story) -> None:
 def work_as_usual(story: Story) -> None:
     open_sample(story)
     begin(story, "as usual")
-    stop_and_keep(story)
+    come_back_and_keep(story)
     story.wait_without_window()
     wait_for(lambda: len(story.session.state(story.image)["layers"]) == 2, "the new layer", PATIENCE)
     story.note("as usual")
@@ -173,15 +158,16 @@ def wait_for_another(story: Story) -> None:
     wait_for(lambda: "phase drag" in newest_log(story.session.home), "the other drag", PATIENCE)
     first = plugin_process(story.session)
     story.desktop.press("ctrl+shift+f")
-    choose_steps(story, 3)
+    story.desktop.wait_for_window(TITLE)
     wait_for(lambda: "phase wait" in newest_log(story.session.home), "its turn", PATIENCE, story.desktop.windows)
     story.desktop.wait_for_window(TITLE)
     story.look("another waits")
     os.kill(first, signal.Signals[KILL])
     assert story.session.receive()["status"] == "error"
-    wait_for(lambda: len(story.session.state(story.image)["layers"]) == 3, "the new layer", PATIENCE)
     story.desktop.wait_for_window("GIMP Message")  # GIMP tells of the killed plug-in
     story.desktop.press("Escape")
+    come_back_and_keep(story)
+    wait_for(lambda: len(story.session.state(story.image)["layers"]) == 3, "the new layer", PATIENCE)
     story.wait_without_window()
     story.note("after another")
 

@@ -16,14 +16,12 @@ import numpy as np
 import pytest
 from gimp_root import Gimp
 from session import left_behind, wait_for
-from story import TITLE, Story, count, open_picture, shows, told
+from story import CANCELLED, TITLE, Story, count, open_picture, shows, told
 
 from core import markers
 from stylegan2.critters.making.examples import Example
 
-CANCELLED = "cancelled by the artist"
-KEPT = "stopped and kept by the artist"
-FRAME = 300  # dark pixels of a dashed frame of 250 x 250; markers have far fewer
+STOPPED = "stopped and kept by the artist"
 JOB_SECONDS = 600.0
 
 
@@ -35,6 +33,7 @@ def story(
     with told(either_gimp, vendor, tmp_path_factory.mktemp("windows"), picture) as story:
         open_picture(story)
         draw(story, head)
+        think_better_of_it(story)
         run(story)
         undo(story)
         keep(story)
@@ -68,14 +67,22 @@ def is_drawn(paths: Any, drag: Sequence[tuple[float, float]]) -> bool:
     return not closed and np.allclose([start, end], drag, atol=1)
 
 
-def run(story: Story) -> None:
-    """The filter, from the menu: it is the last entry of Filters."""
+def think_better_of_it(story: Story) -> None:
+    """The filter, from the menu, is the last entry of Filters. Its window is closed again at once."""
     story.press("menu", "alt+r", "Up", "Right")
     story.desktop.press("Return")
     story.desktop.wait_for_window(TITLE)
     story.wait_for_log("plug-in of Python")
-    story.look_anew("dialog", story.screens["menu"])
-    story.desktop.press("alt+d")
+    story.look_anew("window", story.screens["menu"])
+    wait_for(lambda: count(story.look("window"), markers.HANDLE) > 20, "the path's drag")
+    story.desktop.press("Escape")
+    story.wait_without_window()
+    story.note("cancelled in the window")
+
+
+def run(story: Story) -> None:
+    """The filter again, with the key that needs no answer."""
+    story.desktop.press("ctrl+f")
     watch(story)
     story.wait_without_window()
     story.note("result")
@@ -112,7 +119,7 @@ def keep(story: Story) -> None:
     def stopped() -> bool:  # the button can be pressed only when the window shows that the subject moves
         story.look("stop and keep")
         story.desktop.press("alt+s")
-        return KEPT in story.log
+        return STOPPED in story.log
 
     wait_for(stopped, "the end of the drag", instead=lambda: story.log[-500:])
     story.wait_for_log(" done: ", done)
@@ -123,15 +130,7 @@ def keep(story: Story) -> None:
 
 
 def cancel(story: Story) -> None:
-    """In the dialog; then at work, with the Escape key, which is the Cancel button, and by closing the window."""
-    story.desktop.press("ctrl+shift+f")
-    story.desktop.wait_for_window(TITLE)
-    story.press("dialog with all choices", "alt+a")
-    region = "dialog with the region"
-    wait_for(lambda: is_framed(story.look(region)), "the region's frame", instead=story.desktop.windows)
-    story.desktop.press("Escape")
-    story.wait_without_window()
-    story.note("cancelled in the dialog")
+    """At work, with the Escape key, which is the Cancel button, and by closing the window."""
     for keys in ("Escape", "alt+F4"):
         seen = story.log.count(CANCELLED)
         story.desktop.press("ctrl+f")
@@ -143,7 +142,7 @@ def cancel(story: Story) -> None:
 
 
 def be_refused(story: Story) -> None:
-    """Without a path the filter refuses, with a sentence in a window of GIMP's own."""
+    """Without a path the filter cannot be repeated: it refuses, with a sentence in a window of GIMP's own."""
     story.session.remove_paths(story.image)
     story.session.call(story.image, "clean_all")
     story.note("no path")
@@ -159,25 +158,18 @@ def windows(story: Story) -> list[str]:
     return story.desktop.xdotool("search", "--onlyvisible", "--name", ".").split()
 
 
-def is_framed(screen: np.ndarray) -> bool:
-    """Whether the dialog's picture shows a region: its frame has more of its dark colour than anything else."""
-    return count(screen, markers.EDGE) > FRAME
-
-
 def test_the_path_drawn_by_mouse_is_where_it_was_clicked(story: Story, head: Example):
     assert is_drawn(story.states["path drawn"]["paths"], head.drags[0])
 
 
-def test_the_menu_and_the_dialog_open(story: Story):
+def test_the_menu_and_the_window_open(story: Story):
     assert not np.array_equal(story.screens["menu"], story.screens["path drawn"])
-    assert not np.array_equal(story.screens["dialog"], story.screens["menu"])
+    assert not np.array_equal(story.screens["window"], story.screens["menu"])
 
 
-def test_the_dialog_draws_the_drag_and_frames_what_the_model_sees(story: Story):
-    dialog = story.screens["dialog with the region"]
-    assert count(dialog, markers.HANDLE) > 20
-    assert count(dialog, markers.TARGET) > 20
-    assert is_framed(dialog)
+def test_the_window_has_the_drag_of_the_path(story: Story):
+    assert count(story.screens["window"], markers.HANDLE) > 20
+    assert count(story.screens["window"], markers.TARGET) > 20
 
 
 def test_the_window_shows_handle_and_target_on_a_preview_that_moves(story: Story):
@@ -219,7 +211,7 @@ def test_one_ctrl_z_takes_it_all_away(story: Story):
 
 
 def test_stop_and_keep_leaves_the_drag_as_far_as_it_was(story: Story):
-    assert KEPT in story.log
+    assert STOPPED in story.log
     steps = [int(count) for count in re.findall(r"'steps': (\d+), 'seconds'", story.log)]
     assert len(steps) == 2
     assert steps[1] < steps[0]
@@ -227,7 +219,7 @@ def test_stop_and_keep_leaves_the_drag_as_far_as_it_was(story: Story):
     assert len(layers) == 2
 
 
-@pytest.mark.parametrize("how", ["in the dialog", "with Escape", "with alt+F4"])
+@pytest.mark.parametrize("how", ["in the window", "with Escape", "with alt+F4"])
 def test_cancelling_leaves_the_image_as_it_was(story: Story, how: str):
     assert story.states[f"cancelled {how}"] == story.states["path drawn"]
 

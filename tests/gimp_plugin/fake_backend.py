@@ -4,8 +4,8 @@
 
 Models: "critters" inverts the colours of a square; "broken" raises the user's sentence; "bug" raises another
 error; "dies" exits in the middle; "hangs" stops its whole process; "short" ends its stream without a result;
-"foreign" cannot show any layer; "slow" takes 100 steps of 0.1 s. What the job was asked, and how it ended, goes to
-READY_FILE.jobs as JSON lines.
+"foreign" cannot show any layer; "slow" takes 100 steps of 0.1 s. A live drag lasts until it is kept. What the job was
+asked, and how it ended, goes to READY_FILE.jobs as JSON lines.
 """
 
 from __future__ import annotations
@@ -50,11 +50,19 @@ def health() -> dict[str, Any]:
 
 
 ENOUGH = threading.Event()
+STEERED: list[dict[str, Any]] = []
 
 
 def keep() -> dict[str, Any]:
     """The drag at work ends here; the real one asks whose it is."""
     ENOUGH.set()
+    return {}
+
+
+def steer(steering: Any) -> dict[str, Any]:
+    """What a live drag is to do; it is noted, and followed at its next update."""
+    note(steered=steering)
+    STEERED.append(steering)
     return {}
 
 
@@ -143,7 +151,14 @@ def drag(
         return
     step = 0
     ENOUGH.clear()
+    STEERED.clear()
     try:
+        while options.get("live") and not ENOUGH.is_set():
+            wanted = STEERED[-1] if STEERED else {"revision": 0, "drags": []}
+            points = {"ids": [one["id"] for one in wanted["drags"]], "revision": wanted["revision"]}
+            yield {**update("drag", step, 0, picture, wanted["drags"]), **points}, None, None, None
+            step += bool(STEERED)
+            time.sleep(0.02)
         for step in range(1, steps + 1):
             if ENOUGH.is_set():
                 break
@@ -234,7 +249,7 @@ def serve() -> None:
         gr.Button().click(health, None, gr.JSON(), api_name="health")
         places = [gr.JSON(), gr.JSON()]
         gr.Button().click(region, [*places, options], gr.JSON(), api_name="region", queue=False)
-        for question in (models, download, remove_model):
+        for question in (models, download, remove_model, steer):
             gr.Button().click(question, options, gr.JSON(), api_name=question.__name__, queue=False)
         for question in (keep, resources, clear_cache, stop):
             gr.Button().click(question, None, gr.JSON(), api_name=question.__name__, queue=False)

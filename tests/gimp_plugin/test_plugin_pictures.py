@@ -1,7 +1,8 @@
-"""The plug-in's own PNG writer, and the points it draws into the preview."""
+"""The plug-in's own PNG writer, and the marks that it lays on pictures."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -54,57 +55,84 @@ def test_a_picture_that_is_not_plain_or_not_whole_is_not_taken_for_one(tmp_path:
         png.File.of(text)
 
 
-GREY = png.Pixels(60, 40, 3, bytes([128]) * (60 * 40 * 3))
+def test_a_small_picture_is_packed_into_bytes_that_another_program_reads():
+    pixels = np.random.default_rng(1).integers(0, 256, (13, 17, 1), dtype=np.uint8)
+    with Image.open(io.BytesIO(png.packed(png.Pixels(17, 13, 1, pixels.tobytes())))) as read:
+        assert (read.mode, read.size) == ("L", (17, 13))
+        assert np.array_equal(np.asarray(read), pixels[..., 0])
 
 
-def seen(picture: png.Pixels) -> np.ndarray:
-    return np.frombuffer(picture.data, np.uint8).reshape(picture.height, picture.width, 3)
+SIZE = (60, 40)
+Trajectory = markers.Trajectory
+
+
+def drawn(*trajectories: Trajectory) -> np.ndarray:
+    """The marks on grey, as the library lays them on."""
+    canvas = np.full((SIZE[1], SIZE[0], 3), 128.0)
+    for sprite, (x, y) in markers.marks(trajectories, SIZE):
+        rgba = np.frombuffer(sprite.rgba, np.uint8).reshape(sprite.height, sprite.width, 4)
+        left, top = x - sprite.x, y - sprite.y
+        for row, column in np.argwhere(rgba[..., 3]):
+            if 0 <= top + row < SIZE[1] and 0 <= left + column < SIZE[0]:
+                *colour, alpha = rgba[row, column].astype(float)
+                canvas[top + row, left + column] += (colour - canvas[top + row, left + column]) * alpha / 255
+    return canvas.round().astype(np.uint8)
 
 
 def test_a_handle_is_red_its_target_blue_and_a_white_line_leads_there():
-    picture = seen(markers.draw(GREY, [[(10, 20), (45, 20)]]))
+    picture = drawn(Trajectory(((10, 20), (45, 20))))
     assert tuple(picture[20, 10]) == markers.HANDLE
-    assert tuple(picture[20, 45 - markers.RADIUS + 1]) == markers.TARGET
+    assert tuple(picture[20, 41]) == markers.TARGET
     assert tuple(picture[20, 27]) == markers.LINE
     assert tuple(picture[5, 27]) == (128, 128, 128)
 
 
 def test_the_line_goes_through_the_way_points():
-    picture = seen(markers.draw(GREY, [[(10, 10), (30, 10), (30, 35)]]))
-    assert tuple(picture[10, 20]) == tuple(picture[20, 30]) == markers.LINE
+    picture = drawn(Trajectory(((10, 8), (32, 8), (32, 35))))
+    assert tuple(picture[8, 24]) == tuple(picture[20, 32]) == markers.LINE
+
+
+@pytest.mark.parametrize("end", [(55, 35), (55, 5), (5, 5), (5, 35), (30, 39), (59, 20)])
+def test_a_slanted_line_is_white_in_its_middle_and_nowhere_far_from_it(end: tuple[float, float]):
+    start = (30, 20)
+    sprite, (x, y) = next(markers.marks([Trajectory((start, end))], SIZE))
+    alpha = np.frombuffer(sprite.rgba, np.uint8).reshape(sprite.height, sprite.width, 4)[..., 3]
+    way = np.subtract(end, start)
+    for row, column in np.argwhere(alpha):
+        off = np.array([column + x - sprite.x, row + y - sprite.y]) - start
+        assert abs(off[0] * way[1] - off[1] * way[0]) / np.hypot(*way) < 3.5
+    middle = np.add(start, way / 2).round().astype(int)
+    assert alpha[middle[1] - y + sprite.y, middle[0] - x + sprite.x] > 200
 
 
 def test_a_pin_is_yellow():
-    assert tuple(seen(markers.draw(GREY, [[(10, 20)]]))[20, 10]) == markers.PIN
+    assert tuple(drawn(Trajectory(((10, 20),)))[20, 10]) == markers.PIN
+
+
+def test_the_chosen_drag_has_a_white_ring():
+    plain, chosen = (drawn(Trajectory(((20, 20),), chosen)) for chosen in (False, True))
+    assert (chosen == markers.LINE).all(axis=2).sum() > (plain == markers.LINE).all(axis=2).sum() + 50
 
 
 def test_several_drags_are_numbered_and_a_single_one_is_not():
-    one, two = ([(10, 20), (45, 20)], [(10, 30), (45, 30)])
-    drawn = [seen(markers.draw(GREY, trajectories)) for trajectories in ([one], [one, two])]
-    dark = [(image[:12, :30] == markers.EDGE).all(axis=2).sum() for image in drawn]
-    assert dark[0] == 0
-    assert dark[1] > 30
+    one, two = Trajectory(((10, 20), (45, 20))), Trajectory(((10, 34), (45, 34)))
+    assert len(list(markers.marks([one, two], SIZE))) == 2 * len(list(markers.marks([one], SIZE))) + 2
+    assert all(markers.digits(number) != markers.digits(number + 1) for number in range(12))
 
 
-@pytest.mark.parametrize("far", [(-1000, 5), (1e7, -1e7), (59.9, 39.9)])
-def test_points_at_or_beyond_the_edge_do_no_harm(far: tuple[float, float]):
-    assert seen(markers.draw(GREY, [[far, (5, 5)], [(5, 5), far], [far]])).shape == (40, 60, 3)
+@pytest.mark.parametrize("far", [(-1000, 5), (1e7, -1e7), (59.9, 39.9), (30, 1e9)])
+def test_points_at_or_beyond_the_edge_do_no_harm_and_cost_nothing(far: tuple[float, float]):
+    for points in ((far, (5, 5)), ((5, 5), far), (far,)):
+        for sprite, _ in markers.marks([Trajectory(points)], SIZE):
+            assert max(sprite.width, sprite.height) < 150
 
 
-def test_the_regions_frame_lies_just_inside_its_box():
-    picture = seen(markers.frame(GREY, (5, 6, 20, 10)))
-    changed = (picture != 128).any(axis=2)
-    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
-    assert (columns[0], rows[0], columns[-1], rows[-1]) == (5, 6, 24, 15)
-    assert not changed[8:14, 8:22].any()
-
-
-def test_what_is_not_selected_is_reddish():
-    half = np.zeros((40, 60), np.uint8)
-    half[:, 30:] = 255
-    picture = seen(markers.tint(GREY, png.Pixels(60, 40, 1, half.tobytes()))).astype(int)
-    assert (picture[:, 30:] == 128).all()
-    assert (picture[:, :30, 0] > picture[:, :30, 1] + 30).all()
+def test_a_brush_is_a_ring_of_its_size():
+    ring = markers.ring(20)
+    alpha = np.frombuffer(ring.rgba, np.uint8).reshape(ring.height, ring.width, 4)[..., 3]
+    assert alpha[ring.y, ring.x + 20] > 200
+    assert alpha[ring.y - 20, ring.x] > 200
+    assert not alpha[ring.y - 10 : ring.y + 10, ring.x - 10 : ring.x + 10].any()
 
 
 def test_layer_pixels_are_found_in_a_preview_of_a_part_of_the_layer():

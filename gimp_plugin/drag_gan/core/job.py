@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from backend.client import Backend, Connection, DragRequest, Flag, Pixels, Result, Unfit, Update, jobs, png
+from backend.client import (
+    Backend,
+    Connection,
+    DragRequest,
+    Flag,
+    Frames,
+    FramesRequest,
+    Pixels,
+    Result,
+    Unfit,
+    Update,
+    jobs,
+    png,
+)
 from core import logs
 from core.i18n import _
 
@@ -27,7 +40,7 @@ def drag(
     finish_early: Flag = lambda: False,
 ) -> Result:
     """Do a drag and return its result; `backend` is found or started, the rest is as in backend.client.jobs.drag."""
-    return jobs.drag(_connect(backend, show, cancelled), request, show, cancelled, finish_early)
+    return jobs.drag(connect(backend, show, cancelled), request, show, cancelled, finish_early)
 
 
 def drag_if_fit(
@@ -38,14 +51,21 @@ def drag_if_fit(
     finish_early: Flag = lambda: False,
 ) -> Result | Unfit:
     """Do a drag unless the model cannot show the layer. Otherwise as `drag`."""
-    return jobs.drag_if_fit(_connect(backend, show, cancelled), request, show, cancelled, finish_early)
+    return jobs.drag_if_fit(connect(backend, show, cancelled), request, show, cancelled, finish_early)
+
+
+def frames(
+    backend: Backend, request: FramesRequest, show: Callable[[Update], None], cancelled: Flag = lambda: False
+) -> Frames:
+    """Have motion frames of an edit made. Raises as `drag` does."""
+    return jobs.frames(connect(backend, show, cancelled), request, show, cancelled)
 
 
 def sample(
     backend: Backend, options: Mapping[str, object], show: Callable[[Update], None], cancelled: Flag = lambda: False
 ) -> Result:
     """Have the model generate an image. Raises as `drag` does."""
-    return jobs.sample(_connect(backend, show, cancelled), options, show, cancelled)
+    return jobs.sample(connect(backend, show, cancelled), options, show, cancelled)
 
 
 def thumbnails(backend: Backend, options: Mapping[str, object], cancelled: Flag) -> Iterator[Pixels]:
@@ -53,7 +73,7 @@ def thumbnails(backend: Backend, options: Mapping[str, object], cancelled: Flag)
     return jobs.thumbnails(backend.connect(cancelled), options, cancelled)
 
 
-def _connect(backend: Backend, show: Callable[[Update], None], cancelled: Flag) -> Connection:
+def connect(backend: Backend, show: Callable[[Update], None], cancelled: Flag) -> Connection:
     """Connect, and have the plug-in's log call the job as the backend's does."""
 
     def tell(message: str) -> None:

@@ -1,13 +1,13 @@
-"""The filter "Drag Along Paths": the subject of a layer follows the paths drawn on it."""
+"""The filter "Drag Along Paths": the subject of a layer follows the paths drawn on it, or the mouse in a window."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import gi
 
@@ -16,52 +16,21 @@ from gi.repository import Gimp
 
 from backend.client import Backend, DragRequest, Flag, Result, Unfit, Update
 from backend.errors import Cancelled, UserError
-from core import job, sketch
-from core.drags import Drag, drags_from_strokes
+from core import job
+from core.drags import Drag
 from core.i18n import _, told
-from gimp import display, result_layer, source_layer
-from gimp.canvas import Canvas
+from gimp import again, display, result_layer, source_layer
+from gimp.canvas import Canvas, Subject
 from gimp.drag_arguments import PROCEDURE, options_from
+from gimp.edit_parasite import fingerprint
 
+TITLE = _("Drag Along Paths")
 DELETED = _("The layer was deleted during the drag; the result is now on top of the image.")
+PAINTED = _("The layer was changed during the drag; the result shows it as it was before.")
 
 Outcome = TypeVar("Outcome")
 
 log = logging.getLogger("draggan")
-
-
-class Request(NamedTuple):
-    """What is asked of the backend, and how its result will be inserted."""
-
-    sent: DragRequest
-    drags: list[Drag]
-    insertion: result_layer.Insertion
-
-    @classmethod
-    def write(cls, image: Gimp.Image, canvas: Canvas, config: Gimp.ProcedureConfig, folder: Path) -> Request:
-        """Copy the pixels, and write them and the layer's edit into a folder.
-
-        Raises:
-            UserError: what was chosen does not fit to the image.
-        """
-        source, parasite = canvas.source, canvas.parasite
-        drags = drags_from_strokes(canvas.strokes, source.offset, source.size, config.get_property("anchors"))
-        if config.get_property("region") == "selection" and canvas.selection is None:
-            raise UserError(
-                _("Nothing is selected to work around; select the subject, or choose the whole layer as the region.")
-            )
-        snapshot, file = source.snapshot(), folder / "layer.png"
-        as_patch = source_layer.write_png(snapshot, file) and source.can_be_covered(parasite.own_mask)
-        if not as_patch:
-            source.require_hideable()
-        options = {**options_from(config), "result": "patch" if as_patch else "whole"}
-        asked = [drag.to_json() for drag in drags]
-        log.info("asked: %s", {"drags": asked, **options})
-        mask = job.write_mask(canvas.selection, folder)
-        request = DragRequest(file, mask, asked, options, *parasite.write(image, folder))
-        return cls(
-            request, drags, result_layer.Insertion(source, snapshot, as_patch, parasite.own_mask, parasite.origin)
-        )
 
 
 def drag(
@@ -88,26 +57,82 @@ def drag(
     if run_mode == Gimp.RunMode.INTERACTIVE:
         if not with_windows:
             raise UserError(_("There is no screen to show a dialog on; run the filter non-interactively."))
-        ask(procedure, config, canvas, backend)
-        canvas = Canvas.read(image, layer)  # everything can have changed while the dialog was open
-    request = Request.write(image, canvas, config, downloads)
-    # A script has chosen the model with its argument, an artist in the dialog, where there was one.
-    last_model = canvas.parasite.model if run_mode == Gimp.RunMode.WITH_LAST_VALS else ""
-    result = _do(request, last_model, backend, with_windows)
-    inserted = result_layer.insert(image, request.insertion, result, with_windows)
+        subject, result = pull(image, layer, canvas, config, backend, downloads)
+    else:
+        drags = again.meant(canvas, run_mode, config)
+        subject = Subject.write(image, canvas, downloads)
+        # A script has chosen the model with its argument.
+        last_model = canvas.parasite.model if run_mode == Gimp.RunMode.WITH_LAST_VALS else ""
+        request = subject.request(drags, options_from(config))
+        result = _do(subject, request, drags, last_model, backend, with_windows)
+    insertion, remarks = _as_it_is_now(image, layer, subject)
+    inserted = _insert(image, insertion, result, config, with_windows)
     log.info("done: %s", dict(result.report))
-    tell(result, deleted=not source_layer.is_in(image, layer))
+    tell([*remarks, *result.remarks()])
     return inserted
 
 
-def _do(request: Request, last_model: str, backend: Backend, with_windows: bool) -> Result:
+def _insert(
+    image: Gimp.Image,
+    insertion: result_layer.Insertion,
+    result: Result,
+    config: Gimp.ProcedureConfig,
+    with_windows: bool,
+) -> Gimp.Layer:
+    """Insert the result in one undo step, ready for the drag to be done again."""
+    source_layer.require_open(image)
+    goes_on = config.get_property("go-on")
+    image.undo_group_start()
+    try:
+        inserted = result_layer.insert(image, insertion, result, with_windows)
+        drags = again.remember(result, insertion.source.offset, goes_on)
+        if goes_on:
+            again.go_on(image, drags, inserted)
+    finally:
+        image.undo_group_end()
+    return inserted
+
+
+def pull(
+    image: Gimp.Image,
+    layer: Gimp.Layer,
+    canvas: Canvas,
+    config: Gimp.ProcedureConfig,
+    backend: Backend,
+    downloads: Path,
+) -> tuple[Subject, Result]:
+    """Have the artist pull in a window. Raises Cancelled."""
+    from gimp import drag_source, drag_window
+
+    def look() -> Canvas:
+        return Canvas.read(image, layer)
+
+    def write(canvas: Canvas) -> Subject:
+        return Subject.write(image, canvas, downloads)
+
+    source = drag_source.DragSource(canvas, look, write)
+    return drag_window.DragWindow(TITLE, config, backend, source).run()
+
+
+def _as_it_is_now(image: Gimp.Image, layer: Gimp.Layer, subject: Subject) -> tuple[result_layer.Insertion, list[str]]:
+    """Return where the result goes, and what the artist is to be told of what was done to the layer meanwhile."""
+    if not source_layer.is_in(image, layer):
+        return subject.insertion, [DELETED] if image.is_valid() else []
+    now = source_layer.SourceLayer.of(image, layer)
+    painted = fingerprint(now.native) != subject.pixels
+    return subject.at(now.offset).insertion, [PAINTED] if painted else []
+
+
+def _do(
+    subject: Subject, request: DragRequest, drags: Sequence[Drag], last_model: str, backend: Backend, with_windows: bool
+) -> Result:
     """Have the backend do a request, watched in a window if there are any. Raises UserError, Cancelled."""
 
     def never() -> bool:
         return False
 
     def sent(cancelled: Flag) -> DragRequest:
-        return with_model(request.sent, last_model, backend, cancelled)
+        return with_model(request, last_model, backend, cancelled)
 
     def work(show: Callable[[Update], None], cancelled: Flag, finish_early: Flag) -> Result:
         return job.drag(backend, sent(cancelled), show, cancelled, finish_early)
@@ -115,15 +140,16 @@ def _do(request: Request, last_model: str, backend: Backend, with_windows: bool)
     def work_if_fit(show: Callable[[Update], None], cancelled: Flag, finish_early: Flag) -> Result | Unfit:
         return job.drag_if_fit(backend, sent(cancelled), show, cancelled, finish_early)
 
-    return watch_if_fit(request, work_if_fit, work) if with_windows else work(lambda _: None, never, never)
+    if not with_windows:
+        return work(lambda _: None, never, never)
+    return watch_if_fit(subject, drags, work_if_fit, work)
 
 
-def tell(result: Result, deleted: bool) -> None:
-    """Tell the artist which points did not reach their targets, and whether the layer was deleted meanwhile."""
-    remarks = [*([DELETED] if deleted else []), *map(told, result.remarks())]
+def tell(remarks: Sequence[str]) -> None:
+    """Tell the artist what did not go as wished."""
     if remarks:
         log.info("told: %s", remarks)
-        Gimp.message("\n".join(remarks))
+        Gimp.message("\n".join(map(told, remarks)))
 
 
 def with_model(request: DragRequest, model: str, backend: Backend, cancelled: Flag) -> DragRequest:
@@ -137,41 +163,29 @@ def with_model(request: DragRequest, model: str, backend: Backend, cancelled: Fl
     return dataclasses.replace(request, options={**request.options, "model": model})
 
 
-def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, canvas: Canvas, backend: Backend) -> None:
-    """Show the dialog; the backend starts meanwhile. Raises Cancelled."""
-    from gimp import dialog
-
-    shown = canvas.sketch()
-
-    def fetch_region(options: Mapping[str, object]) -> sketch.Box | None:
-        return backend.answer(lambda connection: connection.region(shown.size, shown.selected, options))
-
-    questions = dialog.Questions(backend, fetch_region, options_from)
-    if not dialog.ask(procedure, config, shown, canvas.parasite, questions):
-        raise Cancelled
-
-
-def watch_if_fit(request: Request, work_if_fit: Callable[..., Result | Unfit], work: Callable[..., Result]) -> Result:
+def watch_if_fit(
+    subject: Subject,
+    drags: Sequence[Drag],
+    work_if_fit: Callable[..., Result | Unfit],
+    work: Callable[..., Result],
+) -> Result:
     """Do the work behind a window; on a layer that the model cannot show, ask before. Raises Cancelled."""
-    unfit = watch(request, work_if_fit)
+    unfit = watch(subject, drags, work_if_fit)
     if isinstance(unfit, Result):
         return unfit
     from gimp import poor_fit_window
 
-    log.info("unfit: %s", unfit.sentence)
-    layer = source_layer.thumbnail(request.insertion.snapshot, unfit.region, poor_fit_window.SIDE)
-    if not poor_fit_window.ask(layer, unfit):
-        log.info("cancelled by the artist, because of the fit")
+    if not poor_fit_window.ask(subject.insertion.snapshot, unfit):
         raise Cancelled
-    return watch(request, work)
+    return watch(subject, drags, work)
 
 
-def watch(request: Request, work: Callable[..., Outcome]) -> Outcome:
+def watch(subject: Subject, drags: Sequence[Drag], work: Callable[..., Outcome]) -> Outcome:
     """Do the work behind a window that shows it."""
     from gimp import progress_window
 
-    source, drags = request.insertion.source, request.drags
+    source = subject.canvas.source
     first = source.thumbnail(progress_window.LONGEST_SIDE)
-    window = progress_window.ProgressWindow(_("Drag Along Paths"), first, (0, 0, *source.size))
+    window = progress_window.ProgressWindow(TITLE, first, (0, 0, *source.size))
     points, targets = tuple(drag.handle for drag in drags), tuple(drag.target for drag in drags)
     return window.run(work, Update("start", 0, 0, _("Starting..."), points, targets))

@@ -21,19 +21,24 @@ SECTIONS = Path(__file__).resolve().parents[1] / "manual" / "section"
 
 
 def add_help(dialog: Gtk.Dialog, section: str) -> None:
-    """Give a dialog a Help button, which F1 presses, too.
+    """Give a dialog a Help button in its last row; otherwise as `help_button`."""
+    button, buttons = help_button(dialog, section), dialog.get_action_area()
+    buttons.pack_start(button, False, False, 0)
+    buttons.set_child_secondary(button, True)
+    button.show()
+
+
+def help_button(window: Gtk.Window, section: str) -> Gtk.Button:
+    """Return a Help button for a window, which F1 presses, too.
 
     Args:
         section: its heading in docs/using.md, as an anchor: "models-of-ones-own".
     """
     button = Gtk.Button.new_with_mnemonic(_("_Help"))
     button.set_tooltip_text(_("Open the manual in the browser (F1)"))
-    button.connect("clicked", lambda button: show(section, dialog))
-    buttons = dialog.get_action_area()
-    buttons.pack_start(button, False, False, 0)
-    buttons.set_child_secondary(button, True)
-    button.show()
-    dialog.connect("key-press-event", lambda dialog, event: event.keyval == Gdk.KEY_F1 and (button.clicked() or True))
+    button.connect("clicked", lambda button: show(section, window))
+    window.connect("key-press-event", lambda window, event: event.keyval == Gdk.KEY_F1 and (button.clicked() or True))
+    return button
 
 
 def show(section: str, parent: Gtk.Window) -> None:

@@ -34,6 +34,8 @@ class ModelDetails:
         self._facts = Gtk.Grid(column_spacing=12, row_spacing=8)
         self.download = Gtk.Button.new_with_mnemonic(_("_Download"))
         self.remove = Gtk.Button.new_with_mnemonic(_("_Remove..."))
+        self.download.set_tooltip_text(_("Show the licence, then fetch the model in the background"))
+        self.remove.set_tooltip_text(_("Delete the model from this computer"))
         buttons = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6)
         for button in (self.download, self.remove):
             button.set_no_show_all(True)

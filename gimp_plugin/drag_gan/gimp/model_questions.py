@@ -61,7 +61,8 @@ def choose_file(parent: Gtk.Window) -> ChosenFile | None:
         for pattern in patterns:
             kind.add_pattern(pattern)
         dialog.add_filter(kind)
-    name = Gtk.Entry(width_chars=30, activates_default=True)
+    tip = _("What the model is called in the list of models")
+    name = Gtk.Entry(width_chars=30, activates_default=True, tooltip_text=tip)
     label = Gtk.Label.new_with_mnemonic(_("_Name in the list"))
     label.set_mnemonic_widget(name)
     row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6)

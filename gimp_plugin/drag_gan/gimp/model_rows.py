@@ -12,6 +12,7 @@ from gi.repository import Gtk, Pango
 
 from backend.client.catalogue import ListedModel, ModelList
 from core import model_list
+from core.i18n import _
 
 WIDTH = 300  # pixels
 PLAIN = b"* { background: none; }"  # GIMP's themes paint what is in a row over the colour that says it is selected
@@ -35,6 +36,7 @@ class ModelRows:
         self._list.connect("row-selected", lambda rows, row: self._select(row, changed))
         self.widget = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, shadow_type=Gtk.ShadowType.IN)
         self.widget.set_size_request(WIDTH, -1)
+        self._list.set_tooltip_text(_("The models that are here, and those that can be had"))
         self.widget.add(self._list)
 
     def fill(self, listing: ModelList) -> None:

@@ -47,7 +47,8 @@ class _ModelsWindow:
         self._seen, self._open = Seen(None, ""), True
         self._dialog = GimpUi.Dialog(title=TITLE, role="draggan-models")
         attach(self._dialog, parent)
-        self._dialog.add_button(_("_Add File..."), ADD)
+        add = self._dialog.add_button(_("_Add File..."), ADD)
+        add.set_tooltip_text(_("Take a StyleGAN2 file of your own; the file stays as it is"))
         self._dialog.add_button(_("_Close"), Gtk.ResponseType.CLOSE)
         add_help(self._dialog, "models")
         self._dialog.set_default_size(*SIZE)
@@ -118,6 +119,7 @@ class _Strip:
         self._problem, self._text = text(width=100), text(width=60)
         self._bar = Gtk.ProgressBar(valign=Gtk.Align.CENTER, width_request=160, no_show_all=True)
         self.button = Gtk.Button(valign=Gtk.Align.CENTER, use_underline=True, no_show_all=True)
+        self.button.set_tooltip_text(_("End what is under way; what has come is kept"))
         line = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=12)
         line.set_size_request(-1, 36)  # so that nothing moves when the button comes
         self._text.set_yalign(0.5)

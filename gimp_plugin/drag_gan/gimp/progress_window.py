@@ -22,7 +22,7 @@ from backend.client import Points, Update, png
 from backend.errors import Cancelled
 from core import markers
 from core.i18n import _, told
-from gimp.widgets import end, text, to_pixbuf
+from gimp.widgets import end, lay_on, text, to_pixbuf
 
 LONGEST_SIDE = 420
 KEEP = 1  # the response of the button Stop and Keep
@@ -126,10 +126,12 @@ class ProgressWindow:
         points = markers.to_preview(self._points, self._region, size)
         targets = markers.to_preview(self._targets, self._region, size)
         trajectories = [
-            (point,) if number in self._pins else (point, target)
+            markers.Trajectory((point,) if number in self._pins else (point, target))
             for number, (point, target) in enumerate(zip(points, targets, strict=False))
         ]
-        return to_pixbuf(markers.draw(_from_pixbuf(pixbuf), trajectories))
+        for mark in markers.marks(trajectories, size):
+            lay_on(pixbuf, mark)
+        return pixbuf
 
     def _pulse(self) -> bool:
         if self._pulsing:
@@ -163,10 +165,3 @@ def _build(title: str) -> tuple[Gtk.Dialog, Gtk.Image, Gtk.ProgressBar, Gtk.Labe
         box.pack_start(widget, False, False, 0)
     dialog.get_content_area().add(box)
     return dialog, image, bar, message
-
-
-def _from_pixbuf(pixbuf: GdkPixbuf.Pixbuf) -> png.Pixels:
-    width, height, stride = pixbuf.get_width(), pixbuf.get_height(), pixbuf.get_rowstride()
-    data = pixbuf.read_pixel_bytes().get_data()
-    rows = (data[y * stride : y * stride + width * 3] for y in range(height))  # rows are padded to four bytes
-    return png.Pixels(width, height, 3, b"".join(rows))

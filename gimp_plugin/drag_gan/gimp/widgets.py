@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import gi
@@ -14,13 +15,30 @@ from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, Gtk
 
 from backend.client import png
 from core.i18n import _
+from core.markers import Mark, Sprite
 
 
 def to_pixbuf(image: png.Pixels) -> GdkPixbuf.Pixbuf:
-    """Convert an RGB image to what GTK shows."""
-    data, row = GLib.Bytes.new(image.data), image.width * 3
+    """Convert an RGB or RGBA image to what GTK shows."""
+    data, row = GLib.Bytes.new(image.data), image.width * image.channels
     rgb = GdkPixbuf.Colorspace.RGB
-    return GdkPixbuf.Pixbuf.new_from_bytes(data, rgb, False, 8, image.width, image.height, row)
+    return GdkPixbuf.Pixbuf.new_from_bytes(data, rgb, image.channels == 4, 8, image.width, image.height, row)
+
+
+def lay_on(picture: GdkPixbuf.Pixbuf, mark: Mark) -> None:
+    """Lay a mark on a picture; what of it lies outside is not seen."""
+    sprite, (x, y) = mark
+    x, y = x - sprite.x, y - sprite.y
+    left, top = max(0, x), max(0, y)
+    right, bottom = min(picture.get_width(), x + sprite.width), min(picture.get_height(), y + sprite.height)
+    if left < right and top < bottom:
+        sharp = GdkPixbuf.InterpType.NEAREST
+        _pixbuf_of(sprite).composite(picture, left, top, right - left, bottom - top, x, y, 1, 1, sharp, 255)
+
+
+@lru_cache(maxsize=96)
+def _pixbuf_of(sprite: Sprite) -> GdkPixbuf.Pixbuf:
+    return to_pixbuf(png.Pixels(sprite.width, sprite.height, 4, sprite.rgba))
 
 
 def new_dialog(

@@ -40,3 +40,20 @@ def test_a_long_path_is_thinned_evenly_and_keeps_both_ends():
     assert values == sorted(values)
     assert (codes[0].item(), codes[-1].item()) == (0, 1000)
     assert code_at(codes, 0.5).item() == pytest.approx(500)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "places"),
+    [(0.0, [0, 0]), (0.5, [0, 1, 2, 2]), (0.9, [0, 1, 2, 3.6]), (1.0, [0, 1, 2, 4, 4]), (1.5, [0, 1, 2, 4, 4, 6])],
+)
+def test_the_path_to_a_place_of_it_ends_there(fraction: float, places: list[float]):
+    path = CodePath(path_of(0, 1, 2))
+    path.add(path_of(4))
+    assert path.until(fraction).flatten().tolist() == pytest.approx(places)
+
+
+def test_a_copy_of_a_path_is_not_gone_on_with():
+    path = CodePath(path_of(0))
+    copy = path.copy()
+    path.add(path_of(1))
+    assert (len(path.codes()), copy.codes().flatten().tolist()) == (3, [0, 0])

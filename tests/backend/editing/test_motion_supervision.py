@@ -63,7 +63,8 @@ def test_no_gradient_flows_through_the_patch_where_the_handle_is() -> None:
     ("way", "pull"), [(25.0, LONGEST), (8.0, PULL * 8.0), (2.0, SHORTEST), (0.5, 0.5), (0.0, 0.0)]
 )
 def test_a_handle_is_pulled_by_a_share_of_the_way_and_not_beyond_the_target(way: float, pull: float) -> None:
-    features, loss, at = whole(blob(30, 30)), SUPERVISION, torch.tensor([[28.0, 30.0]])
+    features = whole(blob(30, 30))
+    loss, at = SUPERVISION, torch.tensor([[28.0, 30.0]])
     moved = (loss.patches(features, at) - loss.patches(features, at + torch.tensor([[pull, 0.0]]))).abs().mean()
     assert float(loss.motion_loss(features, at, at + torch.tensor([[way, 0.0]]))) == pytest.approx(float(moved))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from stylegan2.critters.making import factors, renderer
 from tests.backend.server.harness import Backend
+from tests.backend.server.live import Live
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,3 +49,18 @@ def mask(tmp_path: Path) -> Path:
     pixels[8:56, 8:40] = 255
     Image.fromarray(pixels).save(tmp_path / "mask.png")
     return tmp_path / "mask.png"
+
+
+@pytest.fixture
+def live(backend: Backend, picture: Path, tmp_path: Path) -> Iterator[Callable[..., Live]]:
+    """Opens live drags, and ends them."""
+    opened: list[Live] = []
+
+    def open_drag(**request: Any) -> Live:
+        opened.append(Live(backend.connection(tmp_path), picture, **request))
+        return opened[-1].opened()
+
+    yield open_drag
+    for one in opened:
+        one.close()
+    backend.wait_idle()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 from backend.client import Connection, DragRequest, Result, Unfit, Update
 from backend.client.steering import SteeredDrag, Steering, live_drag, steer
@@ -14,6 +18,17 @@ from backend.errors import Cancelled, UserError
 from tests.backend.server.harness import wait_until
 
 QUICK = {"inversion_steps": 0, "poor_fit": "drag"}
+NOSE = SteeredDrag(1, (40.0, 34.0), (46.0, 34.0))
+FAR = SteeredDrag(1, (40.0, 34.0), (60.0, 34.0))
+EAR = SteeredDrag(2, (30.0, 16.0), (30.0, 12.0))
+PIN = SteeredDrag(3, (24.0, 30.0), (24.0, 30.0))
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """The bytes of a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 class Live:

@@ -1,11 +1,12 @@
-"""What an artist may do to the image while the filter's dialog is open, in the windows of a real GIMP 3.0 and 3.2.
+"""What an artist may do to the image while the drag window is open, in the windows of a real GIMP 3.0 and 3.2.
 
-Everything counts as it is when the dialog is closed with Drag; where the model cannot show the layer, another question
-comes. The backend is the real one but for its engine, which moves a square (patch_backend.py).
+Everything counts as it is when the artist comes back to the window; where the model cannot show the layer, another
+question comes. The backend is the real one but for its engine, which moves a square (patch_backend.py).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,6 @@ FIRST, SECOND = [(100, 110), (120, 110)], [(90, 140), (110, 150)]
 SHIFT = (5, -3)  # by which the layer is moved meanwhile
 SELECTED = (60, 100, 90, 80)  # x, y, width, height in the image
 QUESTION = "^Drag All the Same"
-DELETED = "The layer was deleted or its image closed; select a layer and run the filter again."
 FOREIGN = "//example.invalid/share/model.safetensors"
 
 
@@ -39,14 +39,14 @@ def story(either_gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFact
         change_everything(story)
         come_from_elsewhere(story)
         be_asked(story)
-        delete_the_layer(story)
+        change_nothing(story)
         yield story
 
 
-def open_dialog(story: Story, name: str) -> None:
+def open_window(story: Story, name: str) -> None:
     story.desktop.press("ctrl+shift+f")
     story.desktop.wait_for_window(TITLE)
-    wait_for(lambda: count(story.look(name), markers.HANDLE) > 20, "the dialog's picture", PATIENCE)
+    wait_for(lambda: count(story.look(name), markers.HANDLE) > 20, "the window's picture", PATIENCE)
 
 
 def layers(session: Session, image: int) -> list[int]:
@@ -60,14 +60,15 @@ def change_everything(story: Story) -> None:
     story.press("menu", "alt+r", "Up", "Right")
     story.desktop.press("Return")
     story.desktop.wait_for_window(TITLE)
-    wait_for(lambda: count(story.look("before the changes"), markers.HANDLE) > 20, "the dialog's picture", PATIENCE)
+    wait_for(lambda: count(story.look("before the changes"), markers.HANDLE) > 20, "the window's picture", PATIENCE)
     session.remove_paths(image)
     session.draw_path(image, SECOND)
     session.move(layer, *SHIFT)
     session.select(image, *SELECTED)
     session.paint(layer, 100, 130)
     story.note("changed")
-    story.desktop.press("alt+d")
+    story.come_back("256x256")
+    story.keep()
     wait_for(lambda: len(layers(session, image)) == 2, "the new layer", PATIENCE, story.desktop.windows)
     story.wait_without_window()
     story.note("dragged")
@@ -76,14 +77,14 @@ def change_everything(story: Story) -> None:
 
 
 def come_from_elsewhere(story: Story) -> None:
-    """The layer names a model's file that the backend does not offer; the dialog leaves the artist's model alone."""
+    """The layer names a model's file that the backend does not offer; the window leaves the artist's model alone."""
     session, image = story.session, story.image
     session.select_nothing(image)
     result, _ = layers(session, image)
     session.claim(result, model=FOREIGN)
     session.select_layers(image, [result])
-    open_dialog(story, "from elsewhere")
-    story.desktop.press("alt+d")
+    open_window(story, "from elsewhere")
+    story.keep()
     wait_for(lambda: len(layers(session, image)) == 3, "the new layer", PATIENCE, story.desktop.windows)
     story.wait_without_window()
     story.states["asked from elsewhere"] = asked(story)
@@ -98,9 +99,14 @@ def be_asked(story: Story) -> None:
     session.call(image, "clean_all")
     story.note("foreign layer")
     question(story, "Escape")
+    story.desktop.wait_for_window(TITLE)
+    time.sleep(1)
+    story.look("asked and not dragged")
+    story.desktop.press("Escape")
     story.wait_without_window()
     story.note("not dragged")
     question(story, "alt+d")
+    story.keep()
     wait_for(lambda: left_behind(session.home) == [], "the end of the plug-in", PATIENCE, story.desktop.windows)
     story.look("told of the fit")
     if "GIMP Message" in story.desktop.windows():  # else it stands in the status bar
@@ -113,31 +119,29 @@ def be_asked(story: Story) -> None:
 
 def question(story: Story, key: str) -> None:
     """Run the filter until it asks, and answer with a key."""
-    open_dialog(story, "dialog of a foreign layer")
-    story.desktop.press("alt+d")
+    before = story.look("before the question")
+    story.desktop.press("ctrl+shift+f")
     story.desktop.wait_for_window(QUESTION)
-    story.look_anew("question", story.screens["dialog of a foreign layer"])
+    story.look_anew("question", before)
     story.desktop.press(key)
     story.wait_for_end_of_window(QUESTION)
 
 
-def delete_the_layer(story: Story) -> None:
+def change_nothing(story: Story) -> None:
+    """Come back without having changed anything: what was found is not looked for again."""
     session, image = story.session, story.image
     newest, *_ = layers(session, image)
     session.select_layers(image, [newest])
-    open_dialog(story, "layer deleted")
-    session.remove_layer(image, newest)
-    story.note("layer deleted")
-    story.desktop.press("alt+d")
-    wait_for(lambda: DELETED in newest_log(session.home), "the sentence", PATIENCE, story.desktop.windows)
-    story.desktop.wait_for_window("GIMP Message")
-    story.look("layer deleted told")
+    open_window(story, "nothing changed")
+    wait_for(lambda: "phase drag" in newest_log(session.home), "the drag", PATIENCE)
+    for _ in range(2):
+        story.come_back("256x256")
     story.desktop.press("Escape")
     story.wait_without_window()
-    story.note("after the refusal")
+    story.states["nothing changed"] = newest_log(session.home)
 
 
-def test_the_path_counts_as_it_is_after_the_dialog_and_so_does_the_place_of_the_layer(story: Story):
+def test_the_path_counts_as_it_is_afterwards_and_so_does_the_place_of_the_layer(story: Story):
     (drag,) = story.states["asked"]["drags"]
     x, y = SHIFT
     assert [drag["handle"], drag["target"]] == [[a - x, b - y] for a, b in SECOND]
@@ -146,7 +150,7 @@ def test_the_path_counts_as_it_is_after_the_dialog_and_so_does_the_place_of_the_
     assert result["offset"] == list(SHIFT)
 
 
-def test_the_selection_counts_as_it_is_after_the_dialog(story: Story):
+def test_the_selection_counts_as_it_is_afterwards(story: Story):
     changed = (story.pixels["dragged"] != story.pixels["changed"]).any(axis=2)
     x, y, width, height = SELECTED
     inside = np.zeros_like(changed)
@@ -155,7 +159,7 @@ def test_the_selection_counts_as_it_is_after_the_dialog(story: Story):
     assert not changed[~inside].any()
 
 
-def test_the_pixels_count_as_they_are_after_the_dialog_and_with_them_the_edit(story: Story):
+def test_the_pixels_count_as_they_are_afterwards_and_with_them_the_edit(story: Story):
     assert "phase invert" in story.states["log"], "the layer was painted on, so its edit fits no more"
 
 
@@ -177,6 +181,6 @@ def test_after_a_drag_on_such_a_layer_the_artist_is_told_of_it_again(story: Stor
     assert POOR_FIT in story.states["told of the fit"]
 
 
-def test_when_the_layer_is_deleted_before_the_drag_the_artist_is_told(story: Story):
-    assert story.states["after the refusal"] == story.states["layer deleted"]
+def test_who_comes_back_without_a_change_finds_the_window_as_it_was(story: Story):
+    assert story.states["nothing changed"].count("phase drag") == 1
     assert left_behind(story.session.home) == []

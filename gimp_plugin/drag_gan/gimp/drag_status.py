@@ -1,0 +1,91 @@
+"""Around the picture of the drag window: what goes on, how long it takes, what went wrong.
+
+Imported only when it is shown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+from gi.repository import GLib, Gtk
+
+from backend.client import Update
+from core.i18n import _
+from core.model_list import time_left
+
+LONG_SECONDS = 3.0  # what takes longer is told how long
+SURE = 0.05  # of a phase, after which that can be told
+
+
+class DragStatus:
+    """A sentence, a bar, and above them a bar for what went wrong.
+
+    Args:
+        try_again: is called when the artist wants to.
+
+    Attributes:
+        box: to be put below the picture; `trouble`: over its upper edge.
+    """
+
+    def __init__(self, try_again: Callable[[], None]) -> None:
+        self._text = Gtk.Label(xalign=0, wrap=True, hexpand=True, max_width_chars=60)
+        self._bar = Gtk.ProgressBar(valign=Gtk.Align.CENTER, width_request=220)
+        self.box = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=12)
+        self.box.pack_start(self._text, True, True, 0)
+        self.box.pack_end(self._bar, False, False, 0)
+        self._phase, self._since, self._pulsing = "", 0.0, False
+        self._problem = Gtk.Label(xalign=0, wrap=True)
+        self._build_trouble(try_again)
+        self._pulse = GLib.timeout_add(200, self._beat)
+
+    def leave(self) -> None:
+        """The window closes."""
+        GLib.source_remove(self._pulse)
+
+    def work(self, update: Update, text: str) -> None:
+        """Show that something lasts.
+
+        Args:
+            text: what.
+        """
+        if update.phase != self._phase:
+            self._phase, self._since = update.phase, time.monotonic()
+        seconds = time.monotonic() - self._since
+        fraction = update.fraction
+        if fraction and fraction > SURE and seconds > LONG_SECONDS and fraction < 1:
+            left = time_left(seconds * (1 - fraction) / fraction)
+            text = _("{what} ({time} left)").format(what=text.rstrip("."), time=left)
+        self._text.set_text(text)
+        self._pulsing = fraction is None
+        if fraction is not None:
+            self._bar.set_fraction(fraction)
+        self._bar.set_opacity(1)
+
+    def say(self, text: str) -> None:
+        """Show a sentence while nothing lasts."""
+        self._phase, self._pulsing = "", False
+        self._text.set_text(text)
+        self._bar.set_opacity(0)  # its place stays, so that nothing jumps
+
+    def tell_trouble(self, sentence: str) -> None:
+        """Show what went wrong; "" when all is well again."""
+        self._problem.set_text(sentence)
+        self.trouble.set_visible(bool(sentence))
+        self.trouble.set_revealed(bool(sentence))
+
+    def _build_trouble(self, try_again: Callable[[], None]) -> None:
+        self.trouble = Gtk.InfoBar(message_type=Gtk.MessageType.WARNING, no_show_all=True, valign=Gtk.Align.START)
+        self.trouble.get_content_area().add(self._problem)
+        self._problem.show()
+        button = self.trouble.add_button(_("Tr_y Again"), Gtk.ResponseType.OK)
+        button.set_tooltip_text(_("Go on from here: all points are still there."))
+        self.trouble.connect("response", lambda bar, response: try_again())
+
+    def _beat(self) -> bool:
+        if self._pulsing:
+            self._bar.pulse()
+        return GLib.SOURCE_CONTINUE

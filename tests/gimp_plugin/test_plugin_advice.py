@@ -1,0 +1,49 @@
+"""What the drag window says of a drag."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from backend.client import Update
+from core.advice import advice
+from core.drag_session import DragSession
+from core.drags import Drag
+
+PIN, PULL = Drag((5.0, 5.0), (5.0, 5.0)), Drag((1.0, 2.0), (30.0, 20.0))
+
+
+def update(**changes: Any) -> Update:
+    return Update("drag", 1, 9, "2 of 3 points have arrived.", **changes)
+
+
+@pytest.mark.parametrize(
+    ("drags", "running", "words"),
+    [
+        ([], False, "Pull a point"),
+        ([PIN], False, "The pins hold"),
+        ([PIN, PULL], True, "The subject follows"),
+        ([PIN, PULL], False, "Pull on, or keep it"),
+    ],
+    ids=["nothing", "only a pin", "on its way", "at rest"],
+)
+def test_it_says_what_can_be_done_now(drags: list[Drag], running: bool, words: str):
+    assert words in advice(DragSession(drags), update(running=running))
+
+
+def test_who_does_not_follow_the_mouse_is_told_of_start():
+    session = DragSession([PULL])
+    session.run(False)
+    assert "press Start" in advice(session, update(running=False))
+
+
+def test_it_says_how_much_of_the_way_is_shown():
+    session = DragSession([PULL])
+    session.go(0.5)
+    assert "50 % of the way" in advice(session, update(running=False))
+
+
+def test_what_cannot_be_done_is_said_before_anything_else():
+    refused = Update("drag", 1, 9, "The point lies outside; move it.", refused=4)
+    assert advice(DragSession([PULL]), refused) == "The point lies outside; move it."
