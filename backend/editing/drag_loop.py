@@ -20,6 +20,7 @@ from backend.editing.settings import DragSettings, W
 PATIENCE = 60  # steps without coming nearer after which a drag is given up
 FARTHEST = 4.0  # the most that one step may be, in step sizes: those of the paper are Adam's, which are one each
 MASK_SHARE = 0.4  # of the mask weight: lambda belongs to sums, and squares weigh the mask's larger term more
+MASK_STEP = 0.1  # of the mask's loss that a step is to do away with: it pulls against the handles, and never goes
 NEARER = 0.25  # pixels of the model's image that count as having come nearer
 SETTLING = 30  # steps after another mask, though all have arrived: what it keeps goes back to how it was
 
@@ -149,10 +150,9 @@ class DragLoop:
         """Take one step of the code, and find the handles again."""
         features = self._features() if self._current is None else self._current
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self._loss(features)
-        total = loss if self.mask_loss is None else loss + (MASK_SHARE * self.mask_loss(features)).square() / 2
-        total.backward()
-        self.optimizer.step(loss.detach())  # without the mask's, which no step can do away with
+        loss, mask_loss = self._loss(features), self._mask_loss(features)
+        (loss + mask_loss).backward()
+        self.optimizer.step((loss + MASK_STEP * mask_loss).detach())
         self.step += 1
         self._current = self._features()
         self._track(self._current.detach())
@@ -238,6 +238,12 @@ class DragLoop:
             patches = torch.stack([handle.patch for handle in held])
             terms.append(self.supervision.pin_loss(features, self._targets(held), patches))
         return torch.cat(terms).square().sum() / 2
+
+    def _mask_loss(self, features: FeatureMap) -> torch.Tensor:
+        """The mask's term, squared."""
+        if self.mask_loss is None:
+            return features.texels.new_zeros(())
+        return (MASK_SHARE * self.mask_loss(features)).square() / 2
 
     def _update_goals(self) -> np.ndarray:
         """Go on to the next way-points, hold the handles that arrived, and return the distances left [N]."""

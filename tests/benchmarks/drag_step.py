@@ -166,6 +166,7 @@ def timed(steps: Iterator[object], device: torch.device) -> float:
 def counted(loop: DragLoop) -> float:
     """Floating-point operations of a step, as PyTorch counts those of each convolution and product."""
     steps = stepping(loop)
+    next(steps)  # the first one also reads the features of the start
     with FlopCounterMode(display=False) as counter:
         next(steps)
     return counter.get_total_flops()
