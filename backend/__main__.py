@@ -1,4 +1,4 @@
-"""The backend's command line: `python -m backend drag|sample|invert|models|doctor|serve|status|stop`."""
+"""The backend's command line: `python -m backend drag|frames|sample|invert|models|doctor|serve|status|stop`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str] | None) -> int:
     # Imported here so that Ctrl+C during the seconds this takes ends as quietly as later.
-    from backend import commands
+    from backend import commands, frames
     from backend.doctor import commands as doctor_commands
     from backend.models import commands as model_commands
     from backend.server import commands as server_commands
@@ -53,6 +53,7 @@ def _run(arguments: list[str] | None) -> int:
     parser = _Parser(prog="python -m backend", description=(__doc__ or "").splitlines()[0])
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_commands(subparsers)
+    frames.add_commands(subparsers)
     model_commands.add_commands(subparsers)
     doctor_commands.add_commands(subparsers)
     server_commands.add_commands(subparsers)

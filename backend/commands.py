@@ -49,6 +49,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     sample = subparsers.add_parser("sample", help="make a picture of the model's own")
     sample.add_argument("--seed", type=int, required=True, metavar="N")
     sample.add_argument("--class", type=int, metavar="N", dest="label", help="of a model with classes, from 0 on")
+    sample.add_argument("--look", type=int, metavar="N", help="the seed of the picture whose look it gets")
     _add_common(sample, _sample)
     invert = subparsers.add_parser("invert", help="show a picture as the model sees it")
     invert.add_argument("image", type=Path, metavar="IMAGE")
@@ -107,7 +108,8 @@ def _drag(arguments: argparse.Namespace) -> int:
 
 def _sample(arguments: argparse.Namespace) -> int:
     check_output(arguments.output)
-    write(arguments.output, _editor(arguments.model).sample(arguments.seed, label=arguments.label))
+    editor = _editor(arguments.model)
+    write(arguments.output, editor.sample(arguments.seed, label=arguments.label, look=arguments.look))
     print(f"The picture is {arguments.output}.")
     return 0
 

@@ -11,8 +11,8 @@ the demo, the doctor and the command line use it, too.
 from backend.client.connection import Connection
 from backend.client.launcher import Backend, Installation
 from backend.client.png import Pixels
-from backend.client.progress import Box, Points, Result, Unfit, Update
-from backend.client.protocol import PROTOCOL, TOKEN_HEADER, DragRequest, Flag
+from backend.client.progress import Box, Frames, Points, Result, Unfit, Update
+from backend.client.protocol import PROTOCOL, TOKEN_HEADER, DragRequest, Flag, FramesRequest
 
 __all__ = [
     "PROTOCOL",
@@ -22,6 +22,8 @@ __all__ = [
     "Connection",
     "DragRequest",
     "Flag",
+    "Frames",
+    "FramesRequest",
     "Installation",
     "Pixels",
     "Points",

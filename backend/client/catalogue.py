@@ -43,6 +43,7 @@ class ListedModel:
     removable: bool
     embedded: bool
     thumbnail: bytes | None
+    classes: int | None = None
 
 
 @dataclass(frozen=True)

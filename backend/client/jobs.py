@@ -13,8 +13,8 @@ from typing import Any
 
 from backend.client.connection import Connection
 from backend.client.png import Pixels
-from backend.client.progress import Result, Unfit, Update
-from backend.client.protocol import PROTOCOL, DragRequest, Flag
+from backend.client.progress import Frames, Result, Unfit, Update
+from backend.client.protocol import PROTOCOL, DragRequest, Flag, FramesRequest
 from backend.errors import Cancelled, UserError
 
 POLL_SECONDS = 0.03
@@ -73,6 +73,17 @@ def thumbnails(connection: Connection, options: Mapping[str, object], cancelled:
         if update.preview:
             yield update.preview
     log.info("thumbnails have come: %s", options)
+
+
+def frames(connection: Connection, request: FramesRequest, show: Show, cancelled: Flag = lambda: False) -> Frames:
+    """Make motion frames of an edit; their file is in the connection's folder. Raises as `drag` does."""
+    layer, mask, edit, original = _uploads(request)
+    sent = layer, mask, dict(request.options), edit, PROTOCOL, original
+    job = connection.client.submit(*sent, api_name="/frames")
+    last = last_update(connection, job, show, cancelled, lambda: False)
+    if last is None or last.frames is None:
+        raise gone(connection.log_file)
+    return last.frames
 
 
 def follow(connection: Connection, job: Any, cancelled: Flag, finish_early: Flag = lambda: False) -> Iterator[Update]:
@@ -154,14 +165,17 @@ def _waiting(ahead: int) -> str:
 
 def submit(client: Any, request: DragRequest) -> Any:
     """Send a drag job; return gradio_client's Job."""
-    from gradio_client import handle_file
-
-    layer, mask, edit, original = (
-        handle_file(str(file)) if file else None
-        for file in (request.layer, request.mask, request.edit, request.original)
-    )
+    layer, mask, edit, original = _uploads(request)
     drags, options = list(request.drags), dict(request.options)
     return client.submit(layer, mask, drags, options, edit, PROTOCOL, original, api_name="/drag")
+
+
+def _uploads(request: DragRequest | FramesRequest) -> list[Any]:
+    """The files of a request as gradio_client sends them: layer, mask, edit, original."""
+    from gradio_client import handle_file
+
+    files = request.layer, request.mask, request.edit, request.original
+    return [handle_file(str(file)) if file else None for file in files]
 
 
 def _understand(output: Sequence[Any], connection: Connection) -> Update:

@@ -53,6 +53,25 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Frames:
+    """What a job made of an edit's motion.
+
+    Attributes:
+        file: a PNG file, RGBA, with the frames below each other: the part of them in which anything changes.
+        count: of them.
+        offset: (x, y) of that part inside the layer that carries the edit.
+        from_original: whether they are made of the request's `original`, not of its layer.
+        place: (x, y) of that part inside the request's `original`.
+    """
+
+    file: Path
+    count: int
+    offset: tuple[int, int]
+    from_original: bool
+    place: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Unfit:
     """The answer to a drag that asks first: the model cannot show the layer, and nothing has moved.
 
@@ -92,6 +111,7 @@ class Update:
     preview: Pixels | None = None
     better_model: str | None = None
     result: Result | None = None
+    frames: Frames | None = None
     revision: int = 0
     ids: tuple[int, ...] = ()
     running: bool = True
@@ -129,6 +149,7 @@ class Update:
             preview=_preview(update.get("preview")),
             better_model=update.get("better_model"),
             result=_result(update.get("result"), files, region, fetch),
+            frames=_frames(update.get("frames"), files[0], fetch),
             revision=int(update.get("revision") or 0),
             ids=tuple(int(one) for one in update.get("ids") or ()),
             running=update.get("running") is not False,
@@ -156,3 +177,11 @@ def _result(
     x, y = result["offset"]
     from_original = result.get("from_original") is True
     return Result(layer, mask, edit, (int(x), int(y)), result.get("report") or {}, region, from_original=from_original)
+
+
+def _frames(frames: Mapping[str, Any] | None, file: Mapping[str, Any] | None, fetch: Fetch) -> Frames | None:
+    if not frames or not file:
+        return None
+    (left, top), (x, y) = frames["offset"], frames["place"]
+    from_original = frames["from_original"] is True
+    return Frames(fetch(file), int(frames["count"]), (int(left), int(top)), from_original, (int(x), int(y)))

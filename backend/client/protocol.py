@@ -51,3 +51,22 @@ class DragRequest:
     options: Mapping[str, object]
     edit: Path | None = None
     original: Path | None = None
+
+
+@dataclass(frozen=True)
+class FramesRequest:
+    """A job that makes motion frames of an edit; the files are as a DragRequest's.
+
+    Args:
+        layer: that carries the edit.
+        mask: what may move.
+        edit: the edit state.
+        original: the pixels that the edit began with; without them, the layer's own are moved.
+        options: as `FrameOptions` in backend/server/protocol.py.
+    """
+
+    layer: Path
+    mask: Path | None
+    edit: Path
+    original: Path | None
+    options: Mapping[str, object]

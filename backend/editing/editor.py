@@ -200,13 +200,16 @@ class Editor(OpenEdit):
         state.check_image(self.model, image)
         return state
 
-    def sample(self, seed: int, truncation_psi: float = 0.7, label: int | None = None) -> np.ndarray:
+    def sample(
+        self, seed: int, truncation_psi: float = 0.7, label: int | None = None, look: int | None = None
+    ) -> np.ndarray:
         """Open an image that the model generates.
 
         Args:
             seed: of the latent z.
             truncation_psi: 1 leaves the code where it is, 0 moves it to the mean of W.
             label: the class, from 0 on, for a model with classes.
+            look: the seed of another image, whose look this one gets; None: its own.
 
         Returns:
             uint8 [h, w, 3], without bands that show nothing.
@@ -214,7 +217,7 @@ class Editor(OpenEdit):
         Raises:
             UserError: the model has no such class.
         """
-        w_plus = sample(self.model.generator, seed, truncation_psi, label)
+        w_plus = sample(self.model.generator, seed, truncation_psi, label, look)
         self._close()
         whole = to_pixels(self.image(w_plus))
         pixels = whole[self.loaded.band : len(whole) - self.loaded.band]

@@ -56,6 +56,7 @@ class DragRecord:
         return {
             "handle": list(drag.handle),
             "target": list(drag.target),
+            "via": [list(point) for point in drag.via],
             "end": [round(float(value), 2) for value in region.to_layer(self.end.points[index])],
             "pin": drag.is_pin,
             "arrived": arrived,

@@ -56,6 +56,7 @@ class Offered:
         source: where it is from.
         entry: of the catalogue, None where it is in none.
         usable_height: rows in the middle of its images that show anything, None for all.
+        classes: how many it has, 0 for none, None where nobody has looked.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Offered:
     source: str = "unknown"
     entry: Entry | None = None
     usable_height: int | None = None
+    classes: int | None = None
 
     @property
     def band(self) -> int:
@@ -103,7 +105,8 @@ def _described(name: str, path: Path) -> Offered:
         return Offered(name, path, None)
     height, width = (side << (len(generator.blocks) - 1) for side in generator.const_size)
     licence, source = (header.get(key, "unknown") for key in ("licence", "source"))
-    return Offered(name, path, (height, width), licence, source, entry, _usable_height(path, entry))
+    usable_height, classes = _usable_height(path, entry), generator.mapping.c_dim
+    return Offered(name, path, (height, width), licence, source, entry, usable_height, classes)
 
 
 def _usable_height(path: Path, entry: Entry | None) -> int | None:

@@ -1,8 +1,8 @@
 """The server's endpoints: a Gradio app without a page worth seeing, behind the check of token and Host.
 
-The endpoints are called by their names: /drag, /thumbnails and /sample, /steer, /keep, /health, /region, /models,
-/download, /cancel_download, /add_model, /remove_model, /resources, /clear_cache and /stop. By gradio_client, or at once
-over plain HTTP.
+The endpoints are called by their names: /drag, /frames, /thumbnails and /sample, /steer, /keep, /health, /region,
+/models, /download, /cancel_download, /add_model, /remove_model, /resources, /clear_cache and /stop. By
+gradio_client, or at once over plain HTTP.
 """
 
 from __future__ import annotations
@@ -139,6 +139,16 @@ class _Endpoints:
         )  # fmt: skip
         yield from _stream("dragging", self._runner.drag(job))
 
+    def frames(
+        self, image: str | None, mask: str | None, options: Any, edit: str | None, protocol: Any,
+        original: str | None, request: gr.Request,
+    ) -> Iterator[Answer]:  # fmt: skip
+        job = Request(
+            image=_path(image), mask=_path(mask), edit=_path(edit), original=_path(original), drags=None,
+            options=options, protocol=protocol, session=_session(request),
+        )  # fmt: skip
+        yield from _stream("making frames", self._runner.frames(job))
+
     def thumbnails(self, options: Any, request: gr.Request) -> Iterator[Answer]:
         yield from _stream("drawing thumbnails", self._runner.thumbnails(options, _session(request)))
 
@@ -168,7 +178,9 @@ def _blocks(endpoints: _Endpoints) -> gr.Blocks:
         questions = {"region": [layer_size, selected, options], "steer": [steering], **of_models}
         _add_questions(endpoints, questions, answer)
         request = [image, mask, drags, options, edit, protocol, original]
-        _add_jobs(endpoints, {"drag": request, "thumbnails": [options], "sample": [options]}, [answer, *files])
+        of_samples: dict[str, list[Component]] = {"thumbnails": [options], "sample": [options]}
+        frames: list[Component] = [image, mask, options, edit, protocol, original]
+        _add_jobs(endpoints, {"drag": request, "frames": frames, **of_samples}, [answer, *files])
         blocks.unload(gone)
     blocks.queue(max_size=None, api_open=False)
     return blocks

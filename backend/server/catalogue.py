@@ -93,6 +93,7 @@ class ModelCatalogue:
             bytes=_size_of(model.path),
             height=height,
             width=width,
+            classes=model.classes,
             licence=_licence_of(model),
             accepted=True,
             shows=EMBEDDED_SHOWS if is_embedded else entry.shows if entry else "",

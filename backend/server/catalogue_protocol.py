@@ -44,6 +44,7 @@ class ListedModel(BaseModel):
             `path_to_place`; the others are under way.
         bytes: of the file that is here, or of the download, perhaps only about; None where nobody knows.
         height, width: of its images; None of a file that cannot be read.
+        classes: how many it has, 0 for none, None where nobody has looked.
         licence: of its weights.
         accepted: whether a download needs no `accept_licence` any more.
         shows: what is in its images. "" where nobody knows, as in `hint`: how a picture must look.
@@ -61,6 +62,7 @@ class ListedModel(BaseModel):
     bytes: int | None
     height: int | None
     width: int | None
+    classes: int | None = None
     licence: Licence
     accepted: bool
     shows: str

@@ -26,12 +26,13 @@ from backend.models.models import Offered
 from backend.models.suggestion import better_model
 from backend.server import protocol, resources
 from backend.server.finding import find
+from backend.server.frames import make_frames
 from backend.server.job_queue import JobControl, JobQueue
 from backend.server.live import live_updates
 from backend.server.log import logger
 from backend.server.progress import Throttle, drag_update
 from backend.server.protocol import Preview, SampleOptions, Update
-from backend.server.requests import Job, Request
+from backend.server.requests import FramesJob, Job, Request
 from backend.server.result_files import NO_FILES, Files, ResultFiles
 from backend.server.steering import Wanted, read_steering
 
@@ -157,6 +158,16 @@ class JobRunner:
         done = protocol.Result(offset=offset, report=result.report, from_original=result.state.on_result)
         return done, self.files.write(result, next_region, session)
 
+    def frames(self, request: Request) -> Updates:
+        """Make motion frames of the edit that a layer carries; ends as drag() does. Raises UserError."""
+        job = FramesJob.read(request)
+        yield from self.queue.run(request.session, lambda control: self._frames(job, control))
+
+    def _frames(self, job: FramesJob, control: JobControl) -> Updates:
+        name = job.options.model or _model_of(job.edit)
+        yield Update(phase="load", message=f"Opening the model {name}."), NO_FILES
+        yield from make_frames(job, self._open_editor(name), self.files, control)
+
     def thumbnails(self, options: Any, session: str) -> Updates:
         """Make small pictures of the model's own, one update for each seed; ends as drag() does. Raises UserError."""
         asked = protocol.read_sample_options(options)
@@ -167,7 +178,7 @@ class JobRunner:
         editor, throttle = self._open_editor(asked.model), Throttle(control.cancelled.is_set)
         for step, seed in enumerate(asked.seeds, start=1):
             throttle.check()
-            preview = Preview.of(editor.sample(seed, asked.truncation_psi, asked.label))
+            preview = Preview.of(editor.sample(seed, asked.truncation_psi, asked.label, asked.look))
             yield Update(phase="sample", step=step, steps=len(asked.seeds), preview=preview), NO_FILES
 
     def sample(self, options: Any, session: str) -> Updates:
@@ -181,7 +192,7 @@ class JobRunner:
     def _sample(self, asked: SampleOptions, control: JobControl) -> Updates:
         yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
         editor = self._open_editor(asked.model)
-        editor.sample(asked.seeds[0], asked.truncation_psi, asked.label)
+        editor.sample(asked.seeds[0], asked.truncation_psi, asked.label, asked.look)
         result = editor.result()
         files = self.files.write(result, result.state.region, control.session)
         done = protocol.Result(offset=result.offset, report=result.report)

@@ -22,6 +22,7 @@ from backend.models import EMBEDDED
 MOST_DRAGS = 128
 MOST_SAMPLES = 64
 MOST_STEPS = 10_000
+FEWEST_FRAMES, MOST_FRAMES = 2, 240
 LARGEST_PREVIEW = 512  # pixels, the longer side
 
 Coordinate = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -110,12 +111,26 @@ class SampleOptions(Incoming):
         seeds: one for each image.
         truncation_psi: low: near to the average; high: varied.
         label: the class, from 0 on, for a model with classes.
+        look: the seed of the image whose look all of them get; None: each its own.
     """
 
     model: Text = EMBEDDED
     seeds: Annotated[list[Seed], Field(min_length=1, max_length=MOST_SAMPLES)]
     truncation_psi: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=2)] = 0.7
     label: Whole | None = None
+    look: Seed | None = None
+
+
+class FrameOptions(Incoming):
+    """How an edit's motion is to be taken.
+
+    Attributes:
+        model: name or path; None takes that of the edit, if it is one of those offered, else the embedded one.
+        count: of the frames.
+    """
+
+    model: Text | None = None
+    count: Annotated[int, Field(strict=True, ge=FEWEST_FRAMES, le=MOST_FRAMES)]
 
 
 class Preview(BaseModel):
@@ -148,6 +163,22 @@ class Result(BaseModel):
     from_original: bool = False
 
 
+class Frames(BaseModel):
+    """Motion frames, which lie below each other in the job's only file: the part of them in which anything changes.
+
+    Attributes:
+        count: of them.
+        offset: (x, y) where they belong in the layer.
+        from_original: whether they are made of the request's `original`, not of its image.
+        place: (x, y) where they belong in the region of the edit, all of which `original` is.
+    """
+
+    count: int
+    offset: tuple[int, int]
+    from_original: bool
+    place: tuple[int, int]
+
+
 class Update(BaseModel):
     """How far a job is. Distances are in pixels of the layer.
 
@@ -155,7 +186,7 @@ class Update(BaseModel):
     the revision in force, the ids of its points, whether it moves now, and the newer revision that is refused.
     """
 
-    phase: Literal["load", "invert", "unfit", "drag", "compose", "sample", "done"]
+    phase: Literal["load", "invert", "unfit", "drag", "compose", "sample", "frames", "done"]
     step: int = 0
     steps: int = 0
     message: str = ""
@@ -167,6 +198,7 @@ class Update(BaseModel):
     preview: Preview | None = None
     better_model: str | None = None
     result: Result | None = None
+    frames: Frames | None = None
     revision: int = 0
     ids: list[int] = []
     running: bool = True
@@ -199,6 +231,11 @@ def read_options(value: object) -> Options:
 def read_sample_options(value: object) -> SampleOptions:
     """Turn the request's options (JSON) into a record. Raises UserError."""
     return read(SampleOptions, value)
+
+
+def read_frame_options(value: object) -> FrameOptions:
+    """Turn the request's options (JSON) into a record. Raises UserError."""
+    return read(FrameOptions, value)
 
 
 def read_place(layer_size: object, selected: object) -> Place:

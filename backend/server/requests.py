@@ -16,7 +16,9 @@ from backend.editing.points import Drag, check_drags
 from backend.errors import UserError
 from backend.server import protocol
 from backend.server.log import logger
-from backend.server.protocol import Options
+from backend.server.protocol import FrameOptions, Options
+
+NO_EDIT = "The layer carries no edit that can be read; drag it first, then take its motion."
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,28 @@ class Job:
         image = pictures.read_image(request.image)
         mask = pictures.read_mask(request.mask, image.shape[:2])
         return cls(image, mask, _read_edit(request.edit), _read_original(request.original), drags, options)
+
+
+@dataclass(frozen=True)
+class FramesJob:
+    """A request for motion frames that was understood; its parts are as those of a Job."""
+
+    image: np.ndarray
+    mask: np.ndarray | None
+    edit: EditState
+    original: np.ndarray | None
+    options: FrameOptions
+
+    @classmethod
+    def read(cls, request: Request) -> FramesJob:
+        """Check and decode a request. Raises UserError."""
+        protocol.check_protocol(request.protocol)
+        options, edit = protocol.read_frame_options(request.options), _read_edit(request.edit)
+        if edit is None:
+            raise UserError(NO_EDIT)
+        image = pictures.read_image(request.image)
+        mask = pictures.read_mask(request.mask, image.shape[:2])
+        return cls(image, mask, edit, _read_original(request.original), options)
 
 
 def _read_edit(file: Path | None) -> EditState | None:

@@ -38,10 +38,8 @@ class ResultFiles:
         Raises:
             UserError: there is no room for them.
         """
-        self.delete(session)
         try:
-            self._of(session).mkdir(parents=True)
-            place = Path(tempfile.mkdtemp(dir=self._of(session)))
+            place = self.new_folder(session)
             edit, layer, mask = place / "edit.safetensors", place / "layer.png", place / "mask.png"
             result.state.continued(next_region).carried().save(edit)
             return pictures.write_plain(layer, result.layer), pictures.write_plain(mask, result.mask), str(edit)
@@ -52,6 +50,12 @@ class ResultFiles:
                 f"The backend cannot store the result in {self.folder} ({reason}); make room there and run the filter "
                 "again in the same way: what was dragged is kept until then."
             ) from error
+
+    def new_folder(self, session: str) -> Path:
+        """Delete the files of a session's earlier jobs and return a folder for those of its latest. Raises OSError."""
+        self.delete(session)
+        self._of(session).mkdir(parents=True)
+        return Path(tempfile.mkdtemp(dir=self._of(session)))
 
     def delete(self, session: str) -> None:
         """Delete the files of a session."""

@@ -34,7 +34,7 @@ from backend.errors import Cancelled, UserError
 from core.i18n import _
 from core.installation import PluginInstallation
 from core.temporary_folder import temporary_folder
-from gimp import along_paths, drag_arguments, manage_models, sample_image, settings, source_layer
+from gimp import along_paths, drag_arguments, manage_models, motion_frames, sample_image, settings, source_layer
 
 MENU = "<Image>/Filters/DragGAN"
 
@@ -46,12 +46,21 @@ class DragGan(Gimp.PlugIn):
         return True, i18n.DOMAIN, i18n.FOLDER.name
 
     def do_query_procedures(self) -> list[str]:
-        return [drag_arguments.PROCEDURE, sample_image.PROCEDURE, manage_models.PROCEDURE, settings.PROCEDURE]
+        return [
+            drag_arguments.PROCEDURE,
+            motion_frames.PROCEDURE,
+            sample_image.PROCEDURE,
+            manage_models.PROCEDURE,
+            settings.PROCEDURE,
+        ]
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
         if name == drag_arguments.PROCEDURE:
             procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_along_paths, None)
             drag_arguments.describe(procedure)
+        elif name == motion_frames.PROCEDURE:
+            procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_motion_frames, None)
+            motion_frames.describe(procedure)
         elif name == sample_image.PROCEDURE:
             procedure = Gimp.Procedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_sample_image, None)
             sample_image.describe(procedure)
@@ -83,6 +92,25 @@ def run_along_paths(
         return GObject.Value(Gimp.Layer, result)
 
     return answer(procedure, drag)
+
+
+def run_motion_frames(
+    procedure: Gimp.Procedure,
+    run_mode: Gimp.RunMode,
+    image: Gimp.Image,
+    drawables: Sequence[Gimp.Drawable],
+    config: Gimp.ProcedureConfig,
+    data: object,
+) -> Gimp.ValueArray:
+    """Run the command; GIMP calls this."""
+
+    def take(backend: Backend, downloads: Path) -> GObject.Value:
+        source_layer.init_buffers()
+        layer = source_layer.require_layer(image, drawables)
+        group = motion_frames.take(procedure, run_mode, image, layer, config, backend, downloads)
+        return GObject.Value(Gimp.Layer, group)
+
+    return answer(procedure, take)
 
 
 def run_sample_image(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, data: object) -> Gimp.ValueArray:

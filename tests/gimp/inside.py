@@ -26,6 +26,7 @@ import inside_layers  # noqa: E402
 from gi.repository import Gegl, Gimp, Gio  # noqa: E402
 
 PROCEDURE, SAMPLE = "draggan-drag-along-paths", "draggan-new-sample-image"
+FRAMES = "draggan-motion-as-frames"
 BASES = {"rgb": Gimp.ImageBaseType.RGB, "gray": Gimp.ImageBaseType.GRAY}
 TYPES = {
     "rgb": Gimp.ImageType.RGB_IMAGE,
@@ -146,7 +147,16 @@ def select_layers(image: int, layers: Sequence[int]) -> None:
 
 def drag(image: int, drawables: Sequence[int] | None = None, **settings: Any) -> dict[str, Any]:
     """Run the filter as a script does, on the selected drawables unless others are named."""
-    procedure = Gimp.get_pdb().lookup_procedure(PROCEDURE)
+    return _run(PROCEDURE, image, drawables, settings)
+
+
+def motion_frames(image: int, layer: int, **settings: Any) -> dict[str, Any]:
+    """Take the motion of a layer as a script does."""
+    return _run(FRAMES, image, [layer], settings)
+
+
+def _run(name: str, image: int, drawables: Sequence[int] | None, settings: dict[str, Any]) -> dict[str, Any]:
+    procedure = Gimp.get_pdb().lookup_procedure(name)
     config = procedure.create_config()
     run_mode = getattr(Gimp.RunMode, settings.pop("run_mode", "NONINTERACTIVE"))
     config.set_property("run-mode", run_mode)
@@ -233,6 +243,10 @@ def mask_of(layer: int) -> int:
 
 def set_opacity(layer: int, percent: float) -> None:
     Gimp.Item.get_by_id(layer).set_opacity(percent)
+
+
+def opacity(layer: int) -> float:
+    return Gimp.Item.get_by_id(layer).get_opacity()
 
 
 def state(image: int) -> dict[str, Any]:

@@ -84,7 +84,9 @@ class PatchEditor(Editor):
     def guess(self, image: np.ndarray, region: Region) -> Guess | None:
         return None
 
-    def sample(self, seed: int, truncation_psi: float = 0.7, label: int | None = None) -> np.ndarray:
+    def sample(
+        self, seed: int, truncation_psi: float = 0.7, label: int | None = None, look: int | None = None
+    ) -> np.ndarray:
         z = torch.randn(1, self.generator.z_dim, generator=torch.Generator().manual_seed(seed))
         w_plus = self.generator.mapping(z, truncation_psi=truncation_psi)
         picture = self.generator.synthesis(w_plus, noise_mode="const").clamp(-1, 1)

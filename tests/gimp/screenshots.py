@@ -132,7 +132,7 @@ def draw_a_curve(story: Story) -> np.ndarray:
 
 def open_samples(story: Story) -> np.ndarray:
     story.press("menu", "alt+r", "Up", "Right")
-    story.desktop.press("Down", "Down", "Return")
+    story.desktop.press("Down", "Down", "Down", "Return")
     story.desktop.wait_for_window(SAMPLE_TITLE)
     story.wait_for_log("thumbnails have come")
     time.sleep(1)

@@ -104,15 +104,16 @@ def anchors(story: Story) -> list[list[list[float]]]:
 
 
 def choose_a_sample(story: Story) -> None:
-    """Filters > DragGAN > New Sample Image: cancelled once, then the third of the next pictures; no image is open."""
+    """Filters > DragGAN > New Sample Image: cancelled once, then the third of the fourth row; no image is open."""
     open_samples(story, "samples")
     story.desktop.press("Escape")
     story.wait_without_window(SAMPLE_TITLE)
     story.states["images after cancelling"] = story.session.images()
     open_samples(story, "samples again")
-    story.desktop.press("alt+o")
-    see_thumbnails(story, "more samples", first=12)
-    story.desktop.press("Right", "Right", "Return")
+    see_thumbnails(story, "next samples", first=12)
+    story.desktop.press("End")  # which scrolls, and more of them come
+    see_thumbnails(story, "more samples", first=24)
+    story.desktop.press("Down", "Down", "Down", "Right", "Right", "Return")
     see_picture(story, "256x256")
 
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from backend.client import Backend, Connection, DragRequest, Flag, Pixels, Result, Unfit, Update, jobs, png
+from backend.client import (
+    Backend,
+    Connection,
+    DragRequest,
+    Flag,
+    Frames,
+    FramesRequest,
+    Pixels,
+    Result,
+    Unfit,
+    Update,
+    jobs,
+    png,
+)
 from core import logs
 from core.i18n import _
 
@@ -39,6 +52,13 @@ def drag_if_fit(
 ) -> Result | Unfit:
     """Do a drag unless the model cannot show the layer. Otherwise as `drag`."""
     return jobs.drag_if_fit(connect(backend, show, cancelled), request, show, cancelled, finish_early)
+
+
+def frames(
+    backend: Backend, request: FramesRequest, show: Callable[[Update], None], cancelled: Flag = lambda: False
+) -> Frames:
+    """Have motion frames of an edit made. Raises as `drag` does."""
+    return jobs.frames(connect(backend, show, cancelled), request, show, cancelled)
 
 
 def sample(

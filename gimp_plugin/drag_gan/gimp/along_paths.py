@@ -19,7 +19,7 @@ from backend.errors import Cancelled, UserError
 from core import job
 from core.drags import Drag
 from core.i18n import _, told
-from gimp import display, result_layer, source_layer
+from gimp import again, display, result_layer, source_layer
 from gimp.canvas import Canvas, Subject
 from gimp.drag_arguments import PROCEDURE, options_from
 from gimp.edit_parasite import fingerprint
@@ -59,16 +59,37 @@ def drag(
             raise UserError(_("There is no screen to show a dialog on; run the filter non-interactively."))
         subject, result = pull(image, layer, canvas, config, backend, downloads)
     else:
-        drags = canvas.drags(config.get_property("anchors"))
+        drags = again.meant(canvas, run_mode, config)
         subject = Subject.write(image, canvas, downloads)
         # A script has chosen the model with its argument.
         last_model = canvas.parasite.model if run_mode == Gimp.RunMode.WITH_LAST_VALS else ""
         request = subject.request(drags, options_from(config))
         result = _do(subject, request, drags, last_model, backend, with_windows)
     insertion, remarks = _as_it_is_now(image, layer, subject)
-    inserted = result_layer.insert(image, insertion, result, with_windows)
+    inserted = _insert(image, insertion, result, config, with_windows)
     log.info("done: %s", dict(result.report))
     tell([*remarks, *result.remarks()])
+    return inserted
+
+
+def _insert(
+    image: Gimp.Image,
+    insertion: result_layer.Insertion,
+    result: Result,
+    config: Gimp.ProcedureConfig,
+    with_windows: bool,
+) -> Gimp.Layer:
+    """Insert the result in one undo step, ready for the drag to be done again."""
+    source_layer.require_open(image)
+    goes_on = config.get_property("go-on")
+    image.undo_group_start()
+    try:
+        inserted = result_layer.insert(image, insertion, result, with_windows)
+        drags = again.remember(result, insertion.source.offset, goes_on)
+        if goes_on:
+            again.go_on(image, drags, inserted)
+    finally:
+        image.undo_group_end()
     return inserted
 
 

@@ -58,6 +58,10 @@ def _add_arguments(procedure: Gimp.Procedure) -> None:
     procedure.add_int_argument("steps", _("S_teps (0: automatic)"), steps_help, 0, 2000, 0, FLAGS)
     fit_help = _("For scripts: refuse the drag where the model cannot show the layer (an artist is asked)")
     procedure.add_boolean_argument("require-fit", _("Require a _fit"), fit_help, False, FLAGS)
+    drags_help = _("For scripts, instead of paths: each drag's points in pixels of the image, [[[x, y], [x, y]], ...]")
+    procedure.add_string_argument("drags", _("Drags"), drags_help, "", FLAGS)
+    on_help = _("Move the path to where the drag ended and select the new layer, so that a repeated drag goes on there")
+    procedure.add_boolean_argument("go-on", _("Repeat from where it _ends"), on_help, False, FLAGS)
 
 
 def _add_advanced_arguments(procedure: Gimp.Procedure) -> None:

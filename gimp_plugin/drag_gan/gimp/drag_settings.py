@@ -25,7 +25,7 @@ NUMBERS = (
     ("mask-weight", _("Mask weight"), 1.0, 0),
     ("inversion-steps", _("Steps to find the picture"), 10.0, 0),
 )
-ANCHORS = "anchors"
+ANCHORS, GO_ON = "anchors", "go-on"
 
 
 class DragSettings:
@@ -87,6 +87,9 @@ class DragSettings:
                 part.set_tooltip_text(self._config.find_property(name).blurb)
             grid.attach(title, 0, row, 1, 1)
             grid.attach(widget, 1, row, 1, 1)
+        go_on = GimpUi.prop_check_button_new(self._config, GO_ON, _("Repeat from where it _ends"))
+        go_on.set_tooltip_text(self._config.find_property(GO_ON).blurb)
+        grid.attach(go_on, 0, len(rows) + 1, 2, 1)
         return grid
 
     def _wait(self) -> None:

@@ -25,6 +25,7 @@ from core.i18n import _
 from gimp.source_layer import SourceLayer, strips, write_png
 
 EDIT = "draggan-edit"  # the backend's file, in base64
+ORIGINAL = "original.png"  # the file with the pixels that the edit began with
 RECORD = "draggan-made"  # JSON: "model" and its "sha256", of "pixels" and "mask" the fingerprints, "origin"
 
 log = logging.getLogger("draggan.edit_parasite")
@@ -41,23 +42,24 @@ class Origin(NamedTuple):
     tattoo: int
     box: Box
 
-    def write(self, image: Gimp.Image, file: Path) -> bool:
-        """Write the pixels as they are now as PNG.
-
-        The backend knows their hash: it notices when they were painted on.
-
-        Returns:
-            False when the layer or this part of it was deleted.
-        """
+    def snapshot(self, image: Gimp.Image) -> Gegl.Buffer | None:
+        """Copy the pixels of the whole layer as they are now; None when it or this part of it was deleted."""
         layer = image.get_layer_by_tattoo(self.tattoo)
         if layer is None:
-            return False
+            return None
         source = SourceLayer.of(image, layer)
         x, y, width, height = self.box
         if x + width > source.size[0] or y + height > source.size[1]:
-            return False
-        write_png(source.snapshot(), file, Gegl.Rectangle.new(*self.box))
-        return True
+            return None
+        return source.snapshot()
+
+    def write(self, pixels: Gegl.Buffer, file: Path) -> Path:
+        """Write the pixels of a snapshot as PNG, and return the file.
+
+        The backend knows their hash: it notices when they were painted on.
+        """
+        write_png(pixels, file, Gegl.Rectangle.new(*self.box))
+        return file
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,10 @@ class EditParasite:
         """
         if not self.edit:
             return None, None
-        edit, original = folder / "edit.safetensors", folder / "original.png"
+        edit = folder / "edit.safetensors"
         edit.write_bytes(self.edit)
-        return edit, original if self.origin and self.origin.write(image, original) else None
+        pixels = self.origin and self.origin.snapshot(image)
+        return edit, self.origin.write(pixels, folder / ORIGINAL) if self.origin and pixels else None
 
     @property
     def remark(self) -> str:

@@ -5,6 +5,8 @@ Imported only when a dialog is shown.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import gi
 
 gi.require_version("Gimp", "3.0")
@@ -27,21 +29,29 @@ class ModelChoice:
 
     Args:
         window: that it is in.
+        shown: is called when another model, or more about it, is shown.
 
     Attributes:
         row: to be put into the window.
     """
 
-    def __init__(self, window: Gtk.Window, config: Gimp.ProcedureConfig, backend: Backend) -> None:
+    def __init__(
+        self,
+        window: Gtk.Window,
+        config: Gimp.ProcedureConfig,
+        backend: Backend,
+        shown: Callable[[], None] = lambda: None,
+    ) -> None:
         self._window, self._config, self._backend = window, config, backend
         self._wanted, self._first = "", self._chosen
         self._seen = Seen(None, "")
         self._choices: list[Choice] = []
-        self._filling, self._open = False, True
+        self._filling, self._open, self._shown = False, True, lambda: None
         self._combo = Gtk.ComboBoxText(tooltip_text=config.find_property("model").blurb)
         self._build()
         self._fill()
         self._combo.connect("changed", lambda combo: self._choose())
+        self._shown = shown
         self._handler = config.connect("notify::model", lambda *_: self._fill())
         self._watch = ModelWatch(backend, lambda seen: GLib.idle_add(self._take, seen))
 
@@ -54,6 +64,12 @@ class ModelChoice:
     @property
     def _chosen(self) -> str:
         return self._config.get_property("model") or "critters"
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes the chosen model has; None where nobody knows."""
+        models = self._seen.listing.models if self._seen.listing else ()
+        return next((model.classes for model in models if model.name == self._chosen), None)
 
     def _build(self) -> None:
         self._combo.set_row_separator_func(lambda rows, at: rows[at][0] == SEPARATOR.text)
@@ -98,6 +114,7 @@ class ModelChoice:
                 self._combo.append(choice.name, choice.text)
         self._combo.set_active_id(self._chosen)
         self._filling = False
+        self._shown()
 
     def _choose(self) -> None:
         name = self._combo.get_active_id()

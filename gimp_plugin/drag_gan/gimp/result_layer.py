@@ -87,8 +87,8 @@ def _patch(image: Gimp.Image, insertion: Insertion, result: Result) -> Gimp.Laye
         place = Gegl.Rectangle.new(rows.x - region[0], rows.y - region[1], rows.width, rows.height)
         pixels.set(place, FINE_SRGB, values)
         shown.set(place, MASK, changed)
-    _complete(layer, pixels)
-    _complete(layer_mask, shown)
+    complete(layer, pixels)
+    complete(layer_mask, shown)
     edit_parasite.attach(layer, pixels, result, True, insertion.origin_of(result, region))
     return layer
 
@@ -110,9 +110,10 @@ def _whole(image: Gimp.Image, insertion: Insertion, result: Result) -> Gimp.Laye
             start = FINE_BYTES * (y * rows.width + x)
             run = Gegl.Rectangle.new(rows.x + x, rows.y + y, width, 1)
             pixels.set(run, FINE_SRGB, values[start : start + FINE_BYTES * width])
-    _complete(layer, pixels)
+    complete(layer, pixels)
     if exists:
-        _take_over(source.layer, layer)
+        take_over_mode(source.layer, layer)
+        take_over_mask(source.layer, layer)
     if insertion.own_mask and layer.get_mask():
         _widen(layer.get_mask(), mask, box)
     edit_parasite.attach(layer, pixels, result, insertion.own_mask, insertion.origin_of(result, box))
@@ -167,20 +168,24 @@ def _runs(mask: bytes, width: int) -> Iterator[tuple[int, int, int]]:
             yield run.start(), y, run.end() - run.start()
 
 
-def _complete(drawable: Gimp.Drawable, written: Gegl.Buffer) -> None:
+def complete(drawable: Gimp.Drawable, written: Gegl.Buffer) -> None:
     """Hand over what was written. Each get_buffer() is a buffer of its own: flushing another one does nothing."""
     written.flush()
     drawable.update(0, 0, drawable.get_width(), drawable.get_height())
 
 
-def _take_over(source: Gimp.Layer, layer: Gimp.Layer) -> None:
-    """Make a layer look like its source: opacity, mode and layer mask."""
+def take_over_mode(source: Gimp.Layer, layer: Gimp.Layer) -> None:
+    """Mix a layer with those below it as its source is: opacity and mode."""
     layer.set_opacity(source.get_opacity())
     if source.get_mode() != Gimp.LayerMode.PASS_THROUGH:  # which only groups can have
         layer.set_mode(source.get_mode())
         layer.set_blend_space(source.get_blend_space())
         layer.set_composite_space(source.get_composite_space())
         layer.set_composite_mode(source.get_composite_mode())
+
+
+def take_over_mask(source: Gimp.Layer, layer: Gimp.Layer) -> None:
+    """Give a layer the layer mask of its source, if that has one."""
     mask = source.get_mask()
     if mask is None:
         return
@@ -191,7 +196,7 @@ def _take_over(source: Gimp.Layer, layer: Gimp.Layer) -> None:
     place = Gegl.Rectangle.new(source_x - x, source_y - y, whole.width, whole.height)
     values = twin.get_buffer()
     mask.get_buffer().copy(whole, NONE, values, place)
-    _complete(twin, values)
+    complete(twin, values)
     layer.set_apply_mask(source.get_apply_mask())
 
 
@@ -204,7 +209,7 @@ def _widen(layer_mask: Gimp.LayerMask, mask: png.File, box: Box) -> None:
         before = bytes(values.get(rows, 1.0, MASK, NONE))
         values.set(rows, MASK, bytes(map(max, before, changed)))
         y += rows.height
-    _complete(layer_mask, values)
+    complete(layer_mask, values)
 
 
 def _insert(image: Gimp.Image, insertion: Insertion, layer: Gimp.Layer, show_path: bool) -> None:

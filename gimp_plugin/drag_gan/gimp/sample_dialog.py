@@ -1,9 +1,8 @@
-"""The dialog of New Sample Image: thumbnails to choose from. Imported only when it is shown."""
+"""The dialog of New Sample Image: thumbnails to choose from, and to mix. Imported only when it is shown."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import gi
@@ -11,18 +10,18 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
-from gi.repository import GdkPixbuf, Gimp, GLib, Gtk
+from gi.repository import GdkPixbuf, Gimp, GLib, GObject, Gtk
 
-from backend.client import Backend, png
-from backend.errors import Cancelled, UserError
-from core.i18n import _, told
+from backend.client import Backend
+from core.i18n import _
 from gimp.manual import add_help
 from gimp.model_choice import ModelChoice
-from gimp.widgets import new_dialog, to_pixbuf
+from gimp.sample_grid import SampleGrid, Thumbnails
+from gimp.widgets import new_dialog, text
 
-COLUMNS, COUNT = 4, 12
-SIDE = 112  # pixels of a thumbnail
 SETTLING = 400  # milliseconds without another change before all are drawn anew
+LOOK_SIDE = 48  # pixels of the picture that the look is taken from
+OWN = -1  # the argument "look" of a picture that has its own
 
 
 class Questions(NamedTuple):
@@ -36,7 +35,7 @@ class Questions(NamedTuple):
     """
 
     backend: Backend
-    thumbnails: Callable[[dict[str, object], Callable[[], bool]], Iterator[png.Pixels]]
+    thumbnails: Thumbnails
     options: Callable[[Gimp.ProcedureConfig, Sequence[int]], dict[str, object]]
     largest_seed: int
 
@@ -49,137 +48,123 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, que
     """
     dialog = new_dialog(procedure, config, title, _("Cr_eate"))
     add_help(dialog, "new-sample-image")
-    thumbnails = _Thumbnails(config, questions, lambda: dialog.response(Gtk.ResponseType.OK))
-    dialog.get_content_area().pack_start(thumbnails.box, True, True, 0)
-    model_choice = ModelChoice(dialog, config, questions.backend)
-    dialog.get_content_area().pack_start(model_choice.row, False, False, 0)
+    samples = _Samples(dialog, config, questions)
+    dialog.get_content_area().pack_start(samples.widget, True, True, 0)
     dialog.fill(["seed", "truncation", "class"])
-    thumbnails.draw()
+    samples.begin()
     accepted = dialog.run()
-    thumbnails.leave()
-    model_choice.leave()
+    samples.leave()
     dialog.destroy()
     return bool(accepted)
 
 
-class _Thumbnails:
-    """The images of some seeds in a row, of which the one that is chosen is the seed of `config`."""
+class _Samples:
+    """The thumbnails and what they are of; the one that is chosen is the seed of `config`."""
 
-    def __init__(self, config: Gimp.ProcedureConfig, questions: Questions, activate: Callable[[], None]) -> None:
-        self._config, self._questions = config, questions
-        self._first = config.get_property("seed")
-        self._asked = 0  # what was asked before the last time is stale
-        self._waiting = 0  # the timer for the next time
+    def __init__(self, dialog: Gtk.Dialog, config: Gimp.ProcedureConfig, questions: Questions) -> None:
+        self._dialog, self._config, self._questions = dialog, config, questions
+        self._waiting, self._anew = 0, False  # the timer for the next time, and whether that begins at another seed
         self._choosing = False
-        self._build()
-        self._grid.connect("map", lambda grid: grid.get_child_at_index(0).grab_focus())
-        self._grid.connect("child-activated", lambda grid, child: activate())
-        self._grid.connect("selected-children-changed", lambda grid: self._choose())
+        self._grid = SampleGrid(
+            questions.thumbnails, questions.largest_seed, self._choose, lambda: dialog.response(Gtk.ResponseType.OK)
+        )
+        self._model = ModelChoice(dialog, config, questions.backend, self._show_class)
+        self.widget = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        for part, grows in ((self._grid.widget, True), (self._look_row(), False), (self._model.row, False)):
+            self.widget.pack_start(part, grows, grows, 0)
+        self.widget.show_all()
+        changes = {"seed": True, "model": False, "truncation": False, "class": False, "look": False}
         self._handlers = [
-            config.connect(f"notify::{name}", lambda *_, changed=changed: changed())
-            for name, changed in (
-                ("seed", self._seed_changed),
-                ("model", self._changed),
-                ("truncation", self._changed),
-                ("class", self._changed),
-            )
+            config.connect(f"notify::{name}", lambda *_, anew=anew: self._changed(anew))
+            for name, anew in changes.items()
         ]
 
-    def _build(self) -> None:
-        """Make the widgets: the grid, and below it a text and the button for more."""
-        self._grid = Gtk.FlowBox(selection_mode=Gtk.SelectionMode.BROWSE, homogeneous=True)
-        self._grid.set_min_children_per_line(COLUMNS)
-        self._grid.set_max_children_per_line(COLUMNS)
-        self._images = [Gtk.Image(width_request=SIDE, height_request=SIDE) for _ in range(COUNT)]
-        for image in self._images:
-            self._grid.add(image)
-        self._text = Gtk.Label(xalign=0, wrap=True, max_width_chars=50)
-        more = Gtk.Button.new_with_mnemonic(_("M_ore"))
+    def _look_row(self) -> Gtk.Box:
+        """What the look is taken from, and two buttons to change that."""
+        self._look_image = Gtk.Image(width_request=LOOK_SIDE, height_request=LOOK_SIDE)
+        self._look_text = text(width=20)
+        self._look_text.set_yalign(0.5)
+        take = Gtk.Button.new_with_mnemonic(_("Use This Loo_k for All"))
+        take.set_tooltip_text(_("All pictures keep their shape and get the colours of the one that is chosen now"))
+        take.connect("clicked", lambda button: self._set_look(self._config.get_property("seed")))
+        self._own = Gtk.Button.new_with_mnemonic(_("_Own Looks"))
+        self._own.set_tooltip_text(_("Each picture gets its own colours again"))
+        self._own.connect("clicked", lambda button: self._set_look(OWN))
         row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6)
-        row.pack_start(self._text, True, True, 0)
-        row.pack_end(more, False, False, 0)
-        self.box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
-        self.box.pack_start(self._grid, True, True, 0)
-        self.box.pack_start(row, False, False, 0)
-        self.box.show_all()
-        more.connect("clicked", lambda button: self._show_more())
+        row.pack_start(self._look_image, False, False, 0)
+        row.pack_start(self._look_text, True, True, 0)
+        for button in (self._own, take):
+            button.set_valign(Gtk.Align.CENTER)
+            row.pack_start(button, False, False, 0)
+        return row
 
-    def draw(self) -> None:
-        """Ask for all of them anew; they appear as they come."""
-        self._asked += 1
-        number = self._asked
-        seeds = range(self._first, min(self._first + COUNT, self._questions.largest_seed + 1))
-        options = self._questions.options(self._config, seeds)
-        self._tell(_("Drawing..."))
-        for image in self._images:
-            image.clear()
-        self._select(self._config.get_property("seed") - self._first)
-        threading.Thread(target=self._fetch, args=(number, options), daemon=True).start()
+    def begin(self) -> None:
+        """Ask for the first thumbnails; they appear as they come."""
+        self._show_look()
+        self._show_class()
+        self._grid.begin(self._options, self._config.get_property("seed"))
 
     def leave(self) -> None:
         """The dialog closes: forget what is still asked."""
-        self._asked += 1
+        self._grid.leave()
+        self._model.leave()
         self._stop_waiting()
         for handler in self._handlers:
             self._config.disconnect(handler)
 
-    def _fetch(self, number: int, options: dict[str, object]) -> None:
-        text = _("Choose one; its number is the seed.")
-        try:
-            for index, thumbnail in enumerate(self._questions.thumbnails(options, lambda: number != self._asked)):
-                GLib.idle_add(self._put, number, index, thumbnail)
-        except Cancelled:
-            return
-        except UserError as problem:
-            text = told(problem)
-        GLib.idle_add(self._tell_if, number, text)
+    @property
+    def _options(self) -> dict[str, object]:
+        return self._questions.options(self._config, [])
 
-    def _put(self, number: int, index: int, thumbnail: png.Pixels) -> bool:
-        if number == self._asked:
-            scale = SIDE / max(thumbnail.width, thumbnail.height)
-            size = max(1, round(thumbnail.width * scale)), max(1, round(thumbnail.height * scale))
-            small = to_pixbuf(thumbnail).scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
-            self._images[index].set_from_pixbuf(small)
-        return GLib.SOURCE_REMOVE
-
-    def _tell_if(self, number: int, text: str) -> bool:
-        if number == self._asked:
-            self._tell(text)
-        return GLib.SOURCE_REMOVE
-
-    def _tell(self, text: str) -> None:
-        self._text.set_text(text)
-
-    def _select(self, index: int) -> None:
+    def _choose(self, seed: int) -> None:
         self._choosing = True
-        self._grid.select_child(self._grid.get_child_at_index(index))
+        self._config.set_property("seed", seed)
         self._choosing = False
 
-    def _choose(self) -> None:
-        chosen = self._grid.get_selected_children()
-        if chosen and not self._choosing:
-            self._choosing = True
-            seed = min(self._first + chosen[0].get_index(), self._questions.largest_seed)
-            self._config.set_property("seed", seed)
-            self._choosing = False
+    def _set_look(self, seed: int) -> None:
+        self._config.set_property("look", seed)
+        self._show_look()
+        image = self._grid.image_of(seed)
+        if image is not None:
+            scale = LOOK_SIDE / max(image.get_width(), image.get_height())
+            size = max(1, round(scale * image.get_width())), max(1, round(scale * image.get_height()))
+            self._look_image.set_from_pixbuf(image.scale_simple(*size, GdkPixbuf.InterpType.BILINEAR))
+        self._grid.focus()
 
-    def _show_more(self) -> None:
-        self._first = min(self._first + COUNT, self._questions.largest_seed)
-        self._config.set_property("seed", self._first)
-        self._changed()
+    def _show_look(self) -> None:
+        look = self._config.get_property("look")
+        self._own.set_sensitive(look != OWN)
+        self._look_image.clear()
+        self._look_text.set_text(
+            _("Each has its own look.") if look == OWN else _("All have the look of picture {seed}.").format(seed=look)
+        )
 
-    def _seed_changed(self) -> None:
-        if not self._choosing:
-            self._first = self._config.get_property("seed")
-            self._changed()
+    def _show_class(self) -> None:
+        """Offer a class only where the model has some, or nobody knows whether it has."""
+        row, classes = self._dialog.get_widget("class", GObject.TYPE_NONE), self._model.classes
+        if row is None:
+            return  # the dialog is not complete
+        row.set_no_show_all(True)
+        row.set_visible(classes != 0)
+        chosen = self._config.get_property("class")
+        fitting = chosen if classes is None else max(min(chosen, classes - 1), min(classes - 1, 0))
+        if fitting != chosen:
+            self._config.set_property("class", fitting)
 
-    def _changed(self) -> None:
+    def _changed(self, anew: bool) -> None:
+        if self._choosing:
+            return
         self._stop_waiting()
+        self._anew = self._anew or anew
         self._waiting = GLib.timeout_add(SETTLING, self._settled)
 
     def _settled(self) -> bool:
         self._waiting = 0
-        self.draw()
+        if self._anew:
+            self._anew = False
+            self._grid.begin(self._options, self._config.get_property("seed"))
+        else:
+            self._grid.draw_anew(self._options)
         return GLib.SOURCE_REMOVE
 
     def _stop_waiting(self) -> None:

@@ -45,6 +45,8 @@ def describe(procedure: Gimp.Procedure) -> None:
     procedure.add_double_argument("truncation", _("_Truncation"), truncation, 0, 1.5, 0.7, flags)
     classes = _("The class of the picture, for a model that has classes (-1: it has none)")
     procedure.add_int_argument("class", _("C_lass (-1: none)"), classes, -1, 100_000, -1, flags)
+    look_help = _("The number of the picture whose colours it gets (-1: its own)")
+    procedure.add_int_argument("look", _("Loo_k (-1: its own)"), look_help, -1, LARGEST_SEED, -1, flags)
     procedure.add_image_return_value("image", _("Image"), _("The new image"), True, flags)
 
 
@@ -55,6 +57,8 @@ def options_from(config: Gimp.ProcedureConfig, seeds: Sequence[int]) -> dict[str
         "seeds": list(seeds),
         "truncation_psi": config.get_property("truncation"),
     }
+    if config.get_property("look") >= 0:
+        options["look"] = config.get_property("look")
     if config.get_property("class") >= 0:
         options["label"] = config.get_property("class")
     return options
@@ -128,6 +132,8 @@ def new_image(result: Result, options: dict[str, object], seed: int) -> Gimp.Ima
     image = Gimp.Image.new(file.width, file.height, Gimp.ImageBaseType.RGB)
     image.undo_disable()
     name = _("{model}, seed {seed}").format(model=Path(str(options["model"])).stem, seed=seed)
+    if "look" in options:
+        name = _("{name}, look {seed}").format(name=name, seed=options["look"])
     layer = Gimp.Layer.new(image, name, file.width, file.height, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
     pixels, top = layer.get_buffer(), 0
     for strip in file.strips(source_layer.STRIP):

@@ -162,9 +162,31 @@ def test_thumbnails_come_one_by_one_and_show_what_the_sample_will_be(backend: Ba
         assert np.asarray(Image.open(layer))[..., :3].tobytes() == picture
 
 
+def test_a_sample_has_the_shape_of_one_and_the_look_of_another_and_is_dragged_without_being_looked_for(
+    backend: Backend, tmp_path: Path
+) -> None:
+    own, other, mixed = (
+        np.asarray(Image.open(samples(backend, "/sample", seeds=[seed], **look)[-1][1]))[..., :3].astype(int)
+        for seed, look in ((5, {}), (9, {}), (5, {"look": 9}))
+    )
+    mean = [pixels.mean(axis=(0, 1)) for pixels in (own, other, mixed)]
+    assert np.abs(mean[2] - mean[1]).sum() < np.abs(mean[2] - mean[0]).sum(), "the colours are the other's"
+    edges = [np.abs(np.diff(pixels.mean(axis=2))).ravel() for pixels in (own, other, mixed)]
+    likeness = [np.corrcoef(edges[2], one)[0, 1] for one in edges[:2]]
+    assert likeness[0] > likeness[1], "the outlines are its own"
+
+    _, layer, _, edit = samples(backend, "/sample", seeds=[5], look=9)[-1]
+    for file, name in ((layer, "layer.png"), (edit, "edit.safetensors")):
+        (tmp_path / name).write_bytes(Path(file).read_bytes())
+    drags = [{"handle": [128, 128], "target": [140, 128]}]
+    job = submit(backend.client(), tmp_path / "layer.png", SHORT, drags, edit=tmp_path / "edit.safetensors")
+    assert "invert" not in [output[0]["phase"] for output in updates(job)]
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
+        ({"seeds": [1], "look": -1}, 'The option "look"'),
         ({"seeds": [1], "label": 0}, "has no classes; leave the class out"),
         ({"seeds": []}, 'The option "seeds"'),
         ({"seeds": [-1]}, 'The option "seeds"'),
