@@ -60,9 +60,7 @@ def test_a_path_that_was_drawn_since_is_what_is_meant(console: Session, dragged:
     assert asked(console) == [{"handle": [320, 282], "target": [330, 290], "via": []}]
 
 
-def test_going_on_moves_the_path_and_selects_the_new_layer_and_the_next_drag_begins_there(
-    console: Session, image: int
-):
+def test_going_on_moves_the_path_and_selects_the_new_layer_and_the_next_drag_begins_there(console: Session, image: int):
     console.draw_path(image, NOSE, [(300, 200)])
     layer = done(console, image, go_on=True, **QUICK)
     after = console.state(image)

@@ -234,7 +234,7 @@ def cancel(story: Story) -> None:
 
 
 def wait_for_start(story: Story) -> None:
-    """Without following the mouse nothing moves before Start is pressed."""
+    """Without following the mouse nothing moves before Start is pressed; the way is kept as frames."""
     story.desktop.press("ctrl+shift+f")
     story.desktop.wait_for_window(TITLE)
     story.desktop.press("alt+f")
@@ -245,8 +245,13 @@ def wait_for_start(story: Story) -> None:
     story.look("waits still")
     story.desktop.press("alt+s")
     wait_for(lambda: moved(story, "waits still", story.look("started")), "the start", PATIENCE)
-    story.desktop.press("Escape")
+    before = layers(story)
+    story.desktop.press("alt+m")
+    wait_for(lambda: layers(story) > before, "the frames", instead=story.desktop.windows)
     story.wait_without_window()
+    story.note("kept as frames")
+    story.desktop.press("ctrl+z")
+    wait_for(lambda: layers(story) == before, "undo", PATIENCE)
 
 
 def lose_the_backend(story: Story) -> None:
@@ -329,6 +334,12 @@ def test_cancelling_leaves_the_image_as_it_was(story: Story, key: str):
 
 def test_without_following_the_mouse_nothing_moves_before_start(story: Story):
     assert not moved(story, "waits", story.screens["waits still"])
+
+
+def test_the_way_is_kept_as_a_group_of_layers(story: Story):
+    group, *_ = story.states["kept as frames"]["layers"]
+    assert group["size"][0] > 0
+    assert len(story.states["kept as frames"]["layers"]) > len(story.states["after alt+F4"]["layers"])
 
 
 def test_when_the_backend_dies_nothing_is_lost(story: Story):

@@ -56,7 +56,6 @@ def test_the_image_has_the_shape_of_one_sample_and_the_look_of_another(story: St
     assert np.array_equal(to_array(story.session.visible_pixels(twin))[..., :3], story.pixels["made"])
 
 
-
 def test_a_mixed_sample_is_dragged_without_being_looked_for(story: Story):
     story.session.draw_path(story.image, [(128, 128), (140, 128)])
     assert story.session.drag(story.image, steps=2)["status"] == "success"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backend.client import png
-from core.may_move import HELD, LONGEST_SIDE, MAY_MOVE, box_around, everything, painted, shrunk
+from core.may_move import HELD, LONGEST_SIDE, MAY_MOVE, box_around, enlarged, everything, painted, shrunk
 
 
 def seen(mask: png.Pixels) -> np.ndarray:
@@ -33,6 +33,13 @@ def test_a_large_mask_is_painted_on_smaller_in_the_same_place():
     assert (small.width, small.height) == (LONGEST_SIDE, LONGEST_SIDE // 2)
     scale = LONGEST_SIDE / 3000
     assert box_around(small) == pytest.approx((1500 * scale, 300 * scale, 900 * scale, 300 * scale), abs=1)
+
+
+def test_a_painted_mask_lies_in_the_same_place_of_the_large_layer():
+    small = painted(everything((3000, 1500), HELD), (100, 100), (200, 100), 20, MAY_MOVE)
+    large = enlarged(small, (3000, 1500))
+    assert (large.width, large.height) == (3000, 1500)
+    assert shrunk(large) == small
 
 
 def test_a_mask_that_is_small_enough_stays_as_it_is():

@@ -73,3 +73,11 @@ def shrunk(mask: png.Pixels) -> png.Pixels:
     columns = [int((x + 0.5) * mask.width / width) for x in range(width)]
     rows = [int((y + 0.5) * mask.height / height) * mask.width for y in range(height)]
     return png.Pixels(width, height, 1, bytes(mask.data[row + column] for row in rows for column in columns))
+
+
+def enlarged(mask: png.Pixels, layer: tuple[int, int]) -> png.Pixels:
+    """Return a small mask at its layer's size (width, height)."""
+    width, height = layer
+    columns = [int((x + 0.5) * mask.width / width) for x in range(width)]
+    rows = [bytes(mask.data[y * mask.width + x] for x in columns) for y in range(mask.height)]
+    return png.Pixels(width, height, 1, b"".join(rows[int((y + 0.5) * mask.height / height)] for y in range(height)))

@@ -19,9 +19,10 @@ from backend.errors import Cancelled, UserError
 from core import job
 from core.drags import Drag
 from core.i18n import _, told
-from gimp import again, display, result_layer, source_layer
+from gimp import again, display, motion_frames, result_layer, source_layer
 from gimp.canvas import Canvas, Subject
 from gimp.drag_arguments import PROCEDURE, options_from
+from gimp.drag_source import DragSource, Kept
 from gimp.edit_parasite import fingerprint
 
 TITLE = _("Drag Along Paths")
@@ -57,7 +58,10 @@ def drag(
     if run_mode == Gimp.RunMode.INTERACTIVE:
         if not with_windows:
             raise UserError(_("There is no screen to show a dialog on; run the filter non-interactively."))
-        subject, result = pull(image, layer, canvas, config, backend, downloads)
+        kept = pull(image, layer, canvas, config, backend, downloads)
+        subject, result = kept.subject, kept.result
+        if kept.as_frames:
+            return _insert_frames(image, layer, kept, backend, downloads)
     else:
         drags = again.meant(canvas, run_mode, config)
         subject = Subject.write(image, canvas, downloads)
@@ -93,6 +97,16 @@ def _insert(
     return inserted
 
 
+def _insert_frames(image: Gimp.Image, layer: Gimp.Layer, kept: Kept, backend: Backend, downloads: Path) -> Gimp.Layer:
+    """Insert the way to a result, as layers in a group."""
+    insertion, remarks = _as_it_is_now(image, layer, kept.subject)
+    mask = kept.mask or kept.subject.canvas.selection
+    motion = motion_frames.Motion.of_result(image, insertion, kept.result, mask, motion_frames.COUNT, downloads)
+    group = motion_frames.make(image, motion, backend, with_windows=True)
+    tell([*remarks, *kept.result.remarks()])
+    return group
+
+
 def pull(
     image: Gimp.Image,
     layer: Gimp.Layer,
@@ -100,9 +114,9 @@ def pull(
     config: Gimp.ProcedureConfig,
     backend: Backend,
     downloads: Path,
-) -> tuple[Subject, Result]:
+) -> Kept:
     """Have the artist pull in a window. Raises Cancelled."""
-    from gimp import drag_source, drag_window
+    from gimp import drag_window
 
     def look() -> Canvas:
         return Canvas.read(image, layer)
@@ -110,7 +124,7 @@ def pull(
     def write(canvas: Canvas) -> Subject:
         return Subject.write(image, canvas, downloads)
 
-    source = drag_source.DragSource(canvas, look, write)
+    source = DragSource(canvas, look, write)
     return drag_window.DragWindow(TITLE, config, backend, source).run()
 
 

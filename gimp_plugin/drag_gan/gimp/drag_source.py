@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
-from backend.client import Box, png
+from backend.client import Box, Result, png
 from backend.errors import UserError
 from core import may_move
 from core.drags import Anchors, Drag
@@ -23,6 +23,21 @@ class Changes(NamedTuple):
     paths: bool = False
     selection: bool = False
     pixels: bool = False
+
+
+class Kept(NamedTuple):
+    """What the artist kept.
+
+    Args:
+        subject: that it was made of.
+        mask: what was painted in the window, of the layer's size; None where nothing was.
+        as_frames: whether the whole way is wanted as layers, instead of one layer of its end.
+    """
+
+    subject: Subject
+    result: Result
+    mask: png.Pixels | None
+    as_frames: bool
 
 
 class DragSource:

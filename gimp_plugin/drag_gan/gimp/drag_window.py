@@ -26,16 +26,15 @@ from core.i18n import _, told
 from core.latest_question import LatestQuestion
 from core.live_job import Outcome
 from gimp import poor_fit_window
-from gimp.canvas import Subject
 from gimp.drag_arguments import options_from
+from gimp.drag_buttons import DragButtons
 from gimp.drag_canvas import DragCanvas
 from gimp.drag_controls import DragControls
 from gimp.drag_picture import DragPicture
 from gimp.drag_settings import DragSettings
-from gimp.drag_source import DragSource
+from gimp.drag_source import DragSource, Kept
 from gimp.drag_status import DragStatus
 from gimp.live_work import LiveWork
-from gimp.manual import help_button
 from gimp.widgets import end, text
 
 SIZE, MOST = (1180, 800), 0.92  # pixels of the window; of what the screen has
@@ -59,12 +58,13 @@ class DragWindow:
         self._loop = GLib.MainLoop()
         self._shown: Update | None = None
         self._result: Result | None = None
+        self._as_frames = False
         self._error: BaseException | None = None
         self._regions = LatestQuestion(self._ask_region, lambda box: GLib.idle_add(self._take_region, box))
         self._build(title)
         self._status.tell_trouble(problem)
 
-    def run(self) -> tuple[Subject, Result]:
+    def run(self) -> Kept:
         """Show it until the artist has done.
 
         Raises:
@@ -79,7 +79,9 @@ class DragWindow:
             raise self._error
         if self._result is None:
             raise Cancelled
-        return self._source.subject, self._result
+        mask = self._session.scene.mask
+        whole = may_move.enlarged(mask, self._source.size) if mask else None
+        return Kept(self._source.subject, self._result, whole, self._as_frames)
 
     def _build(self, title: str) -> None:
         self._window = GimpUi.Dialog(title=title, role="draggan-drag")
@@ -92,6 +94,7 @@ class DragWindow:
         self._controls = DragControls(self._session, self._gestures, self._changed, self._canvas.show_original)
         self._controls.connect_keys(self._window)
         self._status = DragStatus(self._begin)
+        self._buttons = DragButtons(self._window, self._cancel, self._keep_it, PANEL)
         self._settings = DragSettings(
             self._window,
             self._config,
@@ -124,26 +127,10 @@ class DragWindow:
         middle.pack_start(scrolled, False, False, 0)
         whole = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
         whole.pack_start(middle, True, True, 0)
-        whole.pack_start(self._last_row(), False, False, 0)
+        whole.pack_start(self._buttons.row_after(self._status.box), False, False, 0)
         self._window.get_content_area().pack_start(whole, True, True, 0)
         self._window.get_action_area().set_no_show_all(True)
         self._window.get_action_area().hide()
-
-    def _last_row(self) -> Gtk.Box:
-        """What goes on, beside the buttons: as few rows as can be, since screens are wide."""
-        cancel, self._keep = (Gtk.Button.new_with_mnemonic(label) for label in (_("_Cancel"), _("_Keep")))
-        cancel.set_tooltip_text(_("Leave the image as it was (Escape)."))
-        self._keep.set_tooltip_text(_("Make a new layer of what is shown."))
-        self._keep.set_sensitive(False)
-        cancel.connect("clicked", lambda button: self._cancel())
-        self._keep.connect("clicked", lambda button: self._keep_it())
-        buttons = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6, homogeneous=True, width_request=PANEL)
-        for button in (help_button(self._window, "pull"), cancel, self._keep):
-            buttons.pack_start(button, True, True, 0)
-        row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=12)
-        row.pack_start(self._status.box, True, True, 0)
-        row.pack_start(buttons, False, False, 0)
-        return row
 
     # --- the job
 
@@ -183,7 +170,7 @@ class DragWindow:
         self._canvas.redraw()
         self._controls.show()
         keepable = self._session.can_keep and update.phase == "drag" and not self._work.is_finishing
-        self._keep.set_sensitive(keepable)
+        self._buttons.let_keep(keepable)
 
     def _say(self) -> None:
         """Show in words what goes on."""
@@ -199,7 +186,7 @@ class DragWindow:
 
     def _end(self, outcome: Outcome) -> None:
         """The job has ended by itself."""
-        self._keep.set_sensitive(False)
+        self._buttons.let_keep(False)
         if isinstance(outcome, Result):
             self._result = outcome
             self._loop.quit()
@@ -238,11 +225,12 @@ class DragWindow:
             self._options, self._all_the_same = options, False
             self._begin()
 
-    def _keep_it(self) -> None:
+    def _keep_it(self, as_frames: bool) -> None:
+        self._as_frames = as_frames
         drags = [Drag(drag.handle, drag.target, drag.via).to_json() for drag in self._session.scene.drags]
         log.info("kept by the artist; asked: %s", {"drags": drags, **self._options})
         self._work.finish()
-        self._keep.set_sensitive(False)
+        self._buttons.let_keep(False)
 
     def _cancel(self) -> bool:
         log.info("cancelled by the artist")

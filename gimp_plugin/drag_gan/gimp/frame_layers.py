@@ -56,9 +56,7 @@ def make(
         ) from error
 
 
-def _fill(
-    layer: Gimp.Layer, content: bytes, pixels: Gegl.Buffer, place: tuple[int, int], adder: ChangeAdder
-) -> None:
+def _fill(layer: Gimp.Layer, content: bytes, pixels: Gegl.Buffer, place: tuple[int, int], adder: ChangeAdder) -> None:
     width, height = layer.get_width(), layer.get_height()
     written = layer.get_buffer()
     for top in range(0, height, STRIP):
