@@ -28,6 +28,7 @@ PATIENCE = 90.0  # seconds
 CHEST, EAR, EAR_UP = (330, 420), (230, 170), (215, 140)
 FARTHER = (20, 15)  # by which a target is moved on
 HELD = (520, 380)  # where the brush paints
+MIDDLE_OF_THE_WINDOW = "400", "400"
 MOVED = 4000  # pixels that are different where the subject has moved
 ALIKE = 0.98  # of the pixels
 AROUND = 30  # pixels around a point in which marks are drawn
@@ -239,6 +240,7 @@ def wait_for_start(story: Story) -> None:
     story.desktop.wait_for_window(TITLE)
     story.desktop.press("alt+f")
     wait_for(lambda: "phase drag" in newest_log(story.session.home), "the drag", PATIENCE)
+    story.desktop.xdotool("mousemove", *MIDDLE_OF_THE_WINDOW, "click", "2")  # the keyboard goes back to the picture
     see_at_full_size(story)
     see_at_rest(story, "waits")
     time.sleep(2)

@@ -105,7 +105,7 @@ class DragWindow:
         )
         self._lay_out()
         self._window.connect("response", lambda window, response: self._cancel())
-        self._window.connect("delete-event", lambda window, event: self._cancel())
+        self._window.connect("delete-event", lambda window, event: True)  # which is a response, too
         self._window.connect("focus-out-event", lambda window, event: self._go_away())
         self._window.connect("focus-in-event", lambda window, event: self._come_back())
 
@@ -232,11 +232,10 @@ class DragWindow:
         self._work.finish()
         self._buttons.let_keep(False)
 
-    def _cancel(self) -> bool:
+    def _cancel(self) -> None:
         log.info("cancelled by the artist")
         self._result = None
         self._loop.quit()
-        return True
 
     def _leave(self) -> None:
         self._regions.close()
