@@ -1,4 +1,4 @@
-"""Renews the message catalogues of the plug-in's translations and lists what is missing: `python -m tests.translations`.
+"""Renews the plug-in's message catalogues and lists what is missing: `python -m tests.translations`.
 
 A text is what stands in `_(...)` or `ngettext(...)` in the plug-in, and each sentence that the backend or its client
 can say to an artist, with numbers in the places of what is put in. Run it after a text has changed; then translate what
@@ -79,7 +79,7 @@ def is_translated(message: Message) -> bool:
 
 
 def written(catalog: Catalog) -> bytes:
-    """Return a message catalogue as a .po file, without dates and places, which would be changed by every change elsewhere."""
+    """Return a message catalogue as a .po file, without dates and places, which other changes would change."""
     out = io.BytesIO()
     pofile.write_po(out, catalog, width=WIDTH, no_location=True, sort_output=True, omit_header=True)
     head = f"Language: {catalog.locale}\\n", "Content-Type: text/plain; charset=UTF-8\\n"

@@ -12,11 +12,15 @@ import stylegan2
 from backend.editing.drag_features import DragFeatures
 from backend.editing.feature_map import FeatureMap
 from backend.editing.handles import Aim, Handle
-from backend.editing.motion_supervision import MaskLoss, MotionSupervision
+from backend.editing.motion_supervision import LONGEST, MaskLoss, MotionSupervision
 from backend.editing.point_tracking import reach, track
+from backend.editing.polyak import PolyakSteps
 from backend.editing.settings import DragSettings, W
 
 PATIENCE = 60  # steps without coming nearer after which a drag is given up
+FARTHEST = 4.0  # the most that one step may be, in step sizes: those of the paper are Adam's, which are one each
+MASK_SHARE = 0.4  # of the mask weight: lambda belongs to sums, and squares weigh the mask's larger term more
+MASK_STEP = 0.1  # of the mask's loss that a step is to do away with: it pulls against the handles, and never goes
 NEARER = 0.25  # pixels of the model's image that count as having come nearer
 SETTLING = 30  # steps after another mask, though all have arrived: what it keeps goes back to how it was
 
@@ -84,7 +88,7 @@ class DragLoop:
         self.settings = settings
         self.device, self.dtype = w_plus.device, w_plus.dtype
         self.code = _OptimizedCode(w_plus, min(settings.layers, w_plus.shape[1]), settings.latent_space)
-        self.optimizer = torch.optim.Adam([self.code.offset], lr=settings.step_size)
+        self.optimizer = PolyakSteps(self.code.offset, FARTHEST * settings.step_size)
         self.features = DragFeatures(generator, w_plus, self.code.layers, settings.feature_block)
         self.r1 = max(settings.r1, 1.001 * self.features.texel)
         self.supervision = MotionSupervision(self.r1, self.device)
@@ -99,9 +103,9 @@ class DragLoop:
         known = {aim.id: handle.aimed(aim) for aim in aims for handle in self.handles if aim.is_of(handle)}
         pins = sum(known[aim.id].pinned if aim.id in known else aim.is_pin for aim in aims)
         self.stop_radius = self.settings.stop_radius_for(len(aims) - pins)
-        # what is read of a step: where a handle is found again, from there one step of 1 px or as far as its target is
+        # what is read of a step: where a handle is found again, from there as far as it is pulled or as its target is
         # when it has arrived, and around that the patch
-        self.reach = reach(self.settings.r2, self.features.texel) + max(self.stop_radius, 1.0) + self.r1
+        self.reach = reach(self.settings.r2, self.features.texel) + max(self.stop_radius, LONGEST) + self.r1
         new = self._read([aim for aim in aims if aim.id not in known])
         self.handles = tuple(known.get(aim.id) or new[aim.id] for aim in aims)
         self._begin_anew()
@@ -146,8 +150,9 @@ class DragLoop:
         """Take one step of the code, and find the handles again."""
         features = self._features() if self._current is None else self._current
         self.optimizer.zero_grad(set_to_none=True)
-        self._loss(features).backward()
-        self.optimizer.step()
+        loss, mask_loss = self._loss(features), self._mask_loss(features)
+        (loss + mask_loss).backward()
+        self.optimizer.step((loss + MASK_STEP * mask_loss).detach())
         self.step += 1
         self._current = self._features()
         self._track(self._current.detach())
@@ -221,17 +226,24 @@ class DragLoop:
         self.points = track(features, self.points, templates, self.settings.r2, trajectories)
 
     def _loss(self, features: FeatureMap) -> torch.Tensor:
-        loss = features.texels.new_zeros(()) if self.mask_loss is None else self.mask_loss(features)
+        """The handles' terms of Eq. 1, each squared: one that is nearly done then counts for little."""
+        terms = [features.texels.new_zeros(1)]
         moving = [handle for handle in self.handles if not handle.held]
         if moving:
             points = self._stacked([handle.point for handle in moving])
-            loss = loss + self.supervision.motion_loss(features, points, self._targets(moving))
+            terms.append(self.supervision.motion_loss(features, points, self._targets(moving)))
         held = [handle for handle in self.handles if handle.held]
         if held:
             # at their targets: held where point tracking sees them, they would creep
             patches = torch.stack([handle.patch for handle in held])
-            loss = loss + self.supervision.pin_loss(features, self._targets(held), patches)
-        return loss
+            terms.append(self.supervision.pin_loss(features, self._targets(held), patches))
+        return torch.cat(terms).square().sum() / 2
+
+    def _mask_loss(self, features: FeatureMap) -> torch.Tensor:
+        """The mask's term, squared."""
+        if self.mask_loss is None:
+            return features.texels.new_zeros(())
+        return (MASK_SHARE * self.mask_loss(features)).square() / 2
 
     def _update_goals(self) -> np.ndarray:
         """Go on to the next way-points, hold the handles that arrived, and return the distances left [N]."""

@@ -1,7 +1,7 @@
-"""Motion supervision (Eq. 1 of the paper): the loss whose gradient in W+ moves the handles.
+"""Motion supervision (Eq. 1 of the paper): the losses whose gradient in W+ moves the handles.
 
 The paper writes sums; lambda = 20 belongs to means, so each handle's term is the mean over the channels and pixels
-of its patch, the terms are summed over the handles, and the mask term is the mean over the channels and the map.
+of its patch, and the mask term is the mean over the channels and the map. The loop adds the squares of the terms.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F
 
 from backend.editing.feature_map import FeatureMap, disc
+
+PULL = 0.25  # share of the way left that a patch is pulled in a step
+SHORTEST, LONGEST = 1.0, 3.0  # pixels that it is pulled at least and at most; the paper pulls it by 1
 
 
 class MotionSupervision:
@@ -26,16 +29,17 @@ class MotionSupervision:
         return features.read(points[:, None] + self.offsets)
 
     def motion_loss(self, features: FeatureMap, points: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return the first term of Eq. 1: each patch is pulled one step of at most 1 px towards its target."""
+        """Return what each handle [N] adds to the first term of Eq. 1: its patch is pulled towards its target."""
         offset = targets - points
         distance = offset.norm(dim=-1, keepdim=True)
-        step = offset / distance.clamp(min=1.0)  # min(1 px, distance) long, and 0 rather than 0/0 at the target
+        pull = (PULL * distance).clamp(SHORTEST, LONGEST)
+        step = offset / (distance / pull).clamp(min=1.0)  # no farther than the target, and 0 rather than 0/0 there
         reference = self.patches(features.detach(), points)  # no gradient: the patch moves, not what it moves to
-        return (reference - self.patches(features, points + step)).abs().mean(dim=(1, 2)).sum()
+        return (reference - self.patches(features, points + step)).abs().mean(dim=(1, 2))
 
     def pin_loss(self, features: FeatureMap, points: torch.Tensor, patches: torch.Tensor) -> torch.Tensor:
-        """Return what keeps `patches` [N, Q, C] at `points` [N, 2]: those of pins and of handles that have arrived."""
-        return (patches - self.patches(features, points)).abs().mean(dim=(1, 2)).sum()
+        """Return what keeps `patches` [N, Q, C] of pins and of arrived handles at `points` [N, 2]: [N]."""
+        return (patches - self.patches(features, points)).abs().mean(dim=(1, 2))
 
 
 class MaskLoss:

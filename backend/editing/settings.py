@@ -26,7 +26,7 @@ class DragSettings:
     """The constants of one drag, named as in the paper (section 3.2); lengths are pixels of the model's image.
 
     Attributes:
-        step_size: Adam's step, in units of W.
+        step_size: the paper's, in units of W; a step of the loop is as long as it takes, but at most a few of these.
         r1: radius of the patch around a handle that motion supervision moves, at least one texel.
         r2: half side of the square in which point tracking looks for a handle.
         feature_block: resolution of the synthesis block whose output is the feature map.

@@ -30,9 +30,9 @@ def asked_for() -> set[str]:
         node
         for file in (ROOT / "gimp_plugin" / "drag_gan" / "gimp").glob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "add_help"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("add_help", "help_button")
     )
-    return {ast.literal_eval(call.args[1]) for call in calls}
+    return {str(call.args[1].value) for call in calls if isinstance(call.args[1], ast.Constant)}
 
 
 def test_each_help_button_has_its_section(pages: Path):

@@ -35,23 +35,28 @@ from tests.plain_drag import PlainDragLoop
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = 128
 FAST, PLAIN = "fast", "plain"
+RESOLUTIONS, POINTS = (256, 512, 1024), (1, 5, 20)
 
 
 def add_command(commands: Any) -> None:
     """Add the command `drag`."""
     parser = commands.add_parser("drag", help=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--resolution", type=int, default=512, choices=(256, 512, 1024), help="of the network (512)")
+    parser.add_argument("--resolution", type=int, default=512, choices=RESOLUTIONS, help="of the network (512)")
     parser.add_argument("--model", metavar="NAME|FILE", help="a model, with its preset, instead")
     parser.add_argument("--points", type=int, default=1, help="1, 5 or 20 in the issue's figures (1)")
     parser.add_argument("--mask", action="store_true", help="only the middle of the image may move")
     parser.add_argument("--device", help="the best there is without it")
     parser.add_argument("--steps", type=int, default=8, help="of each (8)")
+    parser.add_argument("--growth", action="store_true", help="only the fast step, of all resolutions and points")
     parser.add_argument("--peak", choices=(FAST, PLAIN), help=argparse.SUPPRESS)  # a run of its own, for its memory
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a line for the fast step, one for the plain one, and how they compare."""
+    """Print a line for the fast step, one for the plain one, and how they compare; or how the fast one's cost grows."""
+    if arguments.growth:
+        growth(arguments)
+        return
     setting = Setting.of(arguments)
     if arguments.peak:
         timed(stepping(setting.loop(arguments.peak)), setting.device)
@@ -74,6 +79,21 @@ def run(arguments: argparse.Namespace) -> None:
         )
     print(f"  {statistics.median(seconds[PLAIN]) / statistics.median(seconds[FAST]):.1f} times as fast;", end=" ")
     print(f"the ways differ by at most {difference(setting, arguments.steps):.1e} px")
+
+
+def growth(arguments: argparse.Namespace) -> None:
+    """Print a line for each resolution: what a fast step costs with each number of points."""
+    print(f"fast steps{', with a mask' if arguments.mask else ''}; {torch.get_num_threads()} threads")
+    for resolution in RESOLUTIONS:
+        costs = []
+        for points in POINTS:
+            one = argparse.Namespace(**{**vars(arguments), "resolution": resolution, "points": points})
+            setting = Setting.of(one)
+            steps = stepping(setting.loop(FAST))
+            seconds = statistics.median([timed(steps, setting.device) for _ in range(arguments.steps + 1)][1:])
+            operations = counted(setting.loop(FAST))
+            costs.append(f"{points:2} points {seconds * 1000:6.1f} ms {operations / 1e9:6.1f} GFLOP")
+        print(f"  {resolution:4}   {'   '.join(costs)}", flush=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,6 +166,7 @@ def timed(steps: Iterator[object], device: torch.device) -> float:
 def counted(loop: DragLoop) -> float:
     """Floating-point operations of a step, as PyTorch counts those of each convolution and product."""
     steps = stepping(loop)
+    next(steps)  # the first one also reads the features of the start
     with FlopCounterMode(display=False) as counter:
         next(steps)
     return counter.get_total_flops()

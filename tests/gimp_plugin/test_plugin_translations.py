@@ -20,7 +20,7 @@ LANGUAGES = ("de", "fr")
 UNREAD = re.compile(r"(log|logger|logging|re|gi)\..*|ValueError|TypeError|LookupError|TypeVar")
 # Words in a row, a word that begins a label, or a label with a key to press.
 TEXT = re.compile(r"\w{2,} \w{2,}|^[A-Z][a-z]+( |\.|$)|^(_[A-Z]|[A-Z][a-z]*_)[a-z]+|\.\.\.$")
-NO_WORDS = re.compile(r"R'G'B'A? u\d+|RGB u\d+|Y u8|flatpak override .*")  # formats of pixels, a command
+NO_WORDS = re.compile(r"R'G'B'A? u\d+|RGB u\d+|Y u8|flatpak override .*|.*\.png")  # formats of pixels, a command, files
 NAMES = {"The DragGAN for GIMP authors", "MIT licence", "in use", "at rest"}
 
 

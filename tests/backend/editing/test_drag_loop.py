@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,8 @@ def test_no_steps_change_nothing(critters: LoadedModel, w_plus: torch.Tensor) ->
 def test_way_points_are_reached_in_order(critters: LoadedModel, w_plus: torch.Tensor) -> None:
     steps = run(critters, w_plus, [[[128.0, 130.0], [138.0, 130.0]]], step_size=0.06)
     assert steps[0].distances[0] == pytest.approx(20.0), "the way left goes along the way-points"
-    highest = int(np.argmin([step.points[0, 1] for step in steps]))
-    assert steps[highest].points[0, 0] < 135.0, "up first, then to the right"
+    from_way_point = [math.dist(step.points[0], (128.0, 130.0)) for step in steps]
+    assert min(from_way_point) <= 1.0, "up first, then to the right"
     assert steps[-1].arrived.all()
 
 
@@ -88,7 +89,7 @@ def test_a_handle_that_has_arrived_is_held_at_its_target(critters: LoadedModel, 
     steps = list(DragLoop(generator, w_plus, handles, list(targets[:, None]), None, settings))
     assert steps[0].arrived.tolist() == [True, False]
     assert steps[-1].arrived.all()
-    assert np.mean([step.distances[0] for step in steps[-5:]]) < 0.7
+    assert steps[-1].distances[0] < 0.8
 
 
 def test_outside_the_mask_the_features_change_less(critters: LoadedModel, w_plus: torch.Tensor) -> None:
