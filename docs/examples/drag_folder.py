@@ -1,8 +1,13 @@
 """Drag every picture of a folder in the same way, with GIMP's console and without a window.
 
-    gimp-console-3.0 -i --quit --batch-interpreter=python-fu-eval \\
-        -b "import sys; sys.path.insert(0, 'docs/examples'); import drag_folder" \\
-        -b "drag_folder.run('pictures', 'dragged', [[[324, 280], [340, 280]], [[300, 200]]])"
+    gimp-console-3.0 -i --quit --batch-interpreter=python-fu-eval -b "WHAT"
+
+with these lines, joined by semicolons, for WHAT:
+
+    import sys
+    sys.path.insert(0, "docs/examples")
+    import drag_folder
+    drag_folder.run("pictures", "dragged", [[[324, 280], [340, 280]], [[300, 200]]])
 
 drags the point 324, 280 of each picture in the folder pictures to 340, 280, holds the point 300, 200, and writes what
 comes of it into the folder dragged. A picture that cannot be dragged is named with its reason, and left out.

@@ -21,12 +21,12 @@ def said(either_gimp: Gimp, home: Path, picture: Path) -> str:
     (folder / "head.png").write_bytes(picture.read_bytes())
     Image.new("RGB", (8, 8)).save(folder / "tiny.png")
     (folder / "notes.txt").write_text("Dear diary")
-    work = [
-        f"import sys; sys.path.insert(0, {str(EXAMPLES)!r}); import drag_folder",
-        f"drag_folder.run({str(folder)!r}, {str(home / 'dragged')!r}, [[[324, 280], [340, 280]]], inversion_steps=4)",
-    ]
-    program = [either_gimp.console, "-i", "--quit", "--batch-interpreter=python-fu-eval"]
-    command = either_gimp.command([*program, *(word for line in work for word in ("-b", line))], [home, CLONE])
+    work = (
+        f"import sys; sys.path.insert(0, {str(EXAMPLES)!r}); import drag_folder; "
+        f"drag_folder.run({str(folder)!r}, {str(home / 'dragged')!r}, [[[324, 280], [340, 280]]], steps=4)"
+    )
+    program = [either_gimp.console, "-i", "--quit", "--batch-interpreter=python-fu-eval", "-b", work]
+    command = either_gimp.command(program, [home, CLONE])
     variables = {"DRAGGAN_HOME": str(home / "backend"), "TMPDIR": str(home), "OMP_NUM_THREADS": "1"}
     variables["PYTHONPYCACHEPREFIX"] = str(home / "compiled")
     env = either_gimp.environment(home, variables)
