@@ -248,7 +248,7 @@ def wait_for_start(story: Story) -> None:
     story.desktop.press("alt+s")
     wait_for(lambda: moved(story, "waits still", story.look("started")), "the start", PATIENCE)
     before = layers(story)
-    story.desktop.press("alt+m")
+    story.desktop.press("alt+r")
     wait_for(lambda: layers(story) > before, "the frames", instead=story.desktop.windows)
     story.wait_without_window()
     story.note("kept as frames")

@@ -61,7 +61,7 @@ def _add_arguments(procedure: Gimp.Procedure) -> None:
     drags_help = _("For scripts, instead of paths: each drag's points in pixels of the image, [[[x, y], [x, y]], ...]")
     procedure.add_string_argument("drags", _("Drags"), drags_help, "", FLAGS)
     on_help = _("Move the path to where the drag ended and select the new layer, so that a repeated drag goes on there")
-    procedure.add_boolean_argument("go-on", _("Repeat from where it _ends"), on_help, False, FLAGS)
+    procedure.add_boolean_argument("go-on", _("Repeat from where it ends"), on_help, False, FLAGS)
 
 
 def _add_advanced_arguments(procedure: Gimp.Procedure) -> None:

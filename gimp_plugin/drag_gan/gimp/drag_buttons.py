@@ -26,7 +26,7 @@ class DragButtons:
         self, window: Gtk.Window, cancel: Callable[[], object], keep: Callable[[bool], None], width: int
     ) -> None:
         leave, self._frames, self._keep = (
-            Gtk.Button.new_with_mnemonic(label) for label in (_("_Cancel"), _("Keep as Fra_mes"), _("_Keep"))
+            Gtk.Button.new_with_mnemonic(label) for label in (_("_Cancel"), _("Keep as F_rames"), _("_Keep"))
         )
         leave.set_tooltip_text(_("Leave the image as it was (Escape)."))
         self._frames.set_tooltip_text(_("Make a group of layers that show the whole way to what is shown."))

@@ -124,7 +124,7 @@ class DragControls:
     def _steps(self) -> Gtk.Widget:
         self._undo = Gtk.Button.new_with_mnemonic(_("_Undo"))
         self._undo.set_tooltip_text(_("Take the last step back, and the picture with it (Ctrl+Z)."))
-        self._redo = Gtk.Button.new_with_mnemonic(_("_Redo"))
+        self._redo = Gtk.Button.new_with_mnemonic(_("Redo"))
         self._redo.set_tooltip_text(_("Do again what was taken back (Ctrl+Shift+Z)."))
         self._delete = Gtk.Button.new_with_mnemonic(_("_Delete"))
         self._delete.set_tooltip_text(_("Remove the chosen point; what it moved stays moved (Delete)."))

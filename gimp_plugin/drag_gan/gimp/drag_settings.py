@@ -87,7 +87,7 @@ class DragSettings:
                 part.set_tooltip_text(self._config.find_property(name).blurb)
             grid.attach(title, 0, row, 1, 1)
             grid.attach(widget, 1, row, 1, 1)
-        go_on = GimpUi.prop_check_button_new(self._config, GO_ON, _("Repeat from where it _ends"))
+        go_on = GimpUi.prop_check_button_new(self._config, GO_ON, _("Repeat from where it ends"))
         go_on.set_tooltip_text(self._config.find_property(GO_ON).blurb)
         grid.attach(go_on, 0, len(rows) + 1, 2, 1)
         return grid
