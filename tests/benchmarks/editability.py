@@ -61,7 +61,7 @@ def trade(editor: Editor, pull: float, count: int, seed: int) -> Trade:
     outcomes = [bench.drag(scene, state, SETTINGS[PRESET]) for scene, state in bench.open(count, seed)]
     return Trade(
         pull,
-        float(np.mean([outcome.psnr for outcome in outcomes])),
+        float(np.mean([outcome.psnr or 0.0 for outcome in outcomes])),
         float(np.mean([outcome.rest.arrived for outcome in outcomes])),
         float(np.mean([outcome.rest.share for outcome in outcomes])),
     )
