@@ -207,6 +207,7 @@ class DragWindow:
 
     def _stop(self, sentence: str) -> None:
         """Say why nothing goes on; all that was placed stays."""
+        self._shown = None
         self._status.say("")
         self._status.tell_trouble(sentence)
 
