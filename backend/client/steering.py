@@ -44,8 +44,8 @@ class Steering:
         mask: a grey PNG file's bytes, white = may move, over the whole layer in any size up to 1024 pixels; None: the
             mask that the job was opened with; all white: everything may move.
         running: False rests.
-        how_far: 0 .. 1.5: the place shown, and kept, of the way gone since the job was opened; while it is not 1
-            nothing moves.
+        how_far: 0 .. 1.5: the place shown, and kept, of the way that the edit has gone from its start, which on a
+            result layer is the original; while it is not 1 nothing moves.
         back_to: an earlier revision, at whose last state this one begins: the code and where each handle was.
         stops: the earlier revisions that a later `back_to` may name; the backend forgets all others.
     """
