@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import sys
 import re
 import statistics
 import tempfile
@@ -59,7 +60,8 @@ def _measure(backend: Backend, connection: Connection, arguments: argparse.Names
     live = Live(connection, layer, {"model": arguments.model, "poor_fit": "drag"}, edit=edit).opened()
     try:
         side = float(live.now.region[2]) if live.now.region else 256.0
-        print(f"{arguments.model}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start")
+        load = "unknown" if sys.platform == "win32" else f"{os.getloadavg()[0]:.1f}"
+        print(f"{arguments.model}, {os.cpu_count()} cores, load {load} at the start")
         _print_latencies("target moved at rest", _at_rest(live, side))
         memory = _memory(backend)
         sent, began = _pull(live, side, arguments.seconds), live.updates[-1][0] - arguments.seconds
