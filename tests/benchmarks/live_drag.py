@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import sys
 import re
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
