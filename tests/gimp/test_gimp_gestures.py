@@ -147,12 +147,14 @@ def drag_the_sample(story: Story) -> None:
 
 
 def wait_in_the_window(story: Story) -> None:
-    """Leave it open while it asks for the models again and again; keep how many sockets and threads it has then."""
-    time.sleep(5)
-    process = Path(f"/proc/{plugin_process(story.session)}")
-    links = [os.readlink(link) for link in (process / "fd").iterdir() if link.is_symlink()]
-    story.states["sockets"] = sum(link.startswith("socket:") for link in links)
-    story.states["threads"] = len(list((process / "task").iterdir()))
+    """Leave it open while it asks for the models again and again; keep how many sockets and threads it has by then."""
+    wait_for(lambda: "phase drag" in newest_log(story.session.home), "the drag", PATIENCE)
+    for moment in ("at first", "later"):
+        time.sleep(5)
+        process = Path(f"/proc/{plugin_process(story.session)}")
+        links = [os.readlink(link) for link in (process / "fd").iterdir() if link.is_symlink()]
+        story.states[f"sockets {moment}"] = sum(link.startswith("socket:") for link in links)
+        story.states[f"threads {moment}"] = len(list((process / "task").iterdir()))
 
 
 def go_on(story: Story) -> None:
@@ -275,8 +277,9 @@ def test_cancelling_makes_no_image(story: Story):
 
 
 def test_a_window_that_stays_open_costs_no_connection_for_each_question(story: Story):
-    assert story.states["sockets"] < 12
-    assert story.states["threads"] < 25
+    assert story.states["sockets later"] < 12
+    for what in ("sockets", "threads"):
+        assert story.states[f"{what} later"] <= story.states[f"{what} at first"] + 2
 
 
 def test_a_sample_is_dragged_without_being_looked_for(story: Story):
