@@ -62,7 +62,7 @@ def story(gimp: Gimp, vendor: Path, server: FileServer, tmp_path_factory: pytest
     """The whole story, played once."""
     folder = tmp_path_factory.mktemp("models")
     with told(gimp, vendor, folder, arguments=backend_with(folder, server)) as story:
-        open_dialog(story)
+        open_window(story)
         choose_what_is_not_here(story)
         refuse_the_licence(story)
         download_and_cancel(story, server)
@@ -73,8 +73,8 @@ def story(gimp: Gimp, vendor: Path, server: FileServer, tmp_path_factory: pytest
         yield story
 
 
-def open_dialog(story: Story) -> None:
-    """The dialog on a sample of the embedded model, its list of models open."""
+def open_window(story: Story) -> None:
+    """The drag window on a sample of the embedded model, its settings unfolded, its list of models open."""
     story.image = story.session.sample(seed=2)["image"]
     story.session.draw_path(story.image, PATH)
     story.session.display(story.image)
@@ -82,10 +82,12 @@ def open_dialog(story: Story) -> None:
     story.press("menu", "alt+r", "Up", "Right")
     story.desktop.press("Return")
     story.desktop.wait_for_window(TITLE)
-    wait_for(lambda: count(story.look("dialog"), markers.HANDLE) > 20, "the dialog's picture", PATIENCE)
+    wait_for(lambda: count(story.look("window"), markers.HANDLE) > 20, "the window's picture", PATIENCE)
     story.wait_for_log("here: ['critters'], at rest")
     time.sleep(0.5)
-    story.look("dialog")
+    story.desktop.press("alt+t")
+    time.sleep(0.5)
+    story.look("window")
     story.desktop.press("alt+m")
     story.press("models to choose from", "space")
 
@@ -138,13 +140,13 @@ def download(story: Story, server: FileServer) -> None:
 
 
 def drag_with_it(story: Story) -> None:
-    """Back in the dialog, it is chosen."""
+    """Back in the drag window, it is chosen, and the picture is found anew."""
     story.desktop.press("Escape")
     story.desktop.wait_for_window(TITLE)
-    time.sleep(1)
-    story.look("chosen in the dialog")
+    story.wait_for_log(f"'model': '{NAME}'")
+    story.look("chosen in the window")
     story.note("before the drag")
-    story.desktop.press("alt+d")
+    story.keep()
 
     def layers() -> int:
         return len(story.session.state(story.image)["layers"])

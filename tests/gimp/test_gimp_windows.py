@@ -22,6 +22,7 @@ from core import markers
 from stylegan2.critters.making.examples import Example
 
 STOPPED = "stopped and kept by the artist"
+CLOSED = ([(300, 200), (400, 200), (350, 300)],)  # strokes
 JOB_SECONDS = 600.0
 
 
@@ -142,10 +143,11 @@ def cancel(story: Story) -> None:
 
 
 def be_refused(story: Story) -> None:
-    """Without a path the filter cannot be repeated: it refuses, with a sentence in a window of GIMP's own."""
+    """Along a closed path the filter cannot be repeated: it says so in a window of GIMP's own."""
     story.session.remove_paths(story.image)
+    story.session.draw_path(story.image, *CLOSED, closed=True)
     story.session.call(story.image, "clean_all")
-    story.note("no path")
+    story.note("closed path")
     before, screen = set(windows(story)), story.desktop.picture()
     story.desktop.press("ctrl+f")
     wait_for(lambda: set(windows(story)) - before, "the refusal", instead=story.desktop.windows)
@@ -225,7 +227,7 @@ def test_cancelling_leaves_the_image_as_it_was(story: Story, how: str):
 
 
 def test_a_refusal_is_a_sentence_on_the_screen_and_changes_nothing(story: Story):
-    assert re.search(r"WARNING \S+ draggan: There is no path", story.log)
+    assert re.search(r"WARNING \S+ draggan: The path is closed", story.log)
     assert not np.array_equal(story.screens["refusal"], story.screens["undone"])
-    assert story.states["refused"] == story.states["no path"]
+    assert story.states["refused"] == story.states["closed path"]
     assert left_behind(story.session.home) == []
