@@ -58,7 +58,8 @@ def test_the_frames_are_layers_of_a_group_above_the_layer_the_first_at_the_botto
     original = to_array(console.pixels(before["layers"][-1]["id"], "R'G'B'A u8"))
     np.testing.assert_array_equal(pixels(console, first), original[y : y + height, x : x + width])
     assert (pixels(console, last) != pixels(console, first)).any()
-    np.testing.assert_array_equal(to_array(console.visible_pixels(image)), seen)
+    shown = to_array(console.visible_pixels(image)).astype(int)
+    assert np.abs(shown - seen).max() <= 1, "GIMP rounds where it lays a mask over a layer"
 
 
 def test_where_the_original_is_gone_the_layers_own_pixels_are_moved_back(console: Session, image: int, dragged: int):
