@@ -5,7 +5,7 @@ Inversions are remembered on disk, so that dragging the same picture again start
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from backend.editing.editor import Editor
 from backend.editing.layers import changed_part, composite_over
 from backend.editing.region import LAYER, Region, box_around, choose_region
 from backend.editing.settings import EXACT, with_changes
+from backend.editing.steps import InversionProgress
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 from backend.models import device, models
@@ -112,16 +113,10 @@ class JobRunner:
             The region and the last update; None where the client is to be asked first, or where nothing has moved.
         """
         job = replace(job, edit=_usable(job, editor))
-        preset, options = editor.loaded.preset, job.options
-        settings = with_changes(preset.drag, options.drag_changes())
-        inversion = with_changes(preset.inversion, {"steps": options.inversion_steps})
+        settings = with_changes(editor.loaded.preset.drag, job.options.drag_changes())
         region = _region(job, editor)
         editor.check(region, job.drags, job.mask, settings, job.image.shape[:2])
-        if job.edit is None:
-            opening = editor.open_steps(job.image, region, inversion, options.likeness)
-        else:
-            editor.open_state(job.edit, job.image, job.original)
-            opening = editor.exact_steps() if options.likeness == EXACT else ()
+        opening = _opening(job, editor, region)
 
         def better() -> Offered | None:
             name = editor.loaded.name
@@ -296,6 +291,16 @@ def _usable(job: Job, editor: Editor) -> EditState | None:
     except UserError as error:
         logger.info("The layer's edit is left aside: %s", error)
         return None
+
+
+def _opening(job: Job, editor: Editor, region: Region) -> Iterable[InversionProgress]:
+    """The steps to the open edit: of an inversion, or of what is still to be done where there is an edit already."""
+    likeness = job.options.likeness
+    if job.edit is None:
+        inversion = with_changes(editor.loaded.preset.inversion, {"steps": job.options.inversion_steps})
+        return editor.open_steps(job.image, region, inversion, likeness)
+    editor.open_state(job.edit, job.image, job.original)
+    return editor.exact_steps() if likeness == EXACT else ()
 
 
 def _region(job: Job, editor: Editor) -> Region:

@@ -75,42 +75,28 @@ class DragGan(Gimp.PlugIn):
         return procedure
 
 
-def run_along_paths(
-    procedure: Gimp.Procedure,
-    run_mode: Gimp.RunMode,
-    image: Gimp.Image,
-    drawables: Sequence[Gimp.Drawable],
-    config: Gimp.ProcedureConfig,
-    data: object,
-) -> Gimp.ValueArray:
-    """Run the filter; GIMP calls this."""
+def on_layer(work: Callable[..., Gimp.Layer]) -> Callable[..., Gimp.ValueArray]:
+    """Return what GIMP calls for a procedure that makes a layer of the one that is selected."""
 
-    def drag(backend: Backend, downloads: Path) -> GObject.Value:
-        source_layer.init_buffers()
-        layer = source_layer.require_layer(image, drawables)
-        result = along_paths.drag(procedure, run_mode, image, layer, config, backend, downloads)
-        return GObject.Value(Gimp.Layer, result)
+    def run(
+        procedure: Gimp.Procedure,
+        run_mode: Gimp.RunMode,
+        image: Gimp.Image,
+        drawables: Sequence[Gimp.Drawable],
+        config: Gimp.ProcedureConfig,
+        data: object,
+    ) -> Gimp.ValueArray:
+        def made(backend: Backend, downloads: Path) -> GObject.Value:
+            source_layer.init_buffers()
+            layer = source_layer.require_layer(image, drawables)
+            return GObject.Value(Gimp.Layer, work(procedure, run_mode, image, layer, config, backend, downloads))
 
-    return answer(procedure, drag)
+        return answer(procedure, made)
+
+    return run
 
 
-def run_motion_frames(
-    procedure: Gimp.Procedure,
-    run_mode: Gimp.RunMode,
-    image: Gimp.Image,
-    drawables: Sequence[Gimp.Drawable],
-    config: Gimp.ProcedureConfig,
-    data: object,
-) -> Gimp.ValueArray:
-    """Run the command; GIMP calls this."""
-
-    def take(backend: Backend, downloads: Path) -> GObject.Value:
-        source_layer.init_buffers()
-        layer = source_layer.require_layer(image, drawables)
-        group = motion_frames.take(procedure, run_mode, image, layer, config, backend, downloads)
-        return GObject.Value(Gimp.Layer, group)
-
-    return answer(procedure, take)
+run_along_paths, run_motion_frames = on_layer(along_paths.drag), on_layer(motion_frames.take)
 
 
 def run_sample_image(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, data: object) -> Gimp.ValueArray:
