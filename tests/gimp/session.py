@@ -27,6 +27,7 @@ START_SECONDS = 600.0
 ANSWER_SECONDS = 600.0
 LIMIT_SECONDS = 200.0  # a limit, not a duration: most of what is waited for takes a second where nothing else runs
 END_SECONDS = 10.0  # for Python to end, on a busy machine too
+NOT_OURS = ("gimp", "plugin-", "gdk-pixbuf-glycin-tmp")  # what GIMP and its icon loader keep while they run
 TOY = ["-u", "-m", "tests.gimp.patch_backend", "serve"]  # the arguments of a backend with a toy for an engine
 QUICK = ["-u", "-m", "tests.gimp.quick_backend", "serve"]  # of one that searches for a picture in fewer steps
 KILL = "SIGKILL"  # a name: Windows, where this is never run, has no such signal
@@ -192,12 +193,13 @@ def newest_log(home: Path) -> str:
 
 def left_behind(home: Path) -> list[str]:
     """What runs of the plug-in in this home have left: processes and temporary files, but for the logs of those that
-    had no other place for them. A plug-in that has given GIMP its answer gets a moment to end.
+    had no other place for them, and for what GIMP and its own icon loader keep there while they run. A plug-in that
+    has given GIMP its answer gets a moment to end.
     """
     deadline = time.monotonic() + END_SECONDS
     while (process := _plugin_process(home)) and time.monotonic() < deadline:
         time.sleep(0.02)
-    files = [file.name for file in (home / TEMPORARY).iterdir() if not file.name.startswith(("gimp", "plugin-"))]
+    files = [file.name for file in (home / TEMPORARY).iterdir() if not file.name.startswith(NOT_OURS)]
     return [*([f"process {process}"] if process else []), *files]
 
 

@@ -232,12 +232,17 @@ def old(magic: Any = 0x1950A86A20F9469CFC6C, version: Any = 1001, system: Any = 
     return b"".join(parts) + data[file.tell() :]
 
 
-def old_count(value: int) -> bytes:
-    """The sound old file whose first storage says another count of numbers."""
-    data, file = bytearray(sound_old_file()), io.BytesIO(sound_old_file())
+def old_count(changed: Callable[[int], int]) -> bytes:
+    """The sound old file whose first storage says another count of numbers than it has.
+
+    Which storage is the first changes from run to run: torch sorts them by their addresses.
+    """
+    data = bytearray(sound_old_file())
+    file = io.BytesIO(data)
     for _ in range(5):
         list(pickletools.genops(file))
-    data[file.tell() : file.tell() + 8] = struct.pack("<q", value)
+    (count,) = struct.unpack_from("<q", data, file.tell())
+    struct.pack_into("<q", data, file.tell(), changed(count))
     return bytes(data)
 
 
@@ -252,9 +257,9 @@ OLD_FILES: dict[str, Callable[[], bytes]] = {
     "a list of keys with a stranger": lambda: old(keys=lambda k: [*k, "7"]),
     "keys that are no list": lambda: old(keys=lambda k: {"a": 1}),
     "keys that are lists": lambda: old(keys=lambda k: [k]),
-    "a storage of 2^60 numbers": lambda: old_count(1 << 60),
-    "a storage of less than nothing": lambda: old_count(-1),
-    "a storage of other length": lambda: old_count(3),
+    "a storage of 2^60 numbers": lambda: old_count(lambda count: 1 << 60),
+    "a storage of less than nothing": lambda: old_count(lambda count: -1),
+    "a storage of other length": lambda: old_count(lambda count: count + 3),
 }
 
 
