@@ -63,6 +63,13 @@ def backend_command(python: str, *arguments: str) -> str:
     return f"exec {shlex.join([python, '-u', '-m', 'backend.elsewhere', *arguments])}"
 
 
+def not_installed(computer: str) -> UserError:
+    """Return the sentence for a computer that has no backend."""
+    return UserError(
+        f"DragGAN is not installed on {computer}; install it there with python3 install.py --on {computer}."
+    )
+
+
 def failure(computer: str, code: int, said: Sequence[str]) -> UserError:
     """Return one sentence on why a program of another computer ended with an exit code.
 
@@ -77,8 +84,5 @@ def failure(computer: str, code: int, said: Sequence[str]) -> UserError:
             "question, and try again."
         )
     if code in (126, 127) or "No module named backend" in reason:
-        return UserError(
-            f"DragGAN is not installed on {computer} ({reason}); install it there with: "
-            f"python3 install.py --on {computer}"
-        )
+        return not_installed(computer)
     return UserError(f"{computer} says: {reason}.")

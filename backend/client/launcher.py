@@ -68,6 +68,8 @@ class Installation:
 
     def attend(self) -> None:
         """Keep another computer's backend in reach for as long as the program runs that started this process."""
+        if not self.computer:
+            return
         folder = self.ready_file.with_name(ATTENDANCE)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

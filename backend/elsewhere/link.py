@@ -114,4 +114,4 @@ def _understood(computer: str, answer: str) -> Lent:
             return Lent(ready, int(ready.url.rstrip("/").rpartition(":")[2]))
     except (ValueError, LookupError, TypeError, NotRunningError):
         pass
-    raise UserError(f"DragGAN on {computer} is of another version; update it with: python3 install.py --on {computer}")
+    raise UserError(f"DragGAN on {computer} is of another version; update it with python3 install.py --on {computer}.")

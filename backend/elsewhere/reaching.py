@@ -17,7 +17,7 @@ from pathlib import Path
 
 import filelock
 
-from backend import attendance, computers, paths
+from backend import attendance, computers, paths, ssh
 from backend.client.launcher import ATTENDANCE
 from backend.client.protocol import PROTOCOL
 from backend.computers import Computers
@@ -46,7 +46,7 @@ def reach(computer: str) -> int:
     """
     python = Computers.read(paths.data_folder()).pythons.get(computers.checked(computer))
     if python is None:
-        raise UserError(f"DragGAN is not installed on {computer}; install it with: python3 install.py --on {computer}")
+        raise ssh.not_installed(computer)
     place = instance.installation().on(computer)
     paths.make_private(place.ready_file.parent)
     try:
@@ -54,7 +54,9 @@ def reach(computer: str) -> int:
             _keep_log_short(place.log_file)
             _Reach(computer, python, place.ready_file, over).run()
     except filelock.Timeout as error:
-        raise AlreadyReachedError(f"{computer} is not reached at the moment; it is tried again.") from error
+        raise AlreadyReachedError(
+            f"The connection to {computer} is broken; it is tried again until it can be reached."
+        ) from error
     return 0
 
 
@@ -75,7 +77,7 @@ class _Reach:
                 _tell(str(error))
                 self._over.wait(RETRY_EVERY)
                 continue
-            _tell(f"{self._computer} is reached through port {port}.")
+            _tell(f"{self._computer} is reached through port {port}")
             try:
                 while attending.end is None and self._wanted():
                     self._over.wait(LOOK_EVERY)
@@ -83,10 +85,10 @@ class _Reach:
                 self._ready_file.unlink(missing_ok=True)
                 attending.close()
             if attending.end == 0:
-                _tell(f"The backend on {self._computer} has ended.")
+                _tell(f"The backend on {self._computer} has ended")
                 return
             self._broken = time.monotonic()
-            _tell(f"The connection to {self._computer} has ended ({attending.last_words}).")
+            _tell(f"The connection to {self._computer} has ended ({attending.last_words})")
 
     def _open(self) -> tuple[int, Attendance]:
         """Connect, and tell clients where. Raises UserError."""
