@@ -266,7 +266,8 @@ def clone_environment(*more: Path) -> Environment:
 def set_up(environment: Environment) -> None:
     """Make the environment, finish or renew it; returns at once when it is what the requirement files say."""
     nvidia = has_nvidia()
-    wanted = fingerprints((*environment.requirements, VENDOR_LOCK), nvidia)
+    of_plugin = (VENDOR_LOCK,) if VENDOR_LOCK.is_file() else ()  # not sent to a computer that only computes
+    wanted = fingerprints((*environment.requirements, *of_plugin), nvidia)
     stamp = environment.folder / "draggan.stamp"
     if environment.python.exists() and stamp.is_file() and wanted <= set(stamp.read_text().split()):
         return
@@ -277,7 +278,8 @@ def set_up(environment: Environment) -> None:
     index = torch_index(nvidia)
     files = [argument for path in environment.requirements for argument in ("-r", str(path))]
     pip(environment, *files, *(["--extra-index-url", index] if index else []))
-    fetch_vendor(environment)
+    if of_plugin:
+        fetch_vendor(environment)
     link_program(environment)
     write_text_whole(stamp, "\n".join(sorted(wanted)))
 

@@ -17,7 +17,7 @@ from backend.errors import UserError
 from backend.installer.environment import say
 from backend.installer.removal import data_folder
 
-SENT = ("install.py", "backend", "stylegan2", "gimp_plugin/vendor.lock", "LICENSE")
+SENT = ("install.py", "backend", "stylegan2", "LICENSE")
 LEFT_OUT = ("__pycache__", "making")
 PYTHON = "The backend's Python: "  # before its path, as JSON, in the last line of what is said there
 # $@ = the arguments of install.py
