@@ -103,12 +103,16 @@ def test_it_ends_with_gimp_and_leaves_nothing_behind(artist: Artist, gimp: subpr
 
 
 @pytest.mark.usefixtures("gimp")
-def test_a_killed_way_there_is_gone_at_once_and_the_next_drag_makes_another(artist: Artist, picture: Path):
-    artist.backend().connect()
-    ready = json.loads(artist.installation.ready_file.read_text())
-    os.kill(ready["pid"], signal.Signals["SIGKILL"])
+def test_a_killed_way_there_goes_when_nobody_uses_it_and_the_next_drag_makes_another(artist: Artist):
+    """ssh itself stays until the last connection through it has ended: a drag at work is not lost."""
+    backend = artist.backend()
+    connection = backend.connect()
+    os.kill(connection.pid, signal.Signals["SIGKILL"])
     wait_until(lambda: not list((artist.their_home / "attendance").iterdir()), "nobody attended any more")
-    assert artist.backend().connect().pid != ready["pid"]
+    assert connection.is_open()
+    backend.close()
+    wait_until(lambda: not connection.is_open(), "ssh has ended, too")
+    assert artist.backend().connect().pid != connection.pid
 
 
 @pytest.mark.usefixtures("gimp")
