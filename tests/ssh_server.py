@@ -36,9 +36,9 @@ exec "$@"
 
 CONFIGURATION = """
 ListenAddress 127.0.0.1:{port}
-HostKey {folder}/host_key
-AuthorizedKeysFile {folder}/user_key.pub
-PidFile {folder}/sshd.pid
+HostKey "{folder}/host_key"
+AuthorizedKeysFile "{folder}/user_key.pub"
+PidFile "{folder}/sshd.pid"
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 UsePAM no
@@ -52,9 +52,9 @@ CLIENT = """
 Host gpu
     HostName 127.0.0.1
     Port {port}
-    IdentityFile {folder}/user_key
+    IdentityFile "{folder}/user_key"
     IdentitiesOnly yes
-    UserKnownHostsFile {folder}/known_hosts
+    UserKnownHostsFile "{folder}/known_hosts"
     GlobalKnownHostsFile none
 """
 
