@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+import ssl
 import threading
 import urllib.error
 import urllib.parse
@@ -39,11 +40,17 @@ class Ready(NamedTuple):
     pid: int
     host: str = ""  # that it goes by where it is, when that is another computer
     computer: str = ""  # NAME@HOST of that
+    certificate: str = ""  # file of a studio's certificate, which it speaks TLS with
 
     @property
     def headers(self) -> dict[str, str]:
         """What every request must bring."""
         return {TOKEN_HEADER: self.token, **({"Host": self.host} if self.host else {})}
+
+    @property
+    def trusted(self) -> ssl.SSLContext | bool:
+        """What a TLS connection is checked with: the studio's own certificate, or those of the system."""
+        return ssl.create_default_context(cafile=self.certificate) if self.certificate else True
 
     @classmethod
     def parse(cls, text: str) -> Ready:
@@ -76,6 +83,7 @@ class Connection(NamedTuple):
         downloads: a folder for the files that it sends.
         log_file: its log, to be named where it fails.
         computer: NAME@HOST of the other computer on which it runs, or HERE.
+        certificate: file of a studio's certificate.
     """
 
     pid: int
@@ -84,6 +92,7 @@ class Connection(NamedTuple):
     downloads: Path
     log_file: Path
     computer: str = HERE
+    certificate: str = ""
 
     @property
     def models(self) -> list[str]:
@@ -130,8 +139,10 @@ class Connection(NamedTuple):
         import httpx
 
         target = self.downloads / f"received {Path(file['path']).name}"
-        place = urllib.parse.urlsplit(file["url"])._replace(netloc=urllib.parse.urlsplit(self.client.src).netloc)
-        request = httpx.stream("GET", place.geturl(), headers=self.client.headers, **self.client.httpx_kwargs)
+        source = urllib.parse.urlsplit(self.client.src)  # the server may know itself by another name
+        place = urllib.parse.urlsplit(file["url"])._replace(scheme=source.scheme, netloc=source.netloc)
+        options = {"verify": self.client.ssl_verify, **self.client.httpx_kwargs}
+        request = httpx.stream("GET", place.geturl(), headers=self.client.headers, **options)
         with request as response, open(target, "wb") as out:
             response.raise_for_status()
             for chunk in response.iter_bytes(CHUNK):
@@ -145,7 +156,8 @@ class Connection(NamedTuple):
             UserError: the backend's own sentence, or it does not answer.
         """
         token, host = str(self.client.headers[TOKEN_HEADER]), str(self.client.headers.get("Host", ""))
-        return _post(Ready(self.client.src, token, self.pid, host), endpoint, [argument], self.session)
+        ready = Ready(self.client.src, token, self.pid, host, certificate=self.certificate)
+        return _post(ready, endpoint, [argument], self.session)
 
     def finish_early(self) -> None:
         """Ask that the drag of this connection ends at its next step, with its result."""
@@ -215,7 +227,7 @@ def open_connection(ready: Ready, downloads: Path, log_file: Path, silence_secon
     if health.get("protocol") != PROTOCOL:
         client.close()
         raise UserError(OTHER_VERSION)
-    return Connection(ready.pid, client, health, downloads, log_file, ready.computer)
+    return Connection(ready.pid, client, health, downloads, log_file, ready.computer, ready.certificate)
 
 
 def _greet(ready: Ready, silence_seconds: float) -> tuple[Any, Any]:
@@ -227,6 +239,7 @@ def _greet(ready: Ready, silence_seconds: float) -> tuple[Any, Any]:
     try:
         client = Client(
             ready.url,
+            ssl_verify=ready.trusted,  # pyright: ignore[reportArgumentType] - httpx takes more than its type says
             headers=ready.headers,
             httpx_kwargs={"timeout": silence_seconds, "trust_env": False},
             download_files=False,
@@ -257,7 +270,8 @@ def _post(ready: Ready, endpoint: str, arguments: list[object], session: str | N
         data=json.dumps({"data": arguments, "session_hash": session}).encode(),
         headers={"Content-Type": "application/json", **ready.headers},
     )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    tls = [urllib.request.HTTPSHandler(context=ready.trusted)] if isinstance(ready.trusted, ssl.SSLContext) else []
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), *tls)
     try:
         with opener.open(request, timeout=QUESTION_SECONDS) as response:
             return json.load(response)["data"][0]

@@ -38,7 +38,7 @@ Answer = tuple[dict[str, Any], str | None, str | None, str | None]
 
 
 def build(
-    runner: JobRunner, catalogue: ModelCatalogue, token: str, port: int, stop: Callable[[], None]
+    runner: JobRunner, catalogue: ModelCatalogue, token: str, port: int, stop: Callable[[], None], at_once: int = 1
 ) -> tuple[Access, asyncio.Event]:
     """Build the whole ASGI application.
 
@@ -48,6 +48,7 @@ def build(
         token: what every request must bring in the header X-DragGAN-Token.
         port: the loopback port it is served on, for the check of the Host header.
         stop: called when a client asks the server to end.
+        at_once: jobs that the runner does side by side.
 
     Returns:
         The application, and the event that ends the clients' endless streams (heartbeats).
@@ -56,7 +57,7 @@ def build(
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gr.mount_gradio_app(
         page,
-        _blocks(_Endpoints(runner, catalogue, stop)),
+        _blocks(_Endpoints(runner, catalogue, stop), at_once),
         path="/",
         server_name="127.0.0.1",
         server_port=port,
@@ -159,7 +160,7 @@ class _Endpoints:
         self._runner.forget(session)
 
 
-def _blocks(endpoints: _Endpoints) -> gr.Blocks:
+def _blocks(endpoints: _Endpoints, at_once: int) -> gr.Blocks:
     async def gone(request: gr.Request) -> None:
         # Gradio alone leaves a waiting job in the queue when its client goes before it listens for updates.
         await blocks._queue.clean_events(session_hash=_session(request))
@@ -180,7 +181,7 @@ def _blocks(endpoints: _Endpoints) -> gr.Blocks:
         request = [image, mask, drags, options, edit, protocol, original]
         of_samples: dict[str, list[Component]] = {"thumbnails": [options], "sample": [options]}
         frames: list[Component] = [image, mask, options, edit, protocol, original]
-        _add_jobs(endpoints, {"drag": request, "frames": frames, **of_samples}, [answer, *files])
+        _add_jobs(endpoints, {"drag": request, "frames": frames, **of_samples}, [answer, *files], at_once)
         blocks.unload(gone)
     blocks.queue(max_size=None, api_open=False)
     return blocks
@@ -194,7 +195,9 @@ def _add_questions(endpoints: _Endpoints, inputs: dict[str, list[Component]], an
         button.click(function, inputs.get(name, []), answer, api_name=name, queue=False, api_visibility="undocumented")
 
 
-def _add_jobs(endpoints: _Endpoints, inputs: dict[str, list[Component]], outputs: list[Component]) -> None:
+def _add_jobs(
+    endpoints: _Endpoints, inputs: dict[str, list[Component]], outputs: list[Component], at_once: int
+) -> None:
     """Add what computes, all of it in one queue, so that whoever waits is told how many jobs come before."""
     button = gr.Button(visible=False)
     for name, components in inputs.items():
@@ -205,7 +208,7 @@ def _add_jobs(endpoints: _Endpoints, inputs: dict[str, list[Component]], outputs
             api_name=name,
             api_visibility="undocumented",
             concurrency_id=JOBS,
-            concurrency_limit=1,
+            concurrency_limit=at_once,
             show_progress="hidden",
         )
 
