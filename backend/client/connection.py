@@ -65,7 +65,8 @@ class Ready(NamedTuple):
         try:
             content = json.loads(text)
             named, protocol = (str(content["url"]), str(content["token"]), int(content["pid"])), content["protocol"]
-            ready = cls(*named, str(content.get("host", "")), str(content.get("computer", "")))
+            elsewhere = (str(content.get(name, "")) for name in ("host", "computer", "certificate"))
+            ready = cls(*named, *elsewhere)
         except (ValueError, KeyError, TypeError) as error:
             raise NotRunningError(f"damaged ready file: {error!r}") from error
         if protocol != PROTOCOL:

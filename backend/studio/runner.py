@@ -78,7 +78,7 @@ class StudioRunner(JobRunner):
         for _ in range(ATTEMPTS):
             place = self._place_of(request.session, _model_of(request))
             try:
-                for update, files in self._updates(place, "drag", request):
+                for update, files in self._updates(place, "drag", request.session, request):
                     last = update if update.phase == "drag" else last
                     yield update, files
                 saved.unlink(missing_ok=True)
@@ -106,6 +106,9 @@ class StudioRunner(JobRunner):
             return {}
 
     def forget(self, session: str) -> None:
+        threading.Thread(target=self._forget, args=(session,), daemon=True).start()  # Gradio's loop cannot wait
+
+    def _forget(self, session: str) -> None:
         self.ask("forget", session)
         self._steering.pop(session, None)
         saved_edit(self.files.folder, session).unlink(missing_ok=True)
@@ -130,18 +133,22 @@ class StudioRunner(JobRunner):
         for _ in range(ATTEMPTS):
             place = self._place_of(session)
             try:
-                yield from self._updates(place, name, *arguments)
+                yield from self._updates(place, name, session, *arguments)
                 return
             except RayActorError:
                 self._lose(place)
         raise UserError("The computers of the studio failed one after the other; try again in some minutes.")
 
-    def _updates(self, place: Place, name: str, *arguments: Any) -> Updates:
+    def _updates(self, place: Place, name: str, session: str, *arguments: Any) -> Updates:
         outputs: Iterator[Any] = iter(place.handle.options(stream=True).job.remote(name, *arguments))
-        for output in outputs:
-            if isinstance(output, Refused):
-                raise UserError(output.sentence)
-            yield output
+        try:
+            for output in outputs:
+                if isinstance(output, Refused):
+                    raise UserError(output.sentence)
+                yield output
+        except GeneratorExit:  # the artist has cancelled it; again, nobody here can wait
+            threading.Thread(target=self.ask, args=("queue.cancel", session), daemon=True).start()
+            raise
 
     def _place_of(self, session: str, model: str | None = None) -> Place:
         """The replica of a session; for a new one that with the fewest, and with the model if that says nothing."""

@@ -27,7 +27,8 @@ def serve(front: Front, files: Path, replicas: int | None) -> None:
         files: the work folder; on several machines one that all of them see.
         replicas: how many; one for each GPU of the cluster by default.
     """
-    ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)  # or that of RAY_ADDRESS
+    alone: dict[str, Any] = {} if "RAY_ADDRESS" in os.environ else {"_node_ip_address": "127.0.0.1"}
+    ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, **alone)
     try:
         gpus = int(ray.cluster_resources().get("GPU", 0))
         ray_serve.start(proxy_location="Disabled")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import itertools
 import json
 import os
 import re
@@ -22,13 +24,20 @@ import psutil
 import pytest
 import safetensors.numpy
 import torch
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from PIL import Image
 
-from backend.client import Connection, DragRequest, Result, Update, jobs
+from backend.client import Backend, Connection, DragRequest, Installation, Result, Update, jobs
 from backend.client.connection import Ready, open_connection
 from backend.client.protocol import TOKEN_HEADER
+from backend.computers import HERE, Computers
+from backend.errors import Cancelled
 from stylegan2.critters.making import factors, renderer
-from tests.backend.server.harness import ROOT, wait_until
+from tests.backend.server.harness import ROOT, WITHOUT_END
 from tests.drafts import remember_drafts
 
 ARTISTS = 8
@@ -85,7 +94,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         [*serve, "--address", "127.0.0.1"], env=environment, cwd=home, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout
-    found = next((found for line in process.stdout if (found := re.match(r"The studio listens at port (\d+)", line))), None)
+    lines = (re.match(r"The studio listens at port (\d+)", line) for line in process.stdout)
+    found = next(filter(None, lines), None)
     assert found, "the studio did not start"
     yield Studio(home, process, int(found[1]), [tokens[number % 2] for number in range(ARTISTS)], certificate)
     process.terminate()
@@ -93,12 +103,20 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command = [*new, "-days", "2", *subject, "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)
-    return certificate, key
+    """A key, and a certificate for localhost that it has signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now, day = datetime.datetime.now(datetime.timezone.utc), datetime.timedelta(days=1)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    files = folder / "certificate.pem", folder / "key.pem"
+    files[0].write_bytes(certificate.public_bytes(Encoding.PEM))
+    files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files
 
 
 def picture(folder: Path, number: int) -> Path:
@@ -151,7 +169,7 @@ def test_eight_artists_drag_and_one_whose_replica_dies_goes_on_from_what_was_sav
 def went_on(steps: list[Update], result: Result) -> None:
     """The drag began once, and went on near where it was, not at its handle."""
     drags = [update for update in steps if update.phase == "drag"]
-    again = next(later for before, later in zip(drags, drags[1:], strict=False) if later.step < before.step)
+    again = next(later for before, later in itertools.pairwise(drags) if later.step < before.step)
     before = drags[drags.index(again) - 1]
     handle = np.array([40.0, 32.0])
     way = np.linalg.norm(np.array(before.points[0]) - handle)
@@ -173,6 +191,14 @@ def belongs_to(result: Result, picture: Path, connection: Connection) -> None:
     assert np.abs(layer - there)[mask == 0].max(initial=0) <= 1
 
 
+def test_a_cancelled_drag_gives_its_replica_to_the_next_one(studio: Studio, tmp_path: Path):
+    connection, seen = studio.connection(0, tmp_path / "downloads"), threading.Event()
+    endless = DragRequest(picture(tmp_path, 1), None, DRAG, {"inversion_steps": WITHOUT_END, "poor_fit": "drag"})
+    with pytest.raises(Cancelled):
+        jobs.drag(connection, endless, lambda update: update.phase == "invert" and seen.set(), seen.is_set)
+    assert jobs.drag(connection, DragRequest(picture(tmp_path, 2), None, DRAG, SHORT), lambda _: None).report
+
+
 def test_nobody_comes_in_without_a_token_of_an_artist(studio: Studio):
     context = ssl.create_default_context(cafile=str(studio.certificate))
 
@@ -191,8 +217,29 @@ def test_nobody_comes_in_without_a_token_of_an_artist(studio: Studio):
     assert sorted(json.loads((studio.home / "artists.json").read_text())) == ["artist 0", "artist 1"]
 
 
+def test_an_artist_joins_with_a_token_and_the_plug_in_finds_the_studio(studio: Studio, tmp_path: Path):
+    home, artist = tmp_path / "home", "anna@localhost"
+    join = [sys.executable, "-m", "backend.elsewhere", "join", artist, "--port", str(studio.port)]
+    command = [*join, "--certificate", str(studio.certificate)]
+    environment = {**os.environ, "DRAGGAN_HOME": str(home), "PYTHONPATH": str(ROOT)}
+
+    def joined(token: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, env=environment, input=f"{token}\n", capture_output=True, text=True)
+
+    refused = joined("wrong")
+    address = f"https://localhost:{studio.port}/"
+    assert refused.stderr.splitlines()[-1].startswith(f"{address} lets nobody in with this token")
+    assert Computers.read(home).chosen == HERE
+    assert joined(studio.tokens[0]).returncode == 0
+    here = Installation(sys.executable, (), str(ROOT), home / "backend.json", home / "logs" / "backend.log", "test")
+    (tmp_path / "downloads").mkdir()
+    backend = Backend(here.on(Computers.read(home).chosen), tmp_path / "downloads")
+    assert backend.connect().computer == artist
+    backend.close()
+
+
 def test_no_artist_ends_the_studio(studio: Studio, tmp_path: Path):
     connection = studio.connection(1, tmp_path)
     connection.client.submit(api_name="/stop").result(30)
     assert connection.client.submit(api_name="/health").result(30)["protocol"] == 2
-    wait_until(lambda: studio.process.poll() is None, "it runs")
+    assert studio.process.poll() is None
