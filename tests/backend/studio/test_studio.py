@@ -36,6 +36,7 @@ from backend.client.connection import Ready, open_connection
 from backend.client.protocol import TOKEN_HEADER
 from backend.computers import HERE, Computers
 from backend.errors import Cancelled
+from backend.studio import artists
 from stylegan2.critters.making import factors, renderer
 from tests.backend.server.harness import ROOT, WITHOUT_END
 from tests.drafts import remember_drafts
@@ -83,12 +84,9 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     certificate, key = make_certificate(home)
     environment = {**os.environ, "DRAGGAN_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "backend", "studio"]
-    tokens = [
-        subprocess.run(
-            [*command, "--new-artist", f"artist {number}"], env=environment, capture_output=True, text=True, check=True
-        ).stdout.strip()
-        for number in range(2)
-    ]
+    new = [*command, "--new-artist", "artist 0"]
+    printed = subprocess.run(new, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+    tokens = [printed, artists.add(home / "artists.json", "artist 1")]
     serve = [*command, "--certificate", str(certificate), "--key", str(key), "--port", "0", "--replicas", "2"]
     process = subprocess.Popen(
         [*serve, "--address", "127.0.0.1"], env=environment, cwd=home, stdout=subprocess.PIPE, text=True
