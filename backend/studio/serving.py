@@ -10,12 +10,14 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before it is imported: 
 import ray
 from ray import serve as ray_serve
 
+from backend.errors import UserError
 from backend.server import lifecycle
 from backend.server.log import logger
 from backend.server.web import Front, Server
 from backend.studio.replica import Replica
 from backend.studio.runner import Place, StudioRunner
 
+ATTEMPTS = 4  # to start Ray
 AT_ONCE = 100  # requests to a replica: jobs in its queue, and what is said to them
 
 
@@ -27,8 +29,7 @@ def serve(front: Front, files: Path, replicas: int | None) -> None:
         files: the work folder; on several machines one that all of them see.
         replicas: how many; one for each GPU of the cluster by default.
     """
-    alone: dict[str, Any] = {} if "RAY_ADDRESS" in os.environ else {"_node_ip_address": "127.0.0.1"}
-    ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, **alone)
+    _start_ray()
     try:
         gpus = int(ray.cluster_resources().get("GPU", 0))
         ray_serve.start(proxy_location="Disabled")
@@ -41,6 +42,19 @@ def serve(front: Front, files: Path, replicas: int | None) -> None:
     finally:
         ray_serve.shutdown()
         ray.shutdown()
+
+
+def _start_ray() -> None:
+    """Start Ray on this machine, its ports on loopback, or join the cluster of RAY_ADDRESS."""
+    alone: dict[str, Any] = {} if "RAY_ADDRESS" in os.environ else {"_node_ip_address": "127.0.0.1"}
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, **alone)
+            return
+        except Exception as error:  # it knows no other, and on a busy machine gives up after 30 seconds (2.60)
+            ray.shutdown()
+            if not left:
+                raise UserError(f"Ray does not start ({error}).") from error
 
 
 def _place(name: str, files: Path, on_gpu: bool) -> Place:
