@@ -18,6 +18,7 @@ from tests.benchmarks import (
     layers,
     live_drag,
     model,
+    threads,
 )
 
 
@@ -38,6 +39,7 @@ def main() -> None:
     model.add_command(commands)
     imports.add_command(commands)
     live_drag.add_command(commands)
+    threads.add_command(commands)
     arguments = parser.parse_args()
     arguments.run(arguments)
 
