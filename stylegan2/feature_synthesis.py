@@ -127,7 +127,7 @@ class _Block:
 
     def first(self, ws: Tensor) -> Tensor:
         """The features of the first block."""
-        return self.conv1(self.block.const[None].contiguous(memory_format=torch.channels_last), ws)
+        return self.conv1(self.block.const[None], ws)
 
     def whole(self, x: Tensor, ws: Tensor) -> Tensor:
         """The whole features from those of the block before."""
@@ -166,7 +166,7 @@ class _Layer:
             style, scale = layer.modulation(ws[:, index])
             weight = weight * (scale[0, :, None] * style[0])[:, :, None, None]
         # contiguous: otherwise each transposed convolution rearranges the weights, which takes longer than a window
-        self.weight = (weight.transpose(0, 1) if layer.up else weight).contiguous(memory_format=torch.channels_last)
+        self.weight = weight.transpose(0, 1).contiguous() if layer.up else weight
         self.bias = (layer.bias * layer.gain)[:, None, None]
         self.noise = layer.noise_const * (layer.noise_strength * layer.gain) if layer.use_noise else None
 

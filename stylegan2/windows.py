@@ -69,7 +69,7 @@ class Windows:
     def cut(self, whole: Tensor) -> Tensor:
         """Cut them out of a whole map [1, C, H, W]: [K, C, h, w]."""
         texels = whole[0].flatten(1).T.index_select(0, self.flat.flatten())  # its gradient is much faster than []'s
-        return texels.reshape(*self.flat.shape, -1).permute(0, 3, 1, 2) * self.inside
+        return texels.reshape(*self.flat.shape, -1).permute(0, 3, 1, 2).contiguous() * self.inside
 
     @cached_property
     def around(self) -> Windows:
