@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 
 from tests.benchmarks import (
+    bare_drags,
     detector_command,
     drag_step,
     drags,
     editability,
     exact_likeness,
     fit,
+    gpu,
     imports,
     inversion_cost,
     inversions,
@@ -28,6 +30,8 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     drag_step.add_command(commands)
     drags.add_command(commands)
+    bare_drags.add_command(commands)
+    gpu.add_command(commands)
     editability.add_command(commands)
     inversions.add_command(commands)
     inversion_cost.add_command(commands)
