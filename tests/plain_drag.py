@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 import stylegan2
+from backend.editing.drag_features import KEPT
 from backend.editing.drag_loop import DragLoop
 from backend.editing.feature_map import FeatureMap
 from backend.editing.settings import DragSettings
@@ -36,7 +37,7 @@ class EnlargedMap(FeatureMap):
         size = (features.shape[2], features.shape[3])
         pixels = [(count - 1) * (length // count) + 1 for count, length in zip(size, image_size, strict=True)]
         enlarged = F.interpolate(features, size=pixels, mode="bilinear", align_corners=True)
-        return cls(features[0].flatten(1).T, size, image_size, None, enlarged)
+        return cls(features[0].flatten(1).T, size, image_size, None, None, enlarged)
 
     def detach(self) -> EnlargedMap:
         return dataclasses.replace(self, enlarged=self.enlarged.detach())
@@ -51,27 +52,28 @@ class EnlargedMap(FeatureMap):
 
 
 class PlainMaskLoss:
-    """The mask term of Eq. 1 written out.
+    """The mask term of Eq. 1 written out, of the map's own texels, or of an enlarged map's pixels."""
 
-    Released code compares what is outside the mask at the size of the image. That is another loss than that of the
-    map's own texels, and slower: `enlarged` does it, to be timed.
-    """
+    def __init__(self, start: FeatureMap, mask: torch.Tensor, weight: float) -> None:
+        self.start, self.weight = _grid(start), weight
+        self.outside = 1 - F.adaptive_avg_pool2d(mask[None, None], self.start.shape[2:])
 
-    def __init__(self, start: EnlargedMap, mask: torch.Tensor, weight: float, enlarged: bool) -> None:
-        self.start, self.weight, self.enlarged = start, weight, enlarged
-        height, width = start.enlarged.shape[2:] if enlarged else start.map_size
-        self.outside = 1 - F.adaptive_avg_pool2d(mask[None, None], (height, width))
+    def __call__(self, features: FeatureMap) -> torch.Tensor:
+        return self.weight * ((_grid(features) - self.start).abs() * self.outside).mean()
 
-    def __call__(self, features: Any) -> torch.Tensor:
-        if self.enlarged:
-            change = features.enlarged - self.start.enlarged
-        else:
-            change = (features.texels - self.start.texels).T.reshape(1, -1, *features.map_size)
-        return self.weight * (change.abs() * self.outside).mean()
+
+def _grid(features: FeatureMap) -> torch.Tensor:
+    if isinstance(features, EnlargedMap):
+        return features.enlarged
+    return features.texels.T.reshape(1, -1, *features.map_size)
 
 
 class PlainDragLoop(DragLoop):
-    """A drag by plain steps; its arguments are those of a DragLoop."""
+    """A drag by plain steps; its arguments are those of a DragLoop.
+
+    Released code compares what is outside the mask on the feature map at the size of the image. That is another loss
+    than that of an earlier block's texels, and slower: `enlarged_mask` does it, to be timed.
+    """
 
     def __init__(
         self,
@@ -84,20 +86,22 @@ class PlainDragLoop(DragLoop):
         *,
         enlarged_mask: bool = False,
     ) -> None:
-        self.generator = generator
+        self.generator, self.enlarged_mask = generator, enlarged_mask
         super().__init__(generator, w_plus, handles, goals, None, settings)
         if mask is not None:
             with torch.no_grad():
-                start = self._map()
-            self.mask_loss: Any = PlainMaskLoss(start, mask, settings.mask_weight, enlarged_mask)
+                start = self._map().kept
+            assert start is not None
+            self.mask_loss: Any = PlainMaskLoss(start, mask, settings.mask_weight)
 
     def _map(self, low: torch.Tensor | None = None, high: torch.Tensor | None = None) -> EnlargedMap:
-        synthesis = self.generator.synthesis
+        synthesis, size = self.generator.synthesis, self.generator.image_size
         ws = torch.cat([self.code.moving(), self.code.start[:, self.code.layers :]], dim=1)
-        last = synthesis.num_ws_until(self.settings.feature_block)
-        features = image = None
+        last = len(synthesis.blocks_until(self.settings.feature_block)) - 1
+        maps, image = [], None
         for count, block, x in synthesis._run(ws, "const"):
             image = block.add_colours(image, x, ws[:, count])
-            features = x if count == last else features
-        assert features is not None
-        return EnlargedMap.of(features, self.generator.image_size)
+            maps.append(x)
+        features = EnlargedMap.of(maps[last], size)
+        kept = features if self.enlarged_mask else FeatureMap.whole(maps[max(last - KEPT, 0)], size)
+        return dataclasses.replace(features, kept=kept)

@@ -115,7 +115,7 @@ class DragLoop:
         self.mask_loss = None
         if mask is not None and self.settings.mask_weight != 0:
             with torch.no_grad():
-                start = self.features.whole(self.code.start[:, : self.code.layers])
+                start = self.features.kept(self.code.start[:, : self.code.layers])
             self.mask_loss = MaskLoss(start, mask, self.settings.mask_weight)
         self.settled = self.step + SETTLING if self.step else 0
         self._begin_anew()
@@ -212,9 +212,8 @@ class DragLoop:
         return self._map(low, high)
 
     def _map(self, low: torch.Tensor, high: torch.Tensor) -> FeatureMap:
-        """The features as they are now, at least between the corners [N, 2]; a mask's loss reads all of them."""
-        moving = self.code.moving()
-        return self.features.within(moving, low, high) if self.mask_loss is None else self.features.whole(moving)
+        """The features as they are now, at least between the corners [N, 2], and those that a mask keeps."""
+        return self.features.within(self.code.moving(), low, high, masked=self.mask_loss is not None)
 
     def _targets(self, handles: Sequence[Handle]) -> torch.Tensor:
         return self._stacked([handle.target for handle in handles])
@@ -241,9 +240,9 @@ class DragLoop:
 
     def _mask_loss(self, features: FeatureMap) -> torch.Tensor:
         """The mask's term, squared."""
-        if self.mask_loss is None:
+        if self.mask_loss is None or features.kept is None:
             return features.texels.new_zeros(())
-        return (MASK_SHARE * self.mask_loss(features)).square() / 2
+        return (MASK_SHARE * self.mask_loss(features.kept)).square() / 2
 
     def _update_goals(self) -> np.ndarray:
         """Go on to the next way-points, hold the handles that arrived, and return the distances left [N]."""

@@ -69,9 +69,9 @@ def summary(outcomes: Sequence[BareOutcome], masks: Sequence[torch.Tensor]) -> s
     """How many arrived, and how much changed outside the masks."""
     shares = [outcome.rest.share for outcome in outcomes]
     outside, near = np.mean([list(_outside(*pair)) for pair in zip(outcomes, masks, strict=True)], axis=0)
-    steps = [outcome.steps for outcome in outcomes]
+    steps, arrived = [outcome.steps for outcome in outcomes], sum(outcome.rest.arrived for outcome in outcomes)
     return (
-        f"arrived {sum(outcome.rest.arrived for outcome in outcomes)} of {len(outcomes)}   left {np.mean(shares):.0%}   "
+        f"arrived {arrived} of {len(outcomes)}   left {np.mean(shares):.0%}   "
         f"changed outside {outside:.2f}, near the mask {near:.2f} of 255   steps {np.median(steps):.0f}, median"
     )
 

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 
-import stylegan2
 from backend.editing.drag_loop import DragLoop
 from backend.models import EMBEDDED, open_model
 from stylegan2.feature_synthesis import FeatureSynthesis
@@ -131,8 +130,9 @@ def feature_step(setting: Setting, layout: torch.memory_format) -> Callable[[], 
     for layer in (layer for block in synthesis.blocks for layer in (block.conv0, block.conv1) if layer):
         layer.weight = layer.weight.contiguous(memory_format=layout)
     w = loop.code.moving().detach().requires_grad_()
-    pull = torch.randn_like(synthesis.features(w))
-    return lambda: torch.autograd.grad(synthesis.features(w), w, pull)[0]
+    blocks = len(synthesis.blocks)
+    pull = torch.randn_like(synthesis.maps(w, blocks)[-1])
+    return lambda: torch.autograd.grad(synthesis.maps(w, blocks)[-1], w, pull)[0]
 
 
 def captured(step: Callable[[], Any], device: torch.device) -> Callable[[], Any]:
@@ -206,25 +206,26 @@ def precise(precision: str, device: torch.device) -> Iterator[None]:
     """Compute in a precision: products in TF32, or the features of the steps in float16 where autocast has it."""
     settings = torch.backends.cudnn.conv, torch.backends.cuda.matmul
     before = [setting.fp32_precision for setting in settings]
-    whole, windows = FeatureSynthesis.features, FeatureSynthesis.texels
+    maps, texels = FeatureSynthesis.maps, FeatureSynthesis.texels
     for setting in settings:
         setting.fp32_precision = "ieee" if precision == EXACT else "tf32"
     if precision == HALF:
-        FeatureSynthesis.features, FeatureSynthesis.texels = (_in_half(one, device) for one in (whole, windows))
+        FeatureSynthesis.maps, FeatureSynthesis.texels = (_in_half(one, device) for one in (maps, texels))
     try:
         yield
     finally:
-        FeatureSynthesis.features, FeatureSynthesis.texels = whole, windows
+        FeatureSynthesis.maps, FeatureSynthesis.texels = maps, texels
         for setting, value in zip(settings, before, strict=True):
             setting.fp32_precision = value
 
 
-def _in_half(function: Callable[..., torch.Tensor], device: torch.device) -> Callable[..., torch.Tensor]:
+def _in_half(function: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
     half = torch.bfloat16 if device.type == "cpu" else torch.float16
 
-    def computed(*arguments: Any) -> torch.Tensor:
+    def computed(*arguments: Any) -> Any:
         with torch.autocast(device.type, dtype=half):
-            return function(*arguments).float()
+            found = function(*arguments)
+        return [one.float() for one in found] if isinstance(found, list) else found.float()
 
     return computed
 
