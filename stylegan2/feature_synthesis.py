@@ -6,6 +6,7 @@ Windows give the same numbers as the whole map: each layer is computed where the
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections import Counter
 from collections.abc import Sequence
@@ -68,19 +69,20 @@ class FeatureSynthesis:
         self.map_size = blocks[-1].size
         self.device = ws.device
 
-    def maps(self, ws: Tensor, blocks: int) -> list[Tensor]:
-        """The whole maps [1, C, H, W] of the first blocks, one after the other, of the moving w [1, moving, w_dim]."""
-        maps = [self.blocks[0].first(ws)]
-        for block in self.blocks[1:blocks]:
-            maps.append(block.whole(maps[-1], ws))
-        return maps
+    def until(self, blocks: int) -> FeatureSynthesis:
+        """The same for the features of an earlier block: of this many blocks the last one."""
+        earlier = copy.copy(self)
+        earlier.blocks = self.blocks[:blocks]
+        earlier.map_size = earlier.blocks[-1].block.size
+        return earlier
 
-    def texels(self, ws: Tensor, start: Tensor, plan: WindowPlan) -> Tensor:
-        """The texels [T + 1, C] of the plan's windows, as `plan.rows` finds them; the last one is not a number.
+    def features(self, ws: Tensor) -> Tensor:
+        """The whole feature map [1, C, H, W] of the moving w [1, moving, w_dim]."""
+        return self._whole(ws, len(self.blocks))
 
-        `start` is the last one of the plan's whole maps.
-        """
-        found = []
+    def texels(self, ws: Tensor, plan: WindowPlan) -> Tensor:
+        """The texels [T + 1, C] of the plan's windows, as `plan.rows` finds them; the last one is not a number."""
+        start, found = self._whole(ws, plan.whole), []
         for before, *batch in plan.batches:
             x = before.cut(start)
             for block, windows in zip(self.blocks[plan.whole :], batch, strict=True):
@@ -88,12 +90,9 @@ class FeatureSynthesis:
             found.append(x.permute(0, 2, 3, 1).flatten(0, 2))
         return torch.cat([*found, found[0].new_full((1, found[0].shape[1]), float("nan"))])
 
-    def plan(self, boxes: Sequence[Box], least: int = 1) -> WindowPlan | None:
-        """How to compute these boxes of the feature map with the least work; None where the whole map costs less.
-
-        `least` is how many blocks are to be computed as whole maps in any case.
-        """
-        plans = [(boxes, whole) for boxes in (boxes, merged(boxes)) for whole in range(least, len(self.blocks))]
+    def plan(self, boxes: Sequence[Box]) -> WindowPlan | None:
+        """How to compute these boxes of the feature map with the least work; None where the whole map costs less."""
+        plans = [(boxes, whole) for boxes in (boxes, merged(boxes)) for whole in range(1, len(self.blocks))]
         best = min(plans, key=lambda plan: self.work(*plan), default=None)
         if best is None or self.work(*best) >= self.work():
             return None
@@ -115,6 +114,12 @@ class FeatureSynthesis:
                 work += block.work(count * before[0] * before[1] + WEIGHTS, count * size[0] * size[1] + WEIGHTS)
                 size = before
         return work
+
+    def _whole(self, ws: Tensor, blocks: int) -> Tensor:
+        x = self.blocks[0].first(ws)
+        for block in self.blocks[1:blocks]:
+            x = block.whole(x, ws)
+        return x
 
 
 class _Block:

@@ -7,7 +7,7 @@ formulas for what was read; not where features are computed, how, and how they a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 
 import stylegan2
-from backend.editing.drag_features import KEPT
 from backend.editing.drag_loop import DragLoop
 from backend.editing.feature_map import FeatureMap
+from backend.editing.mask_loss import Tiles
 from backend.editing.settings import DragSettings
 
 
@@ -37,7 +37,7 @@ class EnlargedMap(FeatureMap):
         size = (features.shape[2], features.shape[3])
         pixels = [(count - 1) * (length // count) + 1 for count, length in zip(size, image_size, strict=True)]
         enlarged = F.interpolate(features, size=pixels, mode="bilinear", align_corners=True)
-        return cls(features[0].flatten(1).T, size, image_size, None, None, enlarged)
+        return cls(features[0].flatten(1).T, size, image_size, None, enlarged)
 
     def detach(self) -> EnlargedMap:
         return dataclasses.replace(self, enlarged=self.enlarged.detach())
@@ -51,29 +51,40 @@ class EnlargedMap(FeatureMap):
         return read[0, :, 0].T.reshape(*points.shape[:-1], -1)
 
 
+PlainMaps = Callable[[], tuple[torch.Tensor, EnlargedMap]]
+
+
 class PlainMaskLoss:
-    """The mask term of Eq. 1 written out, of the map's own texels, or of an enlarged map's pixels."""
+    """The mask term of Eq. 1 written out, for the tiles of the block before that the fast step looks at.
 
-    def __init__(self, start: FeatureMap, mask: torch.Tensor, weight: float) -> None:
-        self.start, self.weight = _grid(start), weight
+    Released code compares what is outside the mask on the feature map at the size of the image. That is another loss,
+    and slower: `enlarged` does it, to be timed.
+    """
+
+    def __init__(self, maps: PlainMaps, mask: torch.Tensor, weight: float, enlarged: bool) -> None:
+        self.maps, self.weight, self.enlarged = maps, weight, enlarged
+        with torch.no_grad():
+            self.start = self._read()
         self.outside = 1 - F.adaptive_avg_pool2d(mask[None, None], self.start.shape[2:])
+        self.tiles = Tiles(self.outside[0, 0])
 
-    def __call__(self, features: FeatureMap) -> torch.Tensor:
-        return self.weight * ((_grid(features) - self.start).abs() * self.outside).mean()
+    def _read(self) -> torch.Tensor:
+        kept, features = self.maps()
+        return features.enlarged if self.enlarged else kept
 
-
-def _grid(features: FeatureMap) -> torch.Tensor:
-    if isinstance(features, EnlargedMap):
-        return features.enlarged
-    return features.texels.T.reshape(1, -1, *features.map_size)
+    def __call__(self, ws: torch.Tensor) -> torch.Tensor:
+        change = (self._read() - self.start).abs() * self.outside
+        if self.enlarged:
+            return self.weight * change.mean()
+        boxes, share = self.tiles.next()
+        seen = torch.zeros_like(self.outside)
+        for top, left, height, width in boxes:
+            seen[..., top : top + height, left : left + width] = 1
+        return self.weight * (change * seen).mean() / share
 
 
 class PlainDragLoop(DragLoop):
-    """A drag by plain steps; its arguments are those of a DragLoop.
-
-    Released code compares what is outside the mask on the feature map at the size of the image. That is another loss
-    than that of an earlier block's texels, and slower: `enlarged_mask` does it, to be timed.
-    """
+    """A drag by plain steps; its arguments are those of a DragLoop."""
 
     def __init__(
         self,
@@ -86,22 +97,28 @@ class PlainDragLoop(DragLoop):
         *,
         enlarged_mask: bool = False,
     ) -> None:
-        self.generator, self.enlarged_mask = generator, enlarged_mask
+        self.generator = generator
+        self._computed: tuple[torch.Tensor, bool, tuple[torch.Tensor, EnlargedMap]] | None = None
         super().__init__(generator, w_plus, handles, goals, None, settings)
         if mask is not None:
-            with torch.no_grad():
-                start = self._map().kept
-            assert start is not None
-            self.mask_loss: Any = PlainMaskLoss(start, mask, settings.mask_weight)
+            self.mask_loss: Any = PlainMaskLoss(self._maps, mask, settings.mask_weight, enlarged_mask)
 
     def _map(self, low: torch.Tensor | None = None, high: torch.Tensor | None = None) -> EnlargedMap:
-        synthesis, size = self.generator.synthesis, self.generator.image_size
+        return self._maps()[1]
+
+    def _maps(self) -> tuple[torch.Tensor, EnlargedMap]:
+        """The features of the block before, and those of the feature block; computed once for each code."""
         ws = torch.cat([self.code.moving(), self.code.start[:, self.code.layers :]], dim=1)
+        with_gradient = torch.is_grad_enabled()
+        if self._computed is None or self._computed[1] != with_gradient or not torch.equal(self._computed[0], ws):
+            self._computed = ws, with_gradient, self._synthesised(ws)
+        return self._computed[2]
+
+    def _synthesised(self, ws: torch.Tensor) -> tuple[torch.Tensor, EnlargedMap]:
+        synthesis = self.generator.synthesis
         last = len(synthesis.blocks_until(self.settings.feature_block)) - 1
         maps, image = [], None
         for count, block, x in synthesis._run(ws, "const"):
             image = block.add_colours(image, x, ws[:, count])
             maps.append(x)
-        features = EnlargedMap.of(maps[last], size)
-        kept = features if self.enlarged_mask else FeatureMap.whole(maps[max(last - KEPT, 0)], size)
-        return dataclasses.replace(features, kept=kept)
+        return maps[max(last - 1, 0)], EnlargedMap.of(maps[last], self.generator.image_size)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 
 import stylegan2
@@ -12,7 +10,6 @@ from stylegan2.feature_synthesis import FeatureSynthesis, WindowPlan
 from stylegan2.windows import Box
 
 ROUNDING = 1e-3  # texels: a place read and the box around it are computed in different ways
-KEPT = 1  # blocks before the feature block is the one that a mask keeps; it has to be computed whole
 
 
 class DragFeatures:
@@ -29,42 +26,42 @@ class DragFeatures:
         """
         self._synthesis = FeatureSynthesis(generator.synthesis, w_plus, moving, block)
         self._image_size = generator.image_size
-        self._kept = max(len(self._synthesis.blocks) - KEPT, 1)
-        self._planned: tuple[list[Box], int, WindowPlan | None] | None = None
+        self._planned: tuple[list[Box], WindowPlan | None] | None = None
 
     @property
     def texel(self) -> float:
         """Its height in pixels of the image."""
         return self._image_size[0] / self._synthesis.map_size[0]
 
-    def kept(self, ws: torch.Tensor) -> FeatureMap:
-        """Return the features that a mask keeps, of the moving w [1, moving, w_dim]."""
-        return FeatureMap.whole(self._synthesis.maps(ws, self._kept)[-1], self._image_size)
+    def kept(self) -> FeatureSynthesis:
+        """Return what computes the features that a mask keeps: those of the block before."""
+        return self._synthesis.until(max(len(self._synthesis.blocks) - 1, 1))
 
-    def within(self, ws: torch.Tensor, low: torch.Tensor, high: torch.Tensor, masked: bool) -> FeatureMap:
+    def whole(self, ws: torch.Tensor) -> FeatureMap:
+        """Return all features of the moving w [1, moving, w_dim]."""
+        return FeatureMap.whole(self._synthesis.features(ws), self._image_size)
+
+    def within(self, ws: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> FeatureMap:
         """Return the features of the moving w, at least those that are read between the given corners.
 
         Args:
             ws: [1, moving, w_dim].
             low: [N, 2], the least (x, y) of what is read around each handle, in pixels of the image.
             high: [N, 2], the greatest.
-            masked: whether those that a mask keeps are wanted, too.
         """
-        plan = self._plan(low, high, self._kept if masked else 1)
-        maps = self._synthesis.maps(ws, plan.whole if plan else len(self._synthesis.blocks))
-        kept = FeatureMap.whole(maps[self._kept - 1], self._image_size) if masked else None
+        plan = self._plan(low, high)
         if plan is None:
-            return dataclasses.replace(FeatureMap.whole(maps[-1], self._image_size), kept=kept)
-        texels = self._synthesis.texels(ws, maps[-1], plan)
-        return FeatureMap(texels, self._synthesis.map_size, self._image_size, plan.rows, kept)
+            return self.whole(ws)
+        texels = self._synthesis.texels(ws, plan)
+        return FeatureMap(texels, self._synthesis.map_size, self._image_size, plan.rows)
 
-    def _plan(self, low: torch.Tensor, high: torch.Tensor, least: int) -> WindowPlan | None:
+    def _plan(self, low: torch.Tensor, high: torch.Tensor) -> WindowPlan | None:
         """The plan of the step before, as long as nothing has moved to another texel."""
         low, high = (texels_of(edge, self._synthesis.map_size, self._image_size) for edge in (low, high))
         first = (low - ROUNDING).floor()
         count = (high - low + 2 * ROUNDING).ceil() + 2  # and not high.floor() - first: so boxes have one size
         corners = torch.cat([first.flip(1), count.flip(1)], dim=1).long().tolist()
         boxes = [(top, left, height, width) for top, left, height, width in corners]
-        if self._planned is None or self._planned[:2] != (boxes, least):
-            self._planned = boxes, least, self._synthesis.plan(boxes, least)
-        return self._planned[2]
+        if self._planned is None or self._planned[0] != boxes:
+            self._planned = boxes, self._synthesis.plan(boxes)
+        return self._planned[1]

@@ -19,14 +19,12 @@ class FeatureMap:
         map_size: (height, width) of the map.
         image_size: (height, width) of the image that it belongs to.
         rows: int64 [height * width], where among `texels` each of the map is; None where they are the whole map.
-        kept: the whole map of an earlier block, which a mask keeps as it is; None where there is no mask.
     """
 
     texels: torch.Tensor
     map_size: Size
     image_size: Size
     rows: torch.Tensor | None = None
-    kept: FeatureMap | None = None
 
     @classmethod
     def whole(cls, features: torch.Tensor, image_size: Size) -> FeatureMap:
@@ -34,7 +32,7 @@ class FeatureMap:
         return cls(features[0].flatten(1).T, (features.shape[2], features.shape[3]), image_size)
 
     def detach(self) -> FeatureMap:
-        """The same without a gradient, and without what a mask keeps."""
+        """The same without a gradient."""
         return FeatureMap(self.texels.detach(), self.map_size, self.image_size, self.rows)
 
     def read(self, points: torch.Tensor) -> torch.Tensor:
