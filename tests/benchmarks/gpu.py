@@ -24,11 +24,10 @@ from backend.models import EMBEDDED, open_model
 from stylegan2.feature_synthesis import FeatureSynthesis
 from tests.benchmarks.bare_drags import bare_drag, scenes_of
 from tests.benchmarks.detector import load_detector
-from tests.benchmarks.drag_step import FAST, PLAIN, RESOLUTIONS, Setting
+from tests.benchmarks.drag_step import BLOCK, FAST, PLAIN, POINTS, RESOLUTIONS, Setting
 from tests.benchmarks.inversion_cost import parts
 
 EXACT, TF32, HALF = "float32", "TF32", "float16"
-POINTS = (1, 5, 20)
 STEPS = 10  # of each measurement, and of the ways that are compared
 SCENES = 28  # drags of the embedded model in each precision
 
@@ -49,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
     device, started = torch.device("cuda"), time.monotonic()
     print(f"| {torch.cuda.get_device_name(device)}, PyTorch {torch.__version__} | |\n| --- | --- |")
     for resolution in RESOLUTIONS:
-        one = argparse.Namespace(resolution=resolution, model=None, points=1, mask=False, device="cpu")
+        one = argparse.Namespace(resolution=resolution, block=BLOCK, model=None, points=1, mask=False, device="cpu")
         print_rows(network_rows(Setting.of(one), device))
     print_rows(arrival_rows(device, SCENES))
     print_rows([("all of this", f"{time.monotonic() - started:.0f} s")])

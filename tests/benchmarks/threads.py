@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from tests.benchmarks.drag_step import FAST, Setting
+from tests.benchmarks.drag_step import BLOCK, FAST, Setting
 
 ROOT = Path(__file__).resolve().parents[2]
 WAITS = {"asleep": "PASSIVE", "awake": "ACTIVE"}
@@ -33,7 +33,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--model", metavar="NAME|FILE", help="a model, with its preset, instead")
     parser.add_argument("--turns", type=int, default=4, help=f"of {STEPS} steps each (4)")
     parser.add_argument("--waiting", choices=list(WAITS), help=argparse.SUPPRESS)  # a process of its own
-    parser.set_defaults(run=run, points=1, mask=False, device="cpu")
+    parser.set_defaults(run=run, points=1, block=BLOCK, mask=False, device="cpu")
 
 
 def run(arguments: argparse.Namespace) -> None:
