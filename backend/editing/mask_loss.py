@@ -12,7 +12,7 @@ from stylegan2.feature_synthesis import FeatureSynthesis
 from stylegan2.windows import Box
 
 ACROSS = 4  # tiles from the top of the map to its bottom
-AT_A_TIME = 4  # tiles in a step
+AT_A_TIME = 2  # tiles in a step
 
 
 class MaskLoss:

@@ -13,7 +13,9 @@ from tests.benchmarks.drag_step import FAST, PLAIN, Setting, counted, difference
 
 @pytest.fixture(scope="module")
 def setting() -> Setting:
-    return Setting.of(argparse.Namespace(resolution=512, block=128, model="critters", points=2, mask=True, device="cpu"))
+    return Setting.of(
+        argparse.Namespace(resolution=512, block=128, model="critters", points=2, mask=True, device="cpu")
+    )
 
 
 def test_each_step_is_timed_in_turn(setting: Setting) -> None:

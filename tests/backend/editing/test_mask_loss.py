@@ -67,12 +67,12 @@ def test_each_tile_has_its_turn_in_the_same_order_each_time() -> None:
     weight = torch.zeros(32, 48)
     weight[:, 10:] = 1
     first, second = Tiles(weight), Tiles(weight)
-    steps = [first.next() for _ in range(5)]
-    assert steps == [second.next() for _ in range(5)]
+    steps = [first.next() for _ in range(10)]
+    assert steps == [second.next() for _ in range(10)]
     boxes = [box for boxes, _ in steps for box in boxes]
     assert len(set(boxes)) == len(boxes) == 20
     assert (0, 0, 8, 8) not in boxes
-    assert {share for _, share in steps} == {0.2}
+    assert {share for _, share in steps} == {0.1}
 
 
 def test_a_few_tiles_are_looked_at_in_each_step() -> None:
