@@ -50,6 +50,18 @@ class EnlargedMap(FeatureMap):
         return read[0, :, 0].T.reshape(*points.shape[:-1], -1)
 
 
+def enlarged_map(generator: stylegan2.Generator, ws: torch.Tensor, feature_block: int) -> EnlargedMap:
+    """Make the whole image of `ws` [1, num_ws, w_dim], and enlarge the feature map to it."""
+    synthesis = generator.synthesis
+    last = synthesis.num_ws_until(feature_block)
+    features = image = None
+    for count, block, x in synthesis._run(ws, "const"):
+        image = block.add_colours(image, x, ws[:, count])
+        features = x if count == last else features
+    assert features is not None
+    return EnlargedMap.of(features, generator.image_size)
+
+
 class PlainMaskLoss:
     """The mask term of Eq. 1 written out.
 
@@ -92,12 +104,5 @@ class PlainDragLoop(DragLoop):
             self.mask_loss: Any = PlainMaskLoss(start, mask, settings.mask_weight, enlarged_mask)
 
     def _map(self, low: torch.Tensor | None = None, high: torch.Tensor | None = None) -> EnlargedMap:
-        synthesis = self.generator.synthesis
         ws = torch.cat([self.code.moving(), self.code.start[:, self.code.layers :]], dim=1)
-        last = synthesis.num_ws_until(self.settings.feature_block)
-        features = image = None
-        for count, block, x in synthesis._run(ws, "const"):
-            image = block.add_colours(image, x, ws[:, count])
-            features = x if count == last else features
-        assert features is not None
-        return EnlargedMap.of(features, self.generator.image_size)
+        return enlarged_map(self.generator, ws, self.settings.feature_block)

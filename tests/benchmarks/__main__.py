@@ -19,6 +19,7 @@ from tests.benchmarks import (
     live_drag,
     model,
 )
+from tests.benchmarks.paper import command as paper
 
 
 def main() -> None:
@@ -38,6 +39,7 @@ def main() -> None:
     model.add_command(commands)
     imports.add_command(commands)
     live_drag.add_command(commands)
+    paper.add_command(commands)
     arguments = parser.parse_args()
     arguments.run(arguments)
 
