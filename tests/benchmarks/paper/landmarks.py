@@ -6,6 +6,7 @@ finds five landmarks: the paper's own five points, but not its 68, and no featur
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +17,10 @@ from backend.editing import faces
 from backend.editing.preset import LoadedModel
 from backend.errors import UserError
 from backend.models import EMBEDDED
-from stylegan2.critters.making.landmarks import LANDMARKS
+from stylegan2.critters.making import factors
+from stylegan2.critters.making.landmarks import LANDMARKS, landmarks
+from stylegan2.critters.making.pairs import HELD_OUT
+from stylegan2.critters.making.renderer import render
 from tests.benchmarks.detector import Detector, load_detector, seen
 
 ONE, FIVE, ALL = "1", "5", "all"
@@ -25,6 +29,7 @@ FIVE_POINTS = (NOSE, "right eye", "left eye", "right mouth corner", "left mouth 
 FACE_POINTS = {"nose": NOSE, "left_eye": "left eye", "right_eye": "right eye"} | {
     f"mouth_{side}": f"{side} mouth corner" for side in ("left", "right")
 }
+RENDERS, RENDERED = 16, 256  # images on which the detector's own error is looked at, and their height
 
 
 class Finder(Protocol):
@@ -114,6 +119,18 @@ def finder_for(loaded: LoadedModel) -> Finder:
     raise UserError(
         f"Nothing here finds landmarks in the images of {loaded.name}; choose {EMBEDDED}, or a model of aligned faces."
     )
+
+
+def detector_error(folder: Path) -> str:
+    """Say by how much the landmark detector is off on pictures that it never saw; what it is is kept in `folder`."""
+    file = folder / "detector.txt"
+    if not file.exists():
+        values = factors.random(HELD_OUT, RENDERS)
+        points, visibility = landmarks(values, RENDERED)
+        error = (load_detector().find(render(values, RENDERED))[0] - points).norm(dim=-1)[visibility == 1]
+        told = f"{error.mean():.2f} px, median {error.median():.2f} px, on {RENDERS} held-out renders of {RENDERED} px"
+        file.write_text(told, encoding="utf-8")
+    return f"the landmark detector itself is off by {file.read_text(encoding='utf-8')}"
 
 
 def rows_of(finder: Finder, points: str) -> list[int]:

@@ -1,11 +1,12 @@
 """The rows of the tables: ways to move a sample's handles to their targets.
 
-A row is a function from a model, the start's code, handles and targets to an end. Where it comes from does not
-matter: a row of another kind, which takes no steps at all, is one more entry of `MOVES`.
+A row is a function from what is asked, that is a model, the start's code, handles and targets, to where it ends. What
+takes no steps at all is one more entry of `MOVES` in `rows.py`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,7 +15,34 @@ from torch import Tensor
 
 from backend.editing.drag_loop import DragLoop
 from backend.editing.preset import LoadedModel, default_drag_settings
-from backend.editing.settings import W, DragSettings, with_changes
+from backend.editing.settings import DragSettings, with_changes
+from stylegan2.generator import Generator
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What is asked of a row; points are (x, y) in pixels of the model's image.
+
+    Attributes:
+        loaded: the model, with its preset.
+        w_plus: [1, num_ws, w_dim], the code to start from.
+        handles: [N, 2].
+        targets: [N, 2].
+        mask: float [height, width], 1 = may move; None = everything may.
+        max_steps: the end, arrived or not.
+    """
+
+    loaded: LoadedModel
+    w_plus: Tensor
+    handles: np.ndarray
+    targets: np.ndarray
+    mask: Tensor | None = None
+    max_steps: int = 300
+
+    @property
+    def generator(self) -> Generator:
+        """The model's."""
+        return self.loaded.model.generator
 
 
 class End(NamedTuple):
@@ -24,45 +52,32 @@ class End(NamedTuple):
     steps: int
 
 
-Move = Callable[[LoadedModel, Tensor, np.ndarray, np.ndarray], End]  # model, start, handles and targets [N, 2]
+Move = Callable[[Asked], End]
 
 
-def ours(changes: dict[str, Any], loop: type[DragLoop] = DragLoop, mask: Tensor | None = None) -> Move:
+def nothing(asked: Asked) -> End:
+    """No edit: how far there is to go."""
+    return End(asked.w_plus, 0)
+
+
+def ours(changes: dict[str, Any] | None = None, loop: type[DragLoop] = DragLoop) -> Move:
     """Return our engine with the model's preset, some of it changed."""
-
-    def move(loaded: LoadedModel, w_plus: Tensor, handles: np.ndarray, targets: np.ndarray) -> End:
-        settings = with_changes(loaded.preset.drag, changes)
-        return _ended(loop(loaded.model.generator, w_plus, handles, list(targets[:, None]), mask, settings))
-
-    return move
+    return lambda asked: dragged(asked, with_changes(asked.loaded.preset.drag, changes or {}), loop)
 
 
-def ours_with_papers_constants(loaded: LoadedModel, w_plus: Tensor, handles: np.ndarray, targets: np.ndarray) -> End:
+def with_papers_constants(asked: Asked) -> End:
     """Our engine with the paper's constants at the size of the model's image."""
-    settings = default_drag_settings(loaded.model.generator)
-    return _ended(DragLoop(loaded.model.generator, w_plus, handles, list(targets[:, None]), None, settings))
+    return dragged(asked, default_drag_settings(asked.generator))
 
 
-def nothing(loaded: LoadedModel, w_plus: Tensor, handles: np.ndarray, targets: np.ndarray) -> End:
-    """No edit: what is asked."""
-    return End(w_plus, 0)
+def with_all_layers(asked: Asked) -> End:
+    """Our engine where all layers of W+ move."""
+    return ours({"layers": asked.generator.num_ws})(asked)
 
 
-def all_layers(loaded: LoadedModel, w_plus: Tensor, handles: np.ndarray, targets: np.ndarray) -> End:
-    """Our engine where all layers of W+ move that the features depend on."""
-    return ours({"layers": loaded.model.generator.num_ws})(loaded, w_plus, handles, targets)
-
-
-def in_w(loaded: LoadedModel, w_plus: Tensor, handles: np.ndarray, targets: np.ndarray) -> End:
-    """Our engine in W."""
-    return ours({"latent_space": W})(loaded, w_plus, handles, targets)
-
-
-def settings_of(loaded: LoadedModel, changes: dict[str, Any]) -> DragSettings:
-    """Return the preset with changes."""
-    return with_changes(loaded.preset.drag, changes)
-
-
-def _ended(loop: DragLoop) -> End:
-    *_, last = loop
+def dragged(asked: Asked, settings: DragSettings, loop: type[DragLoop] = DragLoop) -> End:
+    """Drag with our engine until all have arrived, or nothing comes nearer."""
+    settings = dataclasses.replace(settings, max_steps=asked.max_steps)
+    goals = list(asked.targets[:, None])
+    *_, last = loop(asked.generator, asked.w_plus, asked.handles, goals, asked.mask, settings)
     return End(last.w_plus, last.step)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +18,7 @@ from backend.editing.drag_features import DragFeatures
 from backend.editing.feature_map import FeatureMap, disc, square
 from backend.editing.preset import LoadedModel, default_drag_settings
 from stylegan2.generator import Generator
-from tests.benchmarks.paper.moves import End
+from tests.benchmarks.paper.moves import Asked, End, Move
 from tests.plain_drag import enlarged_map
 
 PAPER_SIZE = 512
@@ -40,7 +39,6 @@ class Rules:
         whole_pixels: whether handles are rounded to whole pixels.
         enlarged: whether the whole image is made, and the whole map enlarged to it, in each step.
         layers: of W+ that move.
-        max_steps: the end, arrived or not.
     """
 
     step_size: float
@@ -52,7 +50,6 @@ class Rules:
     whole_pixels: bool = False
     enlarged: bool = False
     layers: int = 6
-    max_steps: int = 300
 
     def stop_radius_for(self, points: int) -> float:
         """Return the pixels within which a handle has arrived."""
@@ -74,27 +71,24 @@ def released_rules(loaded: LoadedModel) -> Rules:
     return Rules(settings.step_size, r1, r2, block, 2.0, norm=2, whole_pixels=True, enlarged=True)
 
 
-def by(rules_for: Callable[[LoadedModel], Rules]) -> Callable[[LoadedModel, Tensor, np.ndarray, np.ndarray], End]:
+def by(rules_for: Callable[[LoadedModel], Rules]) -> Move:
     """Return the row of a loop with the rules for a model."""
-
-    def move(loaded: LoadedModel, w_plus: Tensor, handles: np.ndarray, targets: np.ndarray) -> End:
-        return follow(rules_for(loaded), loaded.model.generator, w_plus, handles, targets)
-
-    return move
+    return lambda asked: follow(rules_for(asked.loaded), asked)
 
 
-def follow(rules: Rules, generator: Generator, start: Tensor, handles: np.ndarray, targets: np.ndarray) -> End:
-    """Drag handles [N, 2] to targets [N, 2] from the code `start` [1, num_ws, w_dim], until all have arrived."""
-    ends, points = torch.as_tensor(targets).float(), torch.as_tensor(handles).float()
+def follow(rules: Rules, asked: Asked) -> End:
+    """Drag until all handles have arrived, or the steps are spent."""
+    start = asked.w_plus
+    ends, points = torch.as_tensor(asked.targets).float(), torch.as_tensor(asked.handles).float()
     if rules.whole_pixels:
         ends, points = ends.floor() + 0.5, points.floor() + 0.5
     patch, searched = disc(rules.r1, points.device), square(rules.r2, 1.0, points.device)
     offset = torch.zeros_like(start[:, : rules.layers]).requires_grad_()
     adam = torch.optim.Adam([offset], rules.step_size)
-    maps = _maps(rules, generator, start)
+    maps = _maps(rules, asked.generator, start)
     features = maps(offset, points)
     templates = features.detach().read(points)
-    for step in range(rules.max_steps):
+    for step in range(asked.max_steps):
         left = ends - points
         if bool((left.norm(dim=1) <= rules.stop_radius_for(len(points))).all()):
             return End(_moved(start, offset.detach()), step)
@@ -105,7 +99,7 @@ def follow(rules: Rules, generator: Generator, start: Tensor, handles: np.ndarra
             adam.step()
         features = maps(offset, points)
         points = _tracked(features.detach(), points, templates, searched, rules.norm)
-    return End(_moved(start, offset.detach()), rules.max_steps)
+    return End(_moved(start, offset.detach()), asked.max_steps)
 
 
 def _maps(rules: Rules, generator: Generator, start: Tensor) -> Callable[[Tensor, Tensor], FeatureMap]:

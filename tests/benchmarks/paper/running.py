@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 
 from tqdm import tqdm
 
 from backend.errors import UserError
 from tests.benchmarks.paper.bench import Bench
-from tests.benchmarks.paper.experiments import Experiment
+from tests.benchmarks.paper.experiments import EXPERIMENTS, Experiment
 from tests.benchmarks.paper.store import Record, Store, Task
 
 ASKABLE = "askable"
@@ -21,68 +22,84 @@ AT_A_TIME = 4  # tasks that a process is given
 _bench: Bench | None = None  # of a worker
 
 
-def run_experiment(experiment: Experiment, arguments: argparse.Namespace, count: int) -> str:
-    """Do what is missing, and return the table.
+@dataclass(frozen=True)
+class Run:
+    """What is wanted of an experiment.
 
-    Args:
-        experiment: which.
-        arguments: of the command: model, rows, points, seed, workers and output.
-        count: pairs for each number of points.
-
-    Raises:
-        UserError: there is no such row.
+    Attributes:
+        model: a name or a file.
+        rows: the rows to do.
+        points: numbers of points.
+        count: pairs for each of them.
+        first_seed: of the pairs.
+        workers: processes; 1 does the work here.
+        folder: where the results are kept.
     """
-    rows = known_rows(experiment.rows, arguments.rows)
-    bench = Bench(arguments.model)
-    asked = Store(arguments.output, ASKABLE, bench.loaded.name)
-    seeds = {
-        points: list(itertools.islice(seeds_for(experiment, bench, asked, points, arguments.seed), count))
-        for points in arguments.points or experiment.points
-    }
-    tasks = [Task(row, points, some[turn]) for turn in range(count) for points, some in seeds.items() for row in rows]
-    store = Store(arguments.output, experiment.name, bench.loaded.name)
+
+    model: str
+    rows: Sequence[str]
+    points: Sequence[str]
+    count: int
+    first_seed: int
+    workers: int
+    folder: Path
+
+
+def results(experiment: Experiment, run: Run) -> list[Record]:
+    """Do what is missing, and return the records of all that is wanted."""
+    bench = Bench(run.model)
+    store = Store(run.folder, experiment.name, bench.loaded.name)
+    tasks = list(_tasks(experiment, bench, run))
     known = store.records()
     missing = [task for task in tasks if task not in known]
-    results = done(experiment, bench, missing, arguments.model, arguments.workers)
-    for task, record in zip(missing, tqdm(results, total=len(missing), disable=None), strict=True):
+    made = _done(experiment, bench, missing, run)
+    for task, record in zip(missing, tqdm(made, total=len(missing), disable=None), strict=True):
         store.add(task, record)
     known = store.records()
-    return f"{experiment.title}\n{experiment.report([known[task] for task in tasks], rows)}"
+    return [known[task] for task in tasks]
 
 
-def known_rows(rows: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
+def known_rows(experiment: Experiment, wanted: Sequence[str] | None) -> list[str]:
     """Return the rows that are wanted, all of them where none is named.
 
     Raises:
         UserError: there is no such row.
     """
     for name in wanted or ():
-        if name not in rows:
-            raise UserError(f"There is no row {name!r}; the rows are: {'; '.join(rows)}.")
-    return list(wanted or rows)
+        if name not in experiment.rows:
+            raise UserError(f"There is no row {name!r}; the rows are: {'; '.join(experiment.rows)}.")
+    return list(wanted or experiment.rows)
 
 
-def seeds_for(experiment: Experiment, bench: Bench, store: Store, points: str, first: int) -> Iterator[int]:
+def _tasks(experiment: Experiment, bench: Bench, run: Run) -> Iterator[Task]:
+    """All edits, pair by pair."""
+    store = Store(run.folder, ASKABLE, bench.loaded.name)
+    streams = {points: _seeds(experiment, bench, store, points, run.first_seed) for points in run.points}
+    for _ in range(run.count):
+        for points, seeds in streams.items():
+            seed = next(seeds)
+            yield from (Task(row, points, seed) for row in run.rows)
+
+
+def _seeds(experiment: Experiment, bench: Bench, store: Store, points: str, first: int) -> Iterator[int]:
     """Give the seeds from `first` on whose pairs can be asked; which can is remembered."""
     known = {} if experiment.any_pair else store.records()
     for seed in itertools.count(first):
         task = Task(ASKABLE, points, seed)
         if not experiment.any_pair and task not in known:
-            known[task] = {"askable": bench.rows(bench.pair(seed), points) is not None}
+            known[task] = {ASKABLE: bench.rows(bench.pair(seed), points) is not None}
             store.add(task, known[task])
-        if experiment.any_pair or known[task]["askable"]:
+        if experiment.any_pair or known[task][ASKABLE]:
             yield seed
 
 
-def done(
-    experiment: Experiment, bench: Bench, tasks: Sequence[Task], model: str, workers: int
-) -> Iterator[Record]:
+def _done(experiment: Experiment, bench: Bench, tasks: Sequence[Task], run: Run) -> Iterator[Record]:
     """Do tasks, in their order, here or in processes of their own."""
-    if workers <= 1:
+    if run.workers <= 1:
         yield from (experiment.measure(bench, task) for task in tasks)
         return
-    with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (model,)) as processes:
-        yield from processes.map(_measure, itertools.repeat(experiment), tasks, chunksize=AT_A_TIME)
+    with ProcessPoolExecutor(run.workers, get_context("spawn"), _begin, (run.model,)) as processes:
+        yield from processes.map(_measure, itertools.repeat(experiment.name), tasks, chunksize=AT_A_TIME)
 
 
 def _begin(model: str) -> None:
@@ -90,6 +107,6 @@ def _begin(model: str) -> None:
     _bench = Bench(model)
 
 
-def _measure(experiment: Experiment, task: Task) -> Record:
+def _measure(name: str, task: Task) -> Record:
     assert _bench is not None
-    return experiment.measure(_bench, task)
+    return EXPERIMENTS[name].measure(_bench, task)
