@@ -29,7 +29,7 @@ FIVE_POINTS = (NOSE, "right eye", "left eye", "right mouth corner", "left mouth 
 FACE_POINTS = {"nose": NOSE, "left_eye": "left eye", "right_eye": "right eye"} | {
     f"mouth_{side}": f"{side} mouth corner" for side in ("left", "right")
 }
-RENDERS, RENDERED = 16, 256  # images on which the detector's own error is looked at, and their height
+RENDERS, RENDERED = 16, 128  # images on which the detector's own error is looked at, and their height
 
 
 class Finder(Protocol):
@@ -127,8 +127,9 @@ def detector_error(folder: Path) -> str:
     if not file.exists():
         values = factors.random(HELD_OUT, RENDERS)
         points, visibility = landmarks(values, RENDERED)
-        error = (load_detector().find(render(values, RENDERED))[0] - points).norm(dim=-1)[visibility == 1]
-        told = f"{error.mean():.2f} px, median {error.median():.2f} px, on {RENDERS} held-out renders of {RENDERED} px"
+        found, _ = load_detector().find(render(values, RENDERED))
+        error = (found - points).norm(dim=-1)[visibility == 1] / RENDERED
+        told = f"{error.mean():.2%} of the width, median {error.median():.2%}, on {RENDERS} held-out renders"
         file.write_text(told, encoding="utf-8")
     return f"the landmark detector itself is off by {file.read_text(encoding='utf-8')}"
 
