@@ -35,7 +35,10 @@ RENDERS, RENDERED = 16, 128  # images on which the detector's own error is looke
 class Finder(Protocol):
     """Finds landmarks, and tells images apart."""
 
-    names: tuple[str, ...]
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The landmarks, in the order in which they are found."""
+        ...
 
     def find(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images uint8 [N, 3, H, W] -> points [N, L, 2] in pixels of the images, and how probably each shows [N, L]."""

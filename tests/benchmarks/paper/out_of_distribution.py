@@ -58,8 +58,8 @@ def _line(factor: float, records: Sequence[Record]) -> str:
     found = [record[f"{factor:g}"] for record in records]
     inside = "-"
     if len(found) >= FEWEST and found[0]["features"]:
-        sets = ([one["features"] for one in found], [record[SAMPLE] for record in records])
-        inside = f"{precision_and_recall(*(torch.tensor(some) for some in sets))[0]:.0%}"
+        images = torch.tensor([one["features"] for one in found])
+        inside = f"{precision_and_recall(images, torch.tensor([record[SAMPLE] for record in records]))[0]:.0%}"
     return (
         f"  {factor:3g} x   landmarks gone {mean_of(found, 'gone'):5.0%} of the way, {mean_of(found, 'shows'):4.0%} "
         f"show   {inside:>4} of the images among the samples"
