@@ -60,6 +60,11 @@ def encoders_folder() -> Path:
     return data_folder() / "encoders"
 
 
+def latent_transformers_folder() -> Path:
+    """The folder of the latent transformers of models, by the models' sha256."""
+    return data_folder() / "latent_transformers"
+
+
 def installation_file() -> Path:
     """What install.py wrote down: where it looked for GIMP, and the program it found; absent in a mere clone."""
     return data_folder() / "installation.json"

@@ -14,14 +14,15 @@ from stylegan2.training.average import MovingAverage
 
 BATCH = 64  # pairs of images
 NEW = 1  # trajectory of a step
-KEPT = 256  # trajectories: they cost more than to learn from them, and each holds many drags
-FIRST = 32  # trajectories before the first step
+KEPT = 256  # trajectories: to draw one costs as much as a step, and each holds many drags
+FIRST = 8  # trajectories before the first step
 MOST_HANDLES = 32
 STILL = 0.1  # of the largest motion: how likely points are that do not move, beside those that do
 LEARNING_RATE = 1e-3
 WARM_UP = 200  # steps
 WEIGHT_DECAY = 1e-4
 LARGEST_GRADIENT = 1.0
+SMALLEST = 1e-3  # divisor
 HALF_LIFE = 300  # steps of the moving average
 
 
@@ -45,8 +46,7 @@ class LatentTransformerTraining:
             torch.manual_seed(seed)
             self.network = (network or LatentTransformer.for_generator(generator)).to(device)
         self._trajectories: deque[Trajectory] = deque(maxlen=KEPT)
-        rng = self._rng(-1)
-        self._draw(FIRST, rng)
+        self._draw(FIRST, self._rng(self.steps - 1))
         if network is None:
             self._measure()
         self.network.train().requires_grad_(True)
@@ -78,7 +78,7 @@ class LatentTransformerTraining:
         return float(loss.detach())
 
     def _rng(self, step: int) -> torch.Generator:
-        return torch.Generator().manual_seed((self.seed * 1_000_003 + step) % 2**63)
+        return torch.Generator().manual_seed(self.seed * 1_000_003 + 1 + step)
 
     def _draw(self, count: int, rng: torch.Generator) -> None:
         a = self.network.architecture
@@ -89,9 +89,9 @@ class LatentTransformerTraining:
         """Measure by what features and motion are to be divided."""
         features = torch.cat([one.features.flatten(0, 1) for one in self._trajectories]).float()
         self.network.feature_mean.copy_(features.mean(dim=0))
-        self.network.feature_deviation.copy_(features.std(dim=0).clamp(min=1e-6))
+        self.network.feature_deviation.copy_(features.std(dim=0).clamp(min=SMALLEST))
         motion = torch.cat([one.motion[one.found] for one in self._trajectories])
-        self.network.motion_deviation.fill_(float(motion.square().mean().sqrt().clamp(min=1e-6)))
+        self.network.motion_deviation.fill_(float(motion.square().mean().sqrt().clamp(min=SMALLEST)))
 
     def _batch(self, rng: torch.Generator) -> list[Tensor]:
         """Draw pairs of images: the code of one, that of the other, and the handles as the network takes them."""

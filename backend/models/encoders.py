@@ -10,7 +10,7 @@ import stylegan2
 from backend import paths
 from backend.editing.fit import Judge
 from backend.editing.tensor_cache import TensorCache
-from backend.models.preparation import Lesson, PreparationStep, check_resume, train
+from backend.models.preparation import PreparationStep, check_resume, train
 from backend.models.records import record_of
 from stylegan2 import ModelError
 from stylegan2.critters import ENCODER, WEIGHTS
@@ -78,8 +78,7 @@ def prepare(
         SavedEncoder(training.average, model.sha256, training.steps).save(file)
 
     try:
-        lesson = Lesson(lambda rate: training.step(rate)["image"], BATCH, training.steps, keep)
-        yield from train(lesson, samples, minutes)
+        yield from train(lambda rate: training.step(rate)["image"], keep, training.steps, BATCH, samples, minutes)
         training.average.sample_distances = Judge(model, training.average, TensorCache()).sample_distances()
     finally:
         keep()

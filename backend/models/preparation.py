@@ -28,45 +28,39 @@ class PreparationStep(NamedTuple):
     seconds_left: float
 
 
-class Lesson(NamedTuple):
-    """What a training consists of.
-
-    Attributes:
-        step: takes the learning rate's share, and returns the loss.
-        samples_a_step: of the generator's.
-        steps: taken so far.
-        keep: writes what was learned.
-    """
-
-    step: Callable[[float], float]
-    samples_a_step: int
-    steps: int
-    keep: Callable[[], None]
-
-
-def train(lesson: Lesson, samples: int, minutes: float | None) -> Generator[PreparationStep, None, None]:
+def train(
+    step: Callable[[float], float],
+    keep: Callable[[], None],
+    taken: int,
+    samples_a_step: int,
+    samples: int,
+    minutes: float | None,
+) -> Generator[PreparationStep, None, None]:
     """Train until so many samples were seen, or so long; what was learned is kept now and then, but not at the end.
 
     Args:
-        lesson: what is trained.
-        samples: of the generator's to learn from, with those of the trainings before.
+        step: learns with that share of the learning rate, and returns the loss.
+        keep: writes what was learned.
+        taken: steps, before.
+        samples_a_step: of the generator's.
+        samples: to learn from, with those of the steps before.
         minutes: the training ends after so long, in any case.
     """
-    last = -(-samples // lesson.samples_a_step)
+    last = -(-samples // samples_a_step)
     started = kept = time.monotonic()
     rate = 1.0
-    for step in range(lesson.steps + 1, last + 1):
-        loss = lesson.step(rate)
-        now, taken = time.monotonic(), step - lesson.steps
-        left = (last - step) * (now - started) / taken
+    for number in range(taken + 1, last + 1):
+        loss = step(rate)
+        now = time.monotonic()
+        left = (last - number) * (now - started) / (number - taken)
         if minutes is not None:
             left = min(left, 60 * minutes - (now - started))
         rate = min(left / (now - started + left) / COOL_DOWN, 1)
-        yield PreparationStep(step * lesson.samples_a_step, samples, loss, left)
+        yield PreparationStep(number * samples_a_step, samples, loss, left)
         if left <= 0:
             break
         if now - kept > KEEP_EVERY:
-            lesson.keep()
+            keep()
             kept = now
 
 
