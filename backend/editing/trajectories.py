@@ -18,7 +18,7 @@ from torch import Tensor
 import stylegan2
 from backend.editing.feature_map import FeatureMap
 from backend.editing.optical_flow import dense_flow, read
-from stylegan2.training.encoder import random_codes
+from stylegan2.training.encoder import autocast, random_codes
 
 IMAGES = 5  # of a trajectory
 GRID = 16  # points across an image
@@ -64,7 +64,7 @@ def new_trajectory(generator: stylegan2.Generator, layers: int, block: int, rng:
     columns = round(GRID * width / height)
     cells = torch.cartesian_prod(torch.arange(GRID), torch.arange(columns)).flip(1)
     points = (cells + torch.rand(IMAGES, len(cells), 2, generator=rng)) / GRID
-    with _autocast(w_plus.device.type):
+    with autocast(w_plus.device.type):
         drafts = generator.synthesis.draft(w_plus, DRAFT_SIDE).float()
         maps = generator.synthesis.features(w_plus, block).float()
     features = [
@@ -128,9 +128,3 @@ def _motion(images: Sequence[np.ndarray], points: np.ndarray) -> tuple[np.ndarra
 def _read(flow: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Read a flow [h, w, 2] at points [T, 2], in heights of the image."""
     return read(flow, (points * len(flow) - 0.5).astype(np.float32)[None])[0]
-
-
-def _autocast(device: str) -> torch.autocast:
-    """Compute in 16 bits where the processor does; where it only pretends to, that is slower."""
-    fast = device == "cuda" or bool(device == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16"))
-    return torch.autocast(device, torch.bfloat16, enabled=fast)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from backend.editing.latent_transformer import LatentTransformer
 from backend.editing.latent_transformer_training import LatentTransformerTraining
 from backend.editing.trajectories import IMAGES, new_trajectory
 from stylegan2.architecture import generator_architecture
+
+CHECKPOINTS = Path(__file__).parents[2] / "data" / "checkpoints"
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +134,12 @@ def test_a_trajectory_is_a_line_of_the_first_layers(generator: stylegan2.Generat
     assert bool((steps.norm(dim=(1, 2)) > 0).all())
     assert found.features.shape[:2] == found.places.shape[:2] == (IMAGES, trajectories.GRID**2)
     assert float(found.places.abs().max()) <= 0.5
+
+
+def test_an_upright_format_has_points_up_to_its_sides() -> None:
+    upright = stylegan2.load(CHECKPOINTS / "official_nonsquare.pkl").generator
+    height, width = upright.image_size
+    found = new_trajectory(upright, 4, upright.block_resolutions[-1], torch.Generator().manual_seed(2))
+    x, y = found.places.abs().amax(dim=(0, 1))
+    assert 0.9 * width / height < 2 * x <= width / height
+    assert 0.9 < 2 * y <= 1
