@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import stylegan2
@@ -120,7 +121,10 @@ class LatentTransformer(nn.Module):
         height, width = generator.image_size
         features = FeatureMap.whole(generator.synthesis.features(w_plus, a.feature_block), (height, width))
         places = (handles - handles.new_tensor([width / 2, height / 2])) / height
-        absent = torch.zeros(1, len(handles), dtype=torch.bool, device=handles.device)
-        motion = (targets - handles) / height
-        moved = self(w_plus[:, : a.layers], features.read(handles)[None], places[None], motion[None], absent)
-        return torch.cat([moved, w_plus[:, a.layers :]], dim=1)
+        motion = torch.stack([targets - handles, torch.zeros_like(handles)]) / height
+        seen = (one.expand(2, *one.shape) for one in (w_plus[0, : a.layers], features.read(handles), places))
+        absent = torch.zeros(motion.shape[:2], dtype=torch.bool, device=motion.device)
+        moved, still = self(*seen, motion, absent)
+        # What it makes of no motion is nobody's wish: so a drag to where it is changes nothing.
+        change = F.pad(moved - still, (0, 0, 0, w_plus.shape[1] - a.layers))
+        return w_plus + change

@@ -1,4 +1,4 @@
-"""The latent transformers of models, trained from the model's own samples: drags in one pass, without the loop."""
+"""The latent transformers of models: the embedded model's comes with it, others are trained from their own samples."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from backend.editing.latent_transformer_training import NEW, LatentTransformerTr
 from backend.editing.trajectories import IMAGES
 from backend.models.preparation import PreparationStep, check_resume, train
 from stylegan2 import ModelError
+from stylegan2.critters import LATENT_TRANSFORMER
 from stylegan2.model import fill
 from stylegan2.network_file import NetworkFile, halved, read_network
 
@@ -89,11 +90,12 @@ def load(path: Path, model: stylegan2.Model) -> tuple[LatentTransformer, int]:
 
 
 def _saved(model: stylegan2.Model) -> tuple[LatentTransformer, int] | None:
-    path = file_of(model.sha256)
-    if not path.is_file():
-        return None
-    try:
-        return load(path, model)
-    except ModelError as error:
-        log.warning("%s", error)
-        return None
+    for path in (file_of(model.sha256), LATENT_TRANSFORMER):
+        if not path.is_file():
+            continue
+        try:
+            return load(path, model)
+        except ModelError as error:
+            if path != LATENT_TRANSFORMER:  # which belongs to the embedded model alone
+                log.warning("%s", error)
+    return None

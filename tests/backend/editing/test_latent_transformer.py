@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,14 @@ from stylegan2.architecture import generator_architecture
 CHECKPOINTS = Path(__file__).parents[2] / "data" / "checkpoints"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _smaller() -> Iterator[None]:
+    """Batches that cost less than in earnest."""
+    with pytest.MonkeyPatch.context() as changes:
+        changes.setattr(latent_transformer_training, "BATCH", 16)
+        yield
+
+
 @pytest.fixture(scope="module")
 def generator() -> stylegan2.Generator:
     torch.manual_seed(1)
@@ -30,11 +39,10 @@ def generator() -> stylegan2.Generator:
 
 @pytest.fixture(scope="module")
 def training(generator: stylegan2.Generator) -> LatentTransformerTraining:
-    """After some steps, of smaller batches than in earnest, and of the same few trajectories."""
-    with pytest.MonkeyPatch.context() as smaller:
-        smaller.setattr(latent_transformer_training, "BATCH", 16)
-        smaller.setattr(latent_transformer_training, "NEW", 0)
-        smaller.setattr(latent_transformer_training, "WARM_UP", 20)
+    """After some steps, on the same few trajectories."""
+    with pytest.MonkeyPatch.context() as changes:
+        changes.setattr(latent_transformer_training, "NEW", 0)
+        changes.setattr(latent_transformer_training, "WARM_UP", 20)
         training = LatentTransformerTraining(generator)
         for _ in range(60):
             training.step()
@@ -101,9 +109,9 @@ def test_the_same_seed_sees_the_same_samples(generator: stylegan2.Generator) -> 
     assert first == second != other
 
 
-def test_the_generator_is_left_alone(generator: stylegan2.Generator) -> None:
+def test_the_generator_is_left_alone(generator: stylegan2.Generator, training: LatentTransformerTraining) -> None:
     before = {name: value.clone() for name, value in generator.state_dict().items()}
-    LatentTransformerTraining(generator).step()
+    training.step()
     assert all(torch.equal(before[name], value) for name, value in generator.state_dict().items())
 
 

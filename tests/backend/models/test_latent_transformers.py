@@ -44,7 +44,7 @@ def test_a_stopped_training_is_kept_and_gone_on_with(model: stylegan2.Model) -> 
 def test_a_saved_one_does_the_same(model: stylegan2.Model, tmp_path: Path) -> None:
     generator, file = model.generator, tmp_path / "latent_transformer.safetensors"
     network = latent_transformers.LatentTransformer.for_generator(generator).eval().requires_grad_(False)
-    torch.nn.init.normal_(network.change.weight, std=0.1)
+    torch.nn.init.normal_(network.change.weight, std=0.3)
     save(network, model.sha256, 7, file)
     read, steps = load(file, model)
     assert steps == 7
@@ -52,7 +52,7 @@ def test_a_saved_one_does_the_same(model: stylegan2.Model, tmp_path: Path) -> No
     handles, targets = torch.tensor([[9.0, 12.0]]), torch.tensor([[12.0, 12.0]])
     before, after = (one.edit(generator, w_plus, handles, targets) for one in (network, read))
     assert not torch.allclose(before, w_plus, atol=0.1)
-    assert torch.allclose(before, after, atol=0.02), "16-bit floats are near enough"
+    assert torch.allclose(before, after, atol=0.05), "16-bit floats are near enough"
     assert list(tmp_path.iterdir()) == [file]
 
 
@@ -76,14 +76,9 @@ def test_a_file_that_is_none_is_as_if_there_were_none(
     assert "prepare the model again." in caplog.text
 
 
-def test_the_command_trains_one_and_a_removed_model_takes_it_along(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models", "add", str(SMALL), "--name", "square"]) == 0
-    command = ["models", "prepare", "square", "--latent-transformer", "--minutes", "0.0001"]
+def test_the_command_trains_one(capsys: pytest.CaptureFixture[str], model: stylegan2.Model) -> None:
+    command = ["models", "prepare", str(SMALL), "--latent-transformer", "--minutes", "0.0001"]
     assert main(command) == 0
-    file = next(latent_transformers.paths.latent_transformers_folder().iterdir())
-    assert f"its latent transformer is {file}." in capsys.readouterr().out
+    assert f"its latent transformer is {latent_transformers.file_of(model.sha256)}." in capsys.readouterr().out
     assert main(command) == 2
     assert "give --resume" in capsys.readouterr().err
-    assert main([*command, "--resume"]) == 0
-    assert main(["models", "remove", "square"]) == 0
-    assert not file.exists()
