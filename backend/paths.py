@@ -60,11 +60,6 @@ def encoders_folder() -> Path:
     return data_folder() / "encoders"
 
 
-def latent_transformers_folder() -> Path:
-    """The folder of the latent transformers of models, by the models' sha256."""
-    return data_folder() / "latent_transformers"
-
-
 def installation_file() -> Path:
     """What install.py wrote down: where it looked for GIMP, and the program it found; absent in a mere clone."""
     return data_folder() / "installation.json"
@@ -78,6 +73,11 @@ def ready_file() -> Path:
 def lock_file() -> Path:
     """The file whose lock the one running backend of this user holds."""
     return data_folder() / "backend.lock"
+
+
+def attendance_folder() -> Path:
+    """A file for each process that has a backend stay that was started for another computer."""
+    return data_folder() / "attendance"
 
 
 def work_folder() -> Path:

@@ -12,18 +12,7 @@ from tqdm import tqdm
 from backend import paths
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
-from backend.models import (
-    device,
-    downloads,
-    encoders,
-    integrity,
-    latent_transformers,
-    licences,
-    listing,
-    models,
-    store,
-    suggestion,
-)
+from backend.models import device, downloads, encoders, integrity, licences, listing, models, store, suggestion
 from backend.models.catalogue import Entry
 from backend.models.downloads import State
 from backend.pictures import FILES, read_image
@@ -68,9 +57,6 @@ def _add_preparing(commands: argparse._SubParsersAction[Any]) -> None:
     preparing.add_argument("name", metavar="NAME|FILE")
     preparing.add_argument(
         "--minutes", type=_minutes, metavar="M", help="stop after so long (default: once it is good)"
-    )
-    preparing.add_argument(
-        "--latent-transformer", action="store_true", help="train its latent transformer instead: drags in one pass"
     )
     preparing.add_argument("--resume", action="store_true", help="go on with the training of before")
     preparing.set_defaults(run=_prepare)
@@ -165,11 +151,10 @@ def _suggest(arguments: argparse.Namespace) -> int:
 
 def _prepare(arguments: argparse.Namespace) -> int:
     model = models.open_model(arguments.name, device.best()).model
-    kind, what = (latent_transformers, "latent transformer") if arguments.latent_transformer else (encoders, "encoder")
-    file = kind.file_of(model.sha256)
+    file = encoders.file_of(model.sha256)
     with tqdm(desc="Learning from samples", unit="sample", dynamic_ncols=True) as bar:
         try:
-            for step in kind.prepare(model, minutes=arguments.minutes, resume=arguments.resume):
+            for step in encoders.prepare(model, minutes=arguments.minutes, resume=arguments.resume):
                 if not bar.n:
                     bar.initial = bar.n = step.samples
                     bar.write(f"This takes about {step.seconds_left / 60:.0f} minutes; Ctrl+C keeps what was learned.")
@@ -180,7 +165,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
             bar.close()
             print(f"Stopped. What was learned is kept in {file}; go on with --resume.")
             return 0
-    print(f"The model is prepared; its {what} is {file}.")
+    print(f"The model is prepared; its encoder is {file}.")
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from backend import paths
 from backend.client.protocol import Flag
 from backend.errors import UserError
-from backend.models import encoders, latent_transformers, models, records
+from backend.models import encoders, models, records
 from backend.models.conversion import sole_writer, take_in
 from stylegan2.files import sha256_of
 
@@ -53,7 +53,7 @@ def check_addition(file: Path, name: str) -> Path:
 
 
 def remove(name: str) -> Path:
-    """Delete a model from the store, the networks that belong to it, and what was recorded of it.
+    """Delete a model from the store, its encoder, and what was recorded of it.
 
     Args:
         name: what it is called.
@@ -71,9 +71,7 @@ def remove(name: str) -> Path:
         there = ", ".join(sorted(models.stored())) or "no model yet"
         raise UserError(f'There is no model called "{name}" in {paths.models_folder()}; in it is: {there}.')
     try:
-        sha256 = sha256_of(path)
-        for network in (encoders.file_of(sha256), latent_transformers.file_of(sha256)):
-            network.unlink(missing_ok=True)
+        encoders.file_of(sha256_of(path)).unlink(missing_ok=True)
         path.unlink()
         for beside in (records.record_file(path), records.sheet_file(path)):
             beside.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The embedded model, of toy animal heads: its weights, its other networks, its card. making/ made them."""
+"""The embedded model, of toy animal heads: weights, encoder and card. making/ holds what they were made with."""
 
 from __future__ import annotations
 
@@ -7,4 +7,3 @@ from pathlib import Path
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
 MAKES = "toy animals"
 ENCODER = Path(__file__).with_name("encoder.safetensors")
-LATENT_TRANSFORMER = Path(__file__).with_name("latent_transformer.safetensors")

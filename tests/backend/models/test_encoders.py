@@ -11,7 +11,7 @@ import torch
 import stylegan2
 from backend.__main__ import main
 from backend.errors import UserError
-from backend.models import encoders, latent_transformers, open_model
+from backend.models import encoders, open_model
 from stylegan2.encoder_file import load_encoder
 from stylegan2.training.encoder import BATCH
 
@@ -94,17 +94,13 @@ def test_a_time_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], minu
     assert "give a number of minutes above 0" in capsys.readouterr().err
 
 
-def test_a_removed_model_takes_its_networks_along() -> None:
+def test_a_removed_model_takes_its_encoder_along() -> None:
     assert main(["models", "add", str(SMALL), "--name", "square"]) == 0
     added = open_model("square").model
     list(encoders.prepare(added, samples=BATCH))
-    other = latent_transformers.file_of(added.sha256)
-    other.parent.mkdir()
-    other.touch()
     assert encoders.file_of(added.sha256).is_file()
     assert main(["models", "remove", "square"]) == 0
     assert not encoders.file_of(added.sha256).exists()
-    assert not other.exists()
 
 
 def test_what_was_learned_stays_finite(model: stylegan2.Model) -> None:

@@ -1,4 +1,4 @@
-"""UserControllableLT (Endo 2022), the paper's baseline, as a way to move handles: one pass, no loop."""
+"""The baseline as a way to move handles: one pass, no loop."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.editing.latent_transformer import LatentTransformer
 from backend.editing.preset import LoadedModel
 from backend.errors import UserError
-from backend.models.latent_transformers import find_latent_transformer
+from tests.benchmarks.latent_transformer.network import LatentTransformer
+from tests.benchmarks.latent_transformer.preparation import find_latent_transformer
 
-_networks: dict[str, LatentTransformer] = {}  # by the models' sha256: reading one takes longer than a drag
+_networks: dict[str, LatentTransformer] = {}  # by the models' sha256: to read one takes longer than a drag
 
 
 def in_one_pass(loaded: LoadedModel, w_plus: Tensor, handles: np.ndarray, targets: np.ndarray) -> Tensor:
@@ -28,10 +28,10 @@ def in_one_pass(loaded: LoadedModel, w_plus: Tensor, handles: np.ndarray, target
     """
     sha256 = loaded.model.sha256
     if sha256 not in _networks:
-        network = find_latent_transformer(loaded.model)
-        if network is None:
-            command = f"python -m backend models prepare {loaded.name} --latent-transformer"
+        found = find_latent_transformer(loaded.model)
+        if found is None:
+            command = f"python -m tests.benchmarks latent-transformer --model {loaded.name}"
             raise UserError(f"The model {loaded.name} has no latent transformer; train it with `{command}`.")
-        _networks[sha256] = network.to(w_plus.device)
+        _networks[sha256] = found[0].to(w_plus.device)
     handle, target = (torch.as_tensor(points).to(w_plus) for points in (handles, targets))
     return _networks[sha256].edit(loaded.model.generator, w_plus, handle, target)

@@ -13,10 +13,10 @@ from backend.models import EMBEDDED, open_model
 from stylegan2.critters.making.landmarks import landmark
 from stylegan2.samples import latents, to_bytes
 from tests.benchmarks.detector import load_detector
-from tests.benchmarks.latent_transformer import in_one_pass
+from tests.benchmarks.latent_transformer.one_pass import in_one_pass
 from tests.benchmarks.scenes import PSI
 
-CHECKPOINTS = Path(__file__).parents[1] / "data" / "checkpoints"
+CHECKPOINTS = Path(__file__).parents[2] / "data" / "checkpoints"
 FIVE = [landmark(name) for name in ("nose", "right eye", "left eye", "right mouth corner", "left mouth corner")]
 SAMPLES = 4
 
@@ -47,5 +47,7 @@ def test_a_model_without_one_says_how_to_train_it(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("DRAGGAN_HOME", str(tmp_path))
     loaded = open_model(CHECKPOINTS / "official_square.pkl")
     w_plus, point = loaded.model.generator.mapping(torch.ones(1, loaded.model.generator.z_dim)), np.ones((1, 2))
-    with pytest.raises(UserError, match=r"train it with `python -m backend models prepare .* --latent-transformer`\."):
+    with pytest.raises(
+        UserError, match=r"train it with `.* latent-transformer --model official_square`\."
+    ):
         in_one_pass(loaded, w_plus, point, point)

@@ -11,11 +11,12 @@ import pytest
 import torch
 
 import stylegan2
-from backend.editing import latent_transformer_training, trajectories
-from backend.editing.latent_transformer import LatentTransformer
-from backend.editing.latent_transformer_training import LatentTransformerTraining
-from backend.editing.trajectories import IMAGES, new_trajectory
 from stylegan2.architecture import generator_architecture
+from tests.benchmarks.latent_transformer import training as lessons
+from tests.benchmarks.latent_transformer import trajectories
+from tests.benchmarks.latent_transformer.network import LatentTransformer
+from tests.benchmarks.latent_transformer.training import LatentTransformerTraining
+from tests.benchmarks.latent_transformer.trajectories import IMAGES, new_trajectory
 
 CHECKPOINTS = Path(__file__).parents[2] / "data" / "checkpoints"
 
@@ -24,7 +25,7 @@ CHECKPOINTS = Path(__file__).parents[2] / "data" / "checkpoints"
 def _smaller() -> Iterator[None]:
     """Batches that cost less than in earnest."""
     with pytest.MonkeyPatch.context() as changes:
-        changes.setattr(latent_transformer_training, "BATCH", 16)
+        changes.setattr(lessons, "BATCH", 16)
         yield
 
 
@@ -41,8 +42,8 @@ def generator() -> stylegan2.Generator:
 def training(generator: stylegan2.Generator) -> LatentTransformerTraining:
     """After some steps, on the same few trajectories."""
     with pytest.MonkeyPatch.context() as changes:
-        changes.setattr(latent_transformer_training, "NEW", 0)
-        changes.setattr(latent_transformer_training, "WARM_UP", 20)
+        changes.setattr(lessons, "NEW", 0)
+        changes.setattr(lessons, "WARM_UP", 20)
         training = LatentTransformerTraining(generator)
         for _ in range(60):
             training.step()

@@ -1,8 +1,7 @@
-"""The latent transformers of models: the embedded model's comes with it, others are trained from their own samples."""
+"""The latent transformers of models: trained, kept, and found again; that of the embedded model is in tests/data."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator
 from pathlib import Path
 
@@ -10,31 +9,38 @@ import torch
 
 import stylegan2
 from backend import paths
-from backend.editing.latent_transformer import LatentTransformer, LatentTransformerArchitecture
-from backend.editing.latent_transformer_training import NEW, LatentTransformerTraining
-from backend.editing.trajectories import IMAGES
 from backend.models.preparation import PreparationStep, check_resume, train
 from stylegan2 import ModelError
-from stylegan2.critters import LATENT_TRANSFORMER
 from stylegan2.model import fill
 from stylegan2.network_file import NetworkFile, halved, read_network
+from tests.benchmarks.latent_transformer.network import LatentTransformer, LatentTransformerArchitecture
+from tests.benchmarks.latent_transformer.training import NEW, LatentTransformerTraining
+from tests.benchmarks.latent_transformer.trajectories import IMAGES
 
+WEIGHTS = Path(__file__).parents[2] / "data" / "latent_transformer.safetensors"  # of the embedded model
 WHAT = "latent transformer"
 SAMPLES_A_STEP = NEW * IMAGES
-SAMPLES = 20_000  # of the generator's, after which more helps little
-
-log = logging.getLogger(__name__)
+SAMPLES = 20_000  # of the generator's
 
 
-def file_of(model_sha256: str) -> Path:
+def file_of(model: stylegan2.Model) -> Path:
     """Return the file that the latent transformer of a model is kept in, once it has been trained."""
-    return paths.latent_transformers_folder() / f"{model_sha256}.safetensors"
+    return paths.data_folder() / "latent_transformers" / f"{model.sha256}.safetensors"
 
 
-def find_latent_transformer(model: stylegan2.Model) -> LatentTransformer | None:
-    """Return the latent transformer of a model, on the CPU, or None where there is none that can be used."""
-    saved = _saved(model)
-    return None if saved is None else saved[0]
+def find_latent_transformer(model: stylegan2.Model) -> tuple[LatentTransformer, int] | None:
+    """Return the latent transformer of a model, on the CPU, and its steps; None where it has none.
+
+    Raises:
+        ModelError: its file is none.
+    """
+    own = file_of(model)
+    if own.is_file():
+        return load(own, model)
+    try:
+        return load(WEIGHTS, model)
+    except ModelError:  # which is of the embedded model alone
+        return None
 
 
 def prepare(
@@ -52,11 +58,11 @@ def prepare(
         UserError: there is one and it is not to go on, or none where it is.
         ModelError: it cannot be written.
     """
-    saved = _saved(model)
+    saved = find_latent_transformer(model)
     check_resume(saved is not None, resume)
     network, steps = saved or (None, 0)
     training = LatentTransformerTraining(model.generator, network, steps)
-    file = file_of(model.sha256)
+    file = file_of(model)
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def keep() -> None:
@@ -87,15 +93,3 @@ def load(path: Path, model: stylegan2.Model) -> tuple[LatentTransformer, int]:
         network = LatentTransformer(architecture)
     fill(network, file.tensors, str(path))
     return network, file.steps
-
-
-def _saved(model: stylegan2.Model) -> tuple[LatentTransformer, int] | None:
-    for path in (file_of(model.sha256), LATENT_TRANSFORMER):
-        if not path.is_file():
-            continue
-        try:
-            return load(path, model)
-        except ModelError as error:
-            if path != LATENT_TRANSFORMER:  # which belongs to the embedded model alone
-                log.warning("%s", error)
-    return None

@@ -9,12 +9,19 @@ import pytest
 import torch
 
 import stylegan2
-from backend.__main__ import main
 from backend.errors import UserError
-from backend.models import latent_transformers
-from backend.models.latent_transformers import SAMPLES_A_STEP, find_latent_transformer, load, save
 from stylegan2 import ModelError
 from stylegan2.encoder_file import load_encoder
+from tests.benchmarks.__main__ import main
+from tests.benchmarks.latent_transformer.network import LatentTransformer
+from tests.benchmarks.latent_transformer.preparation import (
+    SAMPLES_A_STEP,
+    file_of,
+    find_latent_transformer,
+    load,
+    prepare,
+    save,
+)
 
 SMALL = Path(__file__).parents[2] / "data" / "checkpoints" / "official_square.pkl"
 
@@ -31,19 +38,19 @@ def model() -> stylegan2.Model:
 
 def test_a_stopped_training_is_kept_and_gone_on_with(model: stylegan2.Model) -> None:
     assert find_latent_transformer(model) is None
-    training = latent_transformers.prepare(model, samples=10 * SAMPLES_A_STEP)
+    training = prepare(model, samples=10 * SAMPLES_A_STEP)
     list(itertools.islice(training, 2))
     training.close()
-    assert load(latent_transformers.file_of(model.sha256), model)[1] == 2
+    assert load(file_of(model), model)[1] == 2
     with pytest.raises(UserError, match=r"prepared already; give --resume"):
-        list(latent_transformers.prepare(model))
-    steps = list(latent_transformers.prepare(model, samples=4 * SAMPLES_A_STEP, resume=True))
+        list(prepare(model))
+    steps = list(prepare(model, samples=4 * SAMPLES_A_STEP, resume=True))
     assert [step.samples for step in steps] == [3 * SAMPLES_A_STEP, 4 * SAMPLES_A_STEP]
 
 
 def test_a_saved_one_does_the_same(model: stylegan2.Model, tmp_path: Path) -> None:
     generator, file = model.generator, tmp_path / "latent_transformer.safetensors"
-    network = latent_transformers.LatentTransformer.for_generator(generator).eval().requires_grad_(False)
+    network = LatentTransformer.for_generator(generator).eval().requires_grad_(False)
     torch.nn.init.normal_(network.change.weight, std=0.3)
     save(network, model.sha256, 7, file)
     read, steps = load(file, model)
@@ -57,8 +64,9 @@ def test_a_saved_one_does_the_same(model: stylegan2.Model, tmp_path: Path) -> No
 
 
 def test_that_of_another_model_is_refused(model: stylegan2.Model) -> None:
-    list(latent_transformers.prepare(model, samples=SAMPLES_A_STEP))
-    file, model.sha256 = latent_transformers.file_of(model.sha256), "0" * 64
+    list(prepare(model, samples=SAMPLES_A_STEP))
+    file = file_of(model)
+    model.sha256 = "0" * 64
     with pytest.raises(ModelError, match=r"belongs to another model; prepare the model again\."):
         load(file, model)
     with pytest.raises(ModelError, match=r"is no encoder that this version wrote"):
@@ -66,19 +74,22 @@ def test_that_of_another_model_is_refused(model: stylegan2.Model) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"half of it", b"\x08\0\0\0\0\0\0\0{}      ", SMALL.read_bytes()[:2000]])
-def test_a_file_that_is_none_is_as_if_there_were_none(
-    model: stylegan2.Model, content: bytes, caplog: pytest.LogCaptureFixture
+def test_a_file_that_is_none_is_refused(model: stylegan2.Model, content: bytes) -> None:
+    file_of(model).parent.mkdir()
+    file_of(model).write_bytes(content)
+    with pytest.raises(ModelError, match=r"prepare the model again\."):
+        find_latent_transformer(model)
+
+
+def test_the_command_trains_one_until_its_time_is_over(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, model: stylegan2.Model
 ) -> None:
-    file = latent_transformers.file_of(model.sha256)
-    file.parent.mkdir()
-    file.write_bytes(content)
-    assert find_latent_transformer(model) is None
-    assert "prepare the model again." in caplog.text
-
-
-def test_the_command_trains_one(capsys: pytest.CaptureFixture[str], model: stylegan2.Model) -> None:
-    command = ["models", "prepare", str(SMALL), "--latent-transformer", "--minutes", "0.0001"]
-    assert main(command) == 0
-    assert f"its latent transformer is {latent_transformers.file_of(model.sha256)}." in capsys.readouterr().out
-    assert main(command) == 2
-    assert "give --resume" in capsys.readouterr().err
+    command = ["python", "latent-transformer", "--model", str(SMALL), "--minutes", "0.0001"]
+    monkeypatch.setattr("sys.argv", command)
+    main()
+    assert f"The latent transformer is {file_of(model)}." in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", [*command, "--resume"])
+    main()
+    found = find_latent_transformer(model)
+    assert found is not None
+    assert found[1] == 2

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 import stylegan2
-from backend.editing.latent_transformer import LatentTransformer
-from backend.editing.trajectories import IMAGES, Trajectory, new_trajectory
 from stylegan2.training.average import MovingAverage
+from tests.benchmarks.latent_transformer.network import LatentTransformer
+from tests.benchmarks.latent_transformer.trajectories import IMAGES, Trajectory, new_trajectory
 
 BATCH = 64  # pairs of images
 NEW = 1  # trajectory of a step
