@@ -19,6 +19,7 @@ from tests.benchmarks import (
     live_drag,
     model,
 )
+from tests.benchmarks.latent_transformer import command as latent_transformer
 from tests.benchmarks.paper import command as paper
 
 
@@ -39,6 +40,7 @@ def main() -> None:
     model.add_command(commands)
     imports.add_command(commands)
     live_drag.add_command(commands)
+    latent_transformer.add_command(commands)
     paper.add_command(commands)
     arguments = parser.parse_args()
     arguments.run(arguments)

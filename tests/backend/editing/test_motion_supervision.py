@@ -59,9 +59,7 @@ def test_no_gradient_flows_through_the_patch_where_the_handle_is() -> None:
     assert touched.min() >= 3, "texels left of handle + one step belong to the patch that is held fixed"
 
 
-@pytest.mark.parametrize(
-    ("way", "pull"), [(25.0, LONGEST), (8.0, PULL * 8.0), (2.0, SHORTEST), (0.5, 0.5), (0.0, 0.0)]
-)
+@pytest.mark.parametrize(("way", "pull"), [(25.0, LONGEST), (8.0, PULL * 8.0), (2.0, SHORTEST), (0.5, 0.5), (0.0, 0.0)])
 def test_a_handle_is_pulled_by_a_share_of_the_way_and_not_beyond_the_target(way: float, pull: float) -> None:
     features = whole(blob(30, 30))
     loss, at = SUPERVISION, torch.tensor([[28.0, 30.0]])
