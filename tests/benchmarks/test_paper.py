@@ -27,7 +27,7 @@ from tests.benchmarks.paper.store import Record, Store, Task
 DATA = Path(__file__).parents[1] / "data"
 SEED = 30_001  # a pair whose nose, eyes and mouth show, and go 40 pixels
 FEW_STEPS = 10
-LOOPS = [name for name in MOVES if name not in (NO_EDIT, "ours in W", "ours, all layers")]
+NEARER = [name for name in MOVES if name not in (NO_EDIT, "ours in W", "ours, all layers")]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def command(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> N
     benchmarks.main()
 
 
-@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("name", NEARER)
 def test_each_row_brings_the_nose_nearer(bench: Bench, pair: Pair, name: str):
     end = MOVES[name](nose_of(bench, pair))
     assert 0 < end.steps <= FEW_STEPS
@@ -182,6 +182,22 @@ def test_a_second_run_does_only_what_is_missing(
     command(monkeypatch, folder, "--table", "1", "--points", ONE, "--rows", OURS, FREE_DRAG)
     assert [task.row for task in done] == [OURS, OURS, FREE_DRAG, FREE_DRAG]
     assert "2 pairs   MD   1.00 px ( 10%)" in capsys.readouterr().out
+
+
+def test_after_ctrl_c_what_is_known_is_printed(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    def measure(_: Bench, task: Task) -> Record:
+        if task.row == FREE_DRAG:
+            raise KeyboardInterrupt
+        return {"md": 1.0, "asked": 10.0, "hidden": 0, "steps": 1, "seconds": 0.1, "features": None}
+
+    stopped = dataclasses.replace(experiments.EXPERIMENTS["table1"], name="stopped", measure=measure)
+    monkeypatch.setitem(experiments.EXPERIMENTS, "table1", stopped)
+    command(monkeypatch, folder, "--table", "1", "--points", ONE, "--rows", OURS, FREE_DRAG)
+    told = capsys.readouterr().out
+    assert "1 pairs   MD   1.00 px ( 10%)" in told
+    assert FREE_DRAG not in told
 
 
 @pytest.mark.parametrize(

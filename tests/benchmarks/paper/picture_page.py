@@ -43,16 +43,18 @@ def measure(bench: Bench, task: Task) -> Record:
 
 
 def page(records: Sequence[Record], names: Sequence[str]) -> Image.Image:
-    """Lay the pictures out: a column for each row of the tables, a line for each drag."""
+    """Lay the pictures out: a column for each row of the tables, a line for each drag; what is not known is white."""
     asked = list(dict.fromkeys((record["points"], record["seed"]) for record in records))
     known = {(record["points"], record["seed"], record["row"]): record for record in records}
-    width = max(Image.open(_bytes(record)).width for record in records)
+    width = max((Image.open(_bytes(record)).width for record in records), default=0)
     height, font = SIDE + LABEL + GAP, ImageFont.load_default(13)
     result = Image.new("RGB", (GAP + len(names) * (width + GAP), GAP + len(asked) * height), "white")
     draw = ImageDraw.Draw(result)
     for line, (points, seed) in enumerate(asked):
         for column, name in enumerate(names):
-            record, x, y = known[points, seed, name], GAP + column * (width + GAP), GAP + line * height
+            record, x, y = known.get((points, seed, name)), GAP + column * (width + GAP), GAP + line * height
+            if record is None:
+                continue
             result.paste(Image.open(_bytes(record)), (x, y + LABEL))
             draw.text((x, y), name, fill=INK, font=font)
             draw.text((x, y + 17), record["label"] or f"seed {seed}, {points} points", fill=INK, font=font)

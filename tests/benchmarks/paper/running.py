@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -46,17 +47,18 @@ class Run:
 
 
 def results(experiment: Experiment, run: Run) -> list[Record]:
-    """Do what is missing, and return the records of all that is wanted."""
+    """Do what is missing, and return the records of all that is wanted; after Ctrl+C, of what is known by then."""
     bench = Bench(run.model)
     store = Store(run.folder, experiment.name, bench.loaded.name)
     tasks = list(_tasks(experiment, bench, run))
     known = store.records()
     missing = [task for task in tasks if task not in known]
     made = _done(experiment, bench, missing, run)
-    for task, record in zip(missing, tqdm(made, total=len(missing), disable=None), strict=True):
-        store.add(task, record)
+    with contextlib.suppress(KeyboardInterrupt):
+        for task, record in zip(missing, tqdm(made, total=len(missing), disable=None), strict=True):
+            store.add(task, record)
     known = store.records()
-    return [known[task] for task in tasks]
+    return [known[task] for task in tasks if task in known]
 
 
 def known_rows(experiment: Experiment, wanted: Sequence[str] | None) -> list[str]:
