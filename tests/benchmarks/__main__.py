@@ -22,6 +22,8 @@ from tests.benchmarks import (
     model,
     threads,
 )
+from tests.benchmarks.latent_transformer import command as latent_transformer
+from tests.benchmarks.paper import command as paper
 
 
 def main() -> None:
@@ -44,6 +46,8 @@ def main() -> None:
     imports.add_command(commands)
     live_drag.add_command(commands)
     threads.add_command(commands)
+    latent_transformer.add_command(commands)
+    paper.add_command(commands)
     arguments = parser.parse_args()
     arguments.run(arguments)
 
