@@ -23,13 +23,12 @@ from starlette.routing import Mount
 
 from backend.errors import UserError
 from backend.server import log
-from backend.server.access import Access
+from backend.server.access import LARGEST_UPLOAD, Access
 from backend.server.catalogue import ModelCatalogue
 from backend.server.jobs import JobRunner, Updates
 from backend.server.requests import Request
 from stylegan2.errors import ModelError
 
-LARGEST_UPLOAD = "512mb"
 CHUNK = 1 << 20  # bytes of a result file sent at a time
 NOT_UPLOADED = "The request names a file that was not uploaded; send the file itself."
 JOBS = "jobs"  # Gradio's name of the one queue of all that computes
