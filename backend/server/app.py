@@ -1,7 +1,7 @@
 """The server's endpoints: a Gradio app without a page worth seeing, behind the check of token and Host.
 
-The endpoints are called by their names: /drag, /frames, /thumbnails and /sample, /steer, /keep, /health, /region,
-/models, /download, /cancel_download, /add_model, /remove_model, /resources, /clear_cache and /stop. By
+The endpoints are called by their names: /drag, /frames, /thumbnails and /sample, /result, /steer, /keep, /health,
+/region, /models, /download, /cancel_download, /add_model, /remove_model, /resources, /clear_cache and /stop. By
 gradio_client, or at once over plain HTTP.
 """
 
@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import starlette.requests
 from fastapi import FastAPI
 from gradio.components import Component
 from gradio.routes import App
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, JSONResponse
 from starlette.routing import Mount
 
 from backend.errors import UserError
@@ -26,19 +27,23 @@ from backend.server import log
 from backend.server.access import LARGEST_UPLOAD, Access
 from backend.server.catalogue import ModelCatalogue
 from backend.server.jobs import JobRunner, Updates
+from backend.server.openings import shown_region
 from backend.server.requests import Request
+from backend.server.result_files import NO_FILES
+from backend.server.uploads import Uploads
 from stylegan2.errors import ModelError
 
 CHUNK = 1 << 20  # bytes of a result file sent at a time
-NOT_UPLOADED = "The request names a file that was not uploaded; send the file itself."
 JOBS = "jobs"  # Gradio's name of the one queue of all that computes
+PREVIEWS_BEHIND = 50  # updates that a client has not read yet, after which it gets no previews
+MOST_BEHIND = 2000  # after which it will not read any more, as far as anybody can tell
 
-Answer = tuple[dict[str, Any], str | None, str | None, str | None]
+Answer = tuple[dict[str, Any] | None, str | None, str | None, str | None]
 
 
 def build(
     runner: JobRunner, catalogue: ModelCatalogue, token: str, port: int, stop: Callable[[], None]
-) -> tuple[Access, asyncio.Event]:
+) -> tuple[Access, asyncio.Event, Uploads]:
     """Build the whole ASGI application.
 
     Args:
@@ -49,13 +54,16 @@ def build(
         stop: called when a client asks the server to end.
 
     Returns:
-        The application, and the event that ends the clients' endless streams (heartbeats).
+        The application, the event that ends the clients' endless streams (heartbeats), and what clients have sent.
     """
     FileResponse.chunk_size = CHUNK  # with starlette's 64 KB a large layer takes twice as long; Gradio sets no other
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    blocks = gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP")
+    uploads = Uploads(runner.files.folder, blocks)
+    _fill(blocks, _Endpoints(runner, catalogue, stop, uploads, blocks), uploads)
     gr.mount_gradio_app(
         page,
-        _blocks(_Endpoints(runner, catalogue, stop)),
+        blocks,
         path="/",
         server_name="127.0.0.1",
         server_port=port,
@@ -70,14 +78,24 @@ def build(
     )
     (gradio_app,) = (route.app for route in page.routes if isinstance(route, Mount))
     assert isinstance(gradio_app, App)
-    return Access(page, token, port), gradio_app.stop_event
+    for one in (page, gradio_app):
+        one.add_exception_handler(Exception, _told)
+    return Access(page, token, port), gradio_app.stop_event, uploads
 
 
 class _Endpoints:
     """What the endpoints do. Gradio reads their arguments' types: a gr.Request is the client's."""
 
-    def __init__(self, runner: JobRunner, catalogue: ModelCatalogue, stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        runner: JobRunner,
+        catalogue: ModelCatalogue,
+        stop: Callable[[], None],
+        uploads: Uploads,
+        blocks: gr.Blocks,
+    ) -> None:
         self._runner, self._catalogue, self._stop = runner, catalogue, stop
+        self._uploads, self._blocks = uploads, blocks
 
     def health(self) -> dict[str, Any]:
         with _one_sentence("looking after the backend"):
@@ -85,7 +103,7 @@ class _Endpoints:
 
     def region(self, layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
         with _one_sentence("choosing the region"):
-            return self._runner.region(layer_size, selected, options)
+            return shown_region(layer_size, selected, options)
 
     def models(self, options: Any) -> dict[str, Any]:
         with _one_sentence("listing the models"):
@@ -136,7 +154,7 @@ class _Endpoints:
             image=_path(image), mask=_path(mask), edit=_path(edit), original=_path(original), drags=drags,
             options=options, protocol=protocol, session=_session(request),
         )  # fmt: skip
-        yield from _stream("dragging", self._runner.drag(job))
+        yield from self._stream("dragging", self._uploading(job, self._runner.drag), job.session)
 
     def frames(
         self, image: str | None, mask: str | None, options: Any, edit: str | None, protocol: Any,
@@ -146,31 +164,60 @@ class _Endpoints:
             image=_path(image), mask=_path(mask), edit=_path(edit), original=_path(original), drags=None,
             options=options, protocol=protocol, session=_session(request),
         )  # fmt: skip
-        yield from _stream("making frames", self._runner.frames(job))
+        yield from self._stream("making frames", self._uploading(job, self._runner.frames), job.session)
 
     def thumbnails(self, options: Any, request: gr.Request) -> Iterator[Answer]:
-        yield from _stream("drawing thumbnails", self._runner.thumbnails(options, _session(request)))
+        session = _session(request)
+        yield from self._stream("drawing thumbnails", self._runner.thumbnails(options, session), session)
 
     def sample(self, options: Any, request: gr.Request) -> Iterator[Answer]:
-        yield from _stream("drawing a sample", self._runner.sample(options, _session(request)))
+        session = _session(request)
+        yield from self._stream("drawing a sample", self._runner.sample(options, session), session)
+
+    def result(self, request: gr.Request) -> Answer:
+        """Return the last update of the session's latest job again, None where it has no result yet, or any more."""
+        with _one_sentence("looking for a result"):
+            found = self._runner.files.finished(_session(request))
+            return (found.update.model_dump(mode="json"), *found.files) if found else (None, *NO_FILES)
 
     def forget(self, session: str) -> None:
         self._runner.forget(session)
 
+    def _uploading(self, request: Request, do: Callable[[Request], Updates]) -> Updates:
+        with self._uploads.used((request.image, request.mask, request.edit, request.original), request.session):
+            yield from do(request)
 
-def _blocks(endpoints: _Endpoints) -> gr.Blocks:
+    def _stream(self, doing: str, updates: Updates, session: str) -> Iterator[Answer]:
+        """Send a job's updates; whatever goes wrong becomes one sentence for the user.
+
+        What a client does not read stays in memory: so it gets less where it is behind, and at last its drag ends, with
+        a result to come back for.
+        """
+        number = secrets.token_hex(4)  # by which its lines are found in the log
+        with _one_sentence(doing, number):
+            for update, files in log.of_job(number, updates):
+                unread = self._blocks._queue.pending_messages_per_session.get(session)
+                behind = unread.qsize() if unread is not None else 0
+                if behind > PREVIEWS_BEHIND and update.result is None:
+                    update = update.model_copy(update={"preview": None})
+                if behind > MOST_BEHIND:
+                    self._runner.queue.finish_early(session)
+                yield (update.model_dump(mode="json"), *files)
+
+
+def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads) -> None:
     async def gone(request: gr.Request) -> None:
         # Gradio alone leaves a waiting job in the queue when its client goes before it listens for updates.
         await blocks._queue.clean_events(session_hash=_session(request))
         endpoints.forget(_session(request))
 
-    with gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP") as blocks:
+    with blocks:
         gr.Markdown("This is the service behind DragGAN for GIMP; use it from GIMP: Filters > DragGAN.")
         image, mask, edit, original = (gr.File(visible=False) for _ in range(4))
         layer_size, selected, drags, options, protocol, steering = (gr.JSON(visible=False) for _ in range(6))
         answer, *files = (gr.JSON(visible=False), *(gr.File(visible=False) for _ in range(3)))
         for component in (image, mask, edit, original, layer_size, selected, drags, options, protocol, steering):
-            _take_uploads_only(component, blocks.upload_file_set)
+            component.async_move_resource_to_block_cache = uploads.check  # pyright: ignore[reportAttributeAccessIssue]
         of_models: dict[str, list[Component]] = {
             name: [options] for name in ("models", "download", "add_model", "remove_model")
         }
@@ -180,9 +227,12 @@ def _blocks(endpoints: _Endpoints) -> gr.Blocks:
         of_samples: dict[str, list[Component]] = {"thumbnails": [options], "sample": [options]}
         frames: list[Component] = [image, mask, options, edit, protocol, original]
         _add_jobs(endpoints, {"drag": request, "frames": frames, **of_samples}, [answer, *files])
+        again = gr.Button(visible=False)
+        again.click(
+            endpoints.result, [], [answer, *files], api_name="result", queue=False, api_visibility="undocumented"
+        )
         blocks.unload(gone)
     blocks.queue(max_size=None, api_open=False)
-    return blocks
 
 
 def _add_questions(endpoints: _Endpoints, inputs: dict[str, list[Component]], answer: Component) -> None:
@@ -209,31 +259,13 @@ def _add_jobs(endpoints: _Endpoints, inputs: dict[str, list[Component]], outputs
         )
 
 
-def _take_uploads_only(component: Component, uploaded: set[str]) -> None:
-    """Refuse what a request names in the place of an upload, before anything of it is read.
-
-    Gradio, mounted in another application, would otherwise copy any file that its process can read into its cache, and
-    fetch what is named by a URL.
-
-    Args:
-        component: an input.
-        uploaded: Gradio's own record of the files that were uploaded.
-    """
-
-    async def check(path: str | None) -> str | None:
-        if path is not None and str(path) not in uploaded:
-            raise gr.Error(NOT_UPLOADED, print_exception=False)
-        return path
-
-    component.async_move_resource_to_block_cache = check  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _stream(doing: str, updates: Updates) -> Iterator[Answer]:
-    """Send a job's updates; whatever goes wrong becomes one sentence for the user."""
-    number = secrets.token_hex(4)  # by which its lines are found in the log
-    with _one_sentence(doing, number):
-        for update, files in log.of_job(number, updates):
-            yield (update.model_dump(mode="json"), *files)
+async def _told(_: starlette.requests.Request, error: Exception) -> JSONResponse:
+    """Answer with one sentence what no endpoint has caught: what Gradio could not read or store."""
+    if isinstance(error, OSError):
+        reason = error.strerror or error
+        sentence = f"The backend cannot store what was sent ({reason}); make room on its disk and try again."
+        return JSONResponse({"error": sentence}, 507)
+    return JSONResponse({"error": log.unexpected("reading a request")}, 500)
 
 
 @contextmanager

@@ -8,10 +8,13 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from backend import paths
 from backend.client.connection import Ready
@@ -25,8 +28,8 @@ if TYPE_CHECKING:
 
 IDLE_MINUTES = 30.0
 FREE_AFTER = 5 * 60.0  # seconds without a job after which the model's memory is given back
-SWEEP_AFTER = 60.0  # seconds without anyone connected after which the jobs' files are deleted
 WATCH_EVERY = 1.0  # seconds
+NICE = 5  # as of nice(1): behind GIMP, before what has no haste at all
 LAST_WAIT = 20.0  # seconds a job in a long step may hold up the end of the process
 
 
@@ -46,6 +49,7 @@ def serve(idle_minutes: float = IDLE_MINUTES) -> None:
             log.start()
         except OSError as error:
             raise UserError(f"The log {paths.log_file()} cannot be written ({error}); mend that.") from error
+        _be_modest()
         paths.ready_file().unlink(missing_ok=True)
         _have_output()
         files = _empty_work_folder()
@@ -58,14 +62,30 @@ def serve(idle_minutes: float = IDLE_MINUTES) -> None:
             shutil.rmtree(files, ignore_errors=True)
 
 
+def _be_modest() -> None:
+    """Leave the processor to the programs that the artist works with, wherever they want it."""
+    with contextlib.suppress(psutil.Error, OSError):
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else NICE)
+
+
 def _empty_work_folder() -> Path:
     """Return the work folder, without the pictures that a killed backend could not delete.
 
-    What cannot be deleted stays: on Windows a virus scanner, say, may have a file open.
+    What cannot be deleted stays: on Windows a virus scanner, say, may have a file open. A link is not followed.
+
+    Raises:
+        UserError: there can be none.
     """
     files = paths.work_folder()
-    shutil.rmtree(files, ignore_errors=True)
-    paths.make_private(files)
+    try:
+        if files.is_symlink():
+            files.unlink()
+        shutil.rmtree(files, ignore_errors=True)
+        paths.make_private(files)
+        with tempfile.TemporaryFile(dir=files):  # only trying tells
+            pass
+    except OSError as error:
+        raise UserError(f"The folder {files} cannot be used ({error.strerror or error}); mend that.") from error
     return files
 
 
@@ -129,8 +149,10 @@ class _Watcher(threading.Thread):
         alone, resting = self.server.access.seconds_alone, runner.queue.seconds_idle
         if resting > FREE_AFTER:
             runner.free()
-        if min(alone, resting) > SWEEP_AFTER:
-            runner.files.sweep()
+        self.server.tidy()
+        if runner.queue.device_lost:
+            logger.error("The device is lost; ending")
+            self.server.stop()
         fetching = self.server.catalogue.downloads.is_busy
         if self.idle_seconds and min(alone, resting) > self.idle_seconds and not fetching:
             logger.info("Nobody asked for anything in %.0f minutes; ending", self.idle_seconds / 60)
