@@ -147,21 +147,21 @@ class _Endpoints:
             return self._runner.steer(steering, _session(request))
 
     def drag(
-        self, image: str | None, mask: str | None, drags: Any, options: Any, edit: str | None, protocol: Any,
-        original: str | None, request: gr.Request,
+        self, image: Path | None, mask: Path | None, drags: Any, options: Any, edit: Path | None, protocol: Any,
+        original: Path | None, request: gr.Request,
     ) -> Iterator[Answer]:  # fmt: skip
         job = Request(
-            image=_path(image), mask=_path(mask), edit=_path(edit), original=_path(original), drags=drags,
+            image=image, mask=mask, edit=edit, original=original, drags=drags,
             options=options, protocol=protocol, session=_session(request),
         )  # fmt: skip
         yield from self._stream("dragging", self._uploading(job, self._runner.drag), job.session)
 
     def frames(
-        self, image: str | None, mask: str | None, options: Any, edit: str | None, protocol: Any,
-        original: str | None, request: gr.Request,
+        self, image: Path | None, mask: Path | None, options: Any, edit: Path | None, protocol: Any,
+        original: Path | None, request: gr.Request,
     ) -> Iterator[Answer]:  # fmt: skip
         job = Request(
-            image=_path(image), mask=_path(mask), edit=_path(edit), original=_path(original), drags=None,
+            image=image, mask=mask, edit=edit, original=original, drags=None,
             options=options, protocol=protocol, session=_session(request),
         )  # fmt: skip
         yield from self._stream("making frames", self._uploading(job, self._runner.frames), job.session)
@@ -218,6 +218,8 @@ def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads) -> None:
         answer, *files = (gr.JSON(visible=False), *(gr.File(visible=False) for _ in range(3)))
         for component in (image, mask, edit, original, layer_size, selected, drags, options, protocol, steering):
             component.async_move_resource_to_block_cache = uploads.check  # pyright: ignore[reportAttributeAccessIssue]
+        for file in (image, mask, edit, original):
+            file.preprocess = _path  # Gradio's own leaves an empty file for each
         of_models: dict[str, list[Component]] = {
             name: [options] for name in ("models", "download", "add_model", "remove_model")
         }
@@ -290,5 +292,5 @@ def _session(request: gr.Request) -> str:
     return request.session_hash or ""
 
 
-def _path(value: str | None) -> Path | None:
-    return None if value is None else Path(value)
+def _path(file: Any) -> Path | None:
+    return None if file is None else Path(file.path)

@@ -228,10 +228,9 @@ class JobRunner:
             yield from work(control)
         finally:
             self.device = card
-            self._drop_editor()
 
     def _open_editor(self, name: str) -> Editor:
-        self._finished_drag = None
+        finished, self._finished_drag = self._finished_drag, None
         path = models.find(name)
         try:
             status = path.stat()
@@ -240,7 +239,8 @@ class JobRunner:
                 f"The file of the model {name} cannot be used ({error.strerror}); choose another model."
             ) from error
         key = (path.resolve(), status.st_mtime_ns, status.st_size)
-        if self._editor is None or self._editor[0] != key:
+        elsewhere = self._editor is not None and self._editor[1].device != self.device and finished is None
+        if self._editor is None or self._editor[0] != key or elsewhere:
             self._editor = (key, Editor(models.open_model(name, self.device), self.device, self._cache))
         return self._editor[1]
 

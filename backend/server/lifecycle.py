@@ -110,6 +110,8 @@ def _serve(files: Path, idle_seconds: float) -> None:
         finally:
             watcher.end()
             server.catalogue.downloads.close()
+    if watcher.failure is not None:
+        raise watcher.failure
     _leave_within(LAST_WAIT)
     logger.info("Ended")
 
@@ -120,6 +122,7 @@ class _Watcher(threading.Thread):
     def __init__(self, server: Server, idle_seconds: float) -> None:
         super().__init__(name="watcher", daemon=True)
         self.server, self.idle_seconds = server, idle_seconds
+        self.failure: UserError | None = None  # why there is no ready file
         self._over = threading.Event()
 
     def end(self) -> None:
@@ -139,6 +142,9 @@ class _Watcher(threading.Thread):
             self.server.catalogue.downloads.go_on()
             while not self._over.wait(WATCH_EVERY):
                 self.look()
+        except UserError as error:
+            self.failure = error
+            self.server.stop()
         except Exception:
             logger.exception("The watcher failed; ending")
             self.server.stop()

@@ -35,6 +35,7 @@ def start() -> Path:
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=LARGEST, backupCount=KEPT, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(process)d job %(job)s %(name)s: %(message)s"))
     handler.addFilter(_with_job)
+    logging.raiseExceptions = False  # a disk that is full costs the line, not a page on stderr for each
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
