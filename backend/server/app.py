@@ -35,6 +35,7 @@ from stylegan2.errors import ModelError
 
 CHUNK = 1 << 20  # bytes of a result file sent at a time
 JOBS = "jobs"  # Gradio's name of the one queue of all that computes
+NOT_UNDERSTOOD = "The request is not what this endpoint takes; docs/engine.md says what that is."
 PREVIEWS_BEHIND = 50  # updates that a client has not read yet, after which it gets no previews
 MOST_BEHIND = 2000  # after which it will not read any more, as far as anybody can tell
 
@@ -60,6 +61,7 @@ def build(
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     blocks = gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP")
     uploads = Uploads(runner.files.folder, blocks)
+    blocks.process_api = _explained(blocks.process_api)
     _fill(blocks, _Endpoints(runner, catalogue, stop, uploads, blocks), uploads)
     gr.mount_gradio_app(
         page,
@@ -259,6 +261,21 @@ def _add_jobs(endpoints: _Endpoints, inputs: dict[str, list[Component]], outputs
             concurrency_limit=1,
             show_progress="hidden",
         )
+
+
+def _explained(process: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn what Gradio cannot make an endpoint's inputs of into one sentence; it would say nothing at all."""
+
+    async def explained(*arguments: Any, **named: Any) -> Any:
+        try:
+            return await process(*arguments, **named)
+        except gr.Error:
+            raise
+        except Exception as error:
+            log.logger.info("Not understood: %r", error)
+            raise gr.Error(NOT_UNDERSTOOD, print_exception=False) from None
+
+    return explained
 
 
 async def _told(_: starlette.requests.Request, error: Exception) -> JSONResponse:

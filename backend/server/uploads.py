@@ -22,7 +22,7 @@ OTHERS = ("results", "torch")  # in the same folder
 
 
 class _Parser(gradio.route_utils.GradioMultiPartParser):
-    """Leaves no file of what did not come whole: too large, cut off, or more than the disk takes. Gradio's leaves it."""
+    """Leaves no file of what did not come whole: too large, cut off, or too much for the disk."""
 
     async def parse(self) -> FormData:
         """Read the files of a request."""

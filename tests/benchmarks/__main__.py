@@ -11,6 +11,7 @@ from tests.benchmarks import (
     editability,
     exact_likeness,
     fit,
+    fuzz,
     imports,
     inversion_cost,
     inversions,
@@ -18,6 +19,7 @@ from tests.benchmarks import (
     layers,
     live_drag,
     model,
+    soak,
 )
 
 
@@ -38,6 +40,8 @@ def main() -> None:
     model.add_command(commands)
     imports.add_command(commands)
     live_drag.add_command(commands)
+    soak.add_command(commands)
+    fuzz.add_command(commands)
     arguments = parser.parse_args()
     arguments.run(arguments)
 
