@@ -221,7 +221,8 @@ def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads) -> None:
         for component in (image, mask, edit, original, layer_size, selected, drags, options, protocol, steering):
             component.async_move_resource_to_block_cache = uploads.check  # pyright: ignore[reportAttributeAccessIssue]
         for file in (image, mask, edit, original):
-            file.preprocess = _path  # Gradio's own leaves an empty file for each
+            # Gradio's own leaves an empty file for each
+            file.preprocess = _path  # pyright: ignore[reportAttributeAccessIssue]
         of_models: dict[str, list[Component]] = {
             name: [options] for name in ("models", "download", "add_model", "remove_model")
         }

@@ -65,7 +65,8 @@ def serve(idle_minutes: float = IDLE_MINUTES) -> None:
 def _be_modest() -> None:
     """Leave the processor to the programs that the artist works with, wherever they want it."""
     with contextlib.suppress(psutil.Error, OSError):
-        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else NICE)
+        process = psutil.Process()
+        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else max(process.nice(), NICE))
 
 
 def _empty_work_folder() -> Path:

@@ -17,7 +17,7 @@ from starlette.datastructures import FormData
 from backend.errors import UserError
 
 NOT_UPLOADED = "The request names a file that was not uploaded; send the file itself."
-UNUSED_SECONDS = 3600.0  # a slow client sends one file after the other before it asks for its job
+UNUSED_SECONDS = 900.0  # a slow client sends one file after the other before it asks for its job
 OTHERS = ("results", "torch")  # in the same folder
 
 
@@ -48,6 +48,7 @@ class Uploads:
         gradio.route_utils.GradioMultiPartParser = _Parser
         self._folder, self._blocks = folder, blocks
         self._seen: dict[Path, tuple[int, float]] = {}  # when it was changed, and first seen so (on the steady clock)
+        self._awaited_before: dict[Path, int | None] = {}  # when it was changed, seen first while a job needed it
 
     async def check(self, path: str | None) -> str | None:
         """Refuse what a request names in the place of an upload, before anything of it is read.
@@ -78,15 +79,18 @@ class Uploads:
                     self._delete(path)
 
     def tidy(self) -> None:
-        """Delete what was sent long ago, whole or in part, and is needed by no job."""
-        now, awaited, seen = time.monotonic(), {Path(path).parent for path in self._awaited(None)}, {}
+        """Delete what was sent for a job that was cancelled while it waited, or long ago and for no job at all."""
+        now, before, seen = time.monotonic(), self._awaited_before, {}
+        awaited = {entry: before.get(entry, _changed(entry)) for entry in map(_entry, self._awaited(None))}
+        given_up = {entry: changed for entry, changed in before.items() if entry not in awaited}
+        self._awaited_before = awaited
         for entry in self._folder.iterdir():
             changed = _changed(entry)
             if entry.name in OTHERS or changed is None:
                 continue
-            before = self._seen.get(entry)
-            seen[entry] = before if before and before[0] == changed and entry not in awaited else (changed, now)
-            if now - seen[entry][1] > UNUSED_SECONDS:
+            last = self._seen.get(entry)
+            seen[entry] = last if last and last[0] == changed and entry not in awaited else (changed, now)
+            if given_up.get(entry) == changed or now - seen[entry][1] > UNUSED_SECONDS:
                 self._delete(entry)
         self._seen = seen
 
@@ -108,6 +112,11 @@ class Uploads:
         entry.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # there is another in it
             entry.parent.rmdir()
+
+
+def _entry(path: str) -> Path:
+    """The folder of an upload."""
+    return Path(path).parent
 
 
 def _changed(path: Path) -> int | None:

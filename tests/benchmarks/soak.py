@@ -57,6 +57,7 @@ class Seen:
     memory_warm: int = 0
     memory: int = 0
     files_left: int = 0
+    kept: int = 0
     processes_left: int = 0
 
     @property
@@ -71,7 +72,8 @@ class Seen:
             f"{sum(self.ends.values())} jobs in {self.seconds:.0f} s: {done}",
             f"memory {self.memory_warm / 1e6:.0f} MB after the warm-up, {self.memory / 1e6:.0f} MB at the end: "
             f"{100 * self.growth:+.1f} %",
-            f"{self.files_left} files left, {self.processes_left} processes left",
+            f"{self.files_left} files left, {self.processes_left} processes left; {self.kept} files of results were "
+            "kept, and went with the backend",
         ]
 
 
@@ -87,7 +89,7 @@ def soak(folder: Path, count: int, clients: int) -> Seen:
 
         def client(number: int) -> None:
             one = _Client(backend, folder, number, expected)
-            while True:
+            while True:  # until there is no job left
                 with lock:
                     job = next(numbers, None)
                     if job == int(count * WARM):
@@ -104,7 +106,8 @@ def soak(folder: Path, count: int, clients: int) -> Seen:
         backend.wait_idle()
         time.sleep(2)  # the last clients' ends are noticed
         seen.memory = process.memory_info().rss
-        seen.files_left = sum("results" not in file.parts for file in backend.files_of_jobs())
+        left = [file for file in backend.files_of_jobs() if "results" not in file.parts]
+        seen.files_left, seen.kept = len(left), len(backend.files_of_jobs()) - len(left)
         children = process.children(recursive=True)
     finally:
         backend.end()

@@ -189,7 +189,8 @@ def test_what_a_client_does_not_read_does_not_fill_the_memory(behind: int, shown
     queue = SimpleNamespace(pending_messages_per_session={"deaf": unread})
     runner: Any = SimpleNamespace(queue=SimpleNamespace(finish_early=finished.append))
     blocks: Any = SimpleNamespace(_queue=queue)
-    endpoints = app._Endpoints(runner, Any, print, Any, blocks)
+    nothing: Any = None
+    endpoints = app._Endpoints(runner, nothing, print, nothing, blocks)
     update = protocol.Update(phase="drag", preview=protocol.Preview.of(np.zeros((2, 2, 3), np.uint8)))
     sent = [answer[0] for answer in endpoints._stream("dragging", iter([(update, NO_FILES)] * 2), "deaf")]
     assert [bool(one and one["preview"]) for one in sent] == [shown] * 2

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from backend import paths
@@ -197,27 +198,35 @@ def test_the_backend_speaks_to_nobody_but_this_machine(backend: Backend, own: Ba
         assert {line.split(" ", 1)[1] for line in lines} <= {"127.0.0.1", "localhost", "b'127.0.0.1'"}
 
 
-def look(alone: float, resting: float, idle_seconds: float = 1800, fetching: bool = False) -> list[str]:
+def look(
+    alone: float, resting: float, idle_seconds: float = 1800, fetching: bool = False, lost: bool = False
+) -> list[str]:
     """What the watcher does when nobody was connected for `alone` and no job ran for `resting` seconds."""
     done: list[str] = []
     runner = SimpleNamespace(
-        queue=SimpleNamespace(seconds_idle=resting),
-        free=lambda: done.append("free"),
-        files=SimpleNamespace(sweep=lambda: done.append("sweep")),
+        queue=SimpleNamespace(seconds_idle=resting, device_lost=lost), free=lambda: done.append("free")
     )
     access = SimpleNamespace(seconds_alone=alone)
     catalogue = SimpleNamespace(downloads=SimpleNamespace(is_busy=fetching))
-    server: Any = SimpleNamespace(runner=runner, access=access, catalogue=catalogue, stop=lambda: done.append("stop"))
+    server: Any = SimpleNamespace(
+        runner=runner, access=access, catalogue=catalogue, stop=lambda: done.append("stop"), tidy=lambda: None
+    )
     lifecycle._Watcher(server, idle_seconds).look()
     return done
 
 
-def test_memory_files_and_process_go_one_after_the_other() -> None:
+def test_first_the_memory_goes_then_the_process() -> None:
     assert look(alone=0, resting=0) == []
-    assert look(alone=30, resting=30) == []
-    assert look(alone=90, resting=90) == ["sweep"]
-    assert look(alone=400, resting=400) == ["free", "sweep"]
+    assert look(alone=90, resting=90) == []
+    assert look(alone=400, resting=400) == ["free"]
     assert look(alone=0, resting=4000) == ["free"]  # someone is connected, and may fetch a result
-    assert look(alone=2000, resting=2000) == ["free", "sweep", "stop"]
-    assert look(alone=1e9, resting=1e9, idle_seconds=0) == ["free", "sweep"]
-    assert look(alone=2000, resting=2000, fetching=True) == ["free", "sweep"]
+    assert look(alone=2000, resting=2000) == ["free", "stop"]
+    assert look(alone=1e9, resting=1e9, idle_seconds=0) == ["free"]
+    assert look(alone=2000, resting=2000, fetching=True) == ["free"]
+    assert look(alone=0, resting=0, lost=True) == ["stop"]  # only a new process can use the device
+
+
+@pytest.mark.skipif(WINDOWS, reason="Windows has other priorities")
+def test_other_programs_come_first(backend: Backend) -> None:
+    assert backend.process
+    assert psutil.Process(backend.process.pid).nice() >= lifecycle.NICE
