@@ -196,8 +196,9 @@ class _Endpoints:
         a result to come back for.
         """
         number = secrets.token_hex(4)  # by which its lines are found in the log
-        with _one_sentence(doing, number):
+        with _one_sentence(doing, number), log.phases(number) as enter:
             for update, files in log.of_job(number, updates):
+                enter(update.phase)
                 unread = self._blocks._queue.pending_messages_per_session.get(session)
                 behind = unread.qsize() if unread is not None else 0
                 if behind > PREVIEWS_BEHIND and update.result is None:
