@@ -30,7 +30,7 @@ from backend.server.jobs import JobRunner, Updates
 from backend.server.openings import shown_region
 from backend.server.requests import Request
 from backend.server.result_files import NO_FILES
-from backend.server.uploads import Uploads
+from backend.server.uploads import Uploads, not_stored
 from stylegan2.errors import ModelError
 
 CHUNK = 1 << 20  # bytes of a result file sent at a time
@@ -283,9 +283,7 @@ def _explained(process: Callable[..., Any]) -> Callable[..., Any]:
 async def _told(_: starlette.requests.Request, error: Exception) -> JSONResponse:
     """Answer with one sentence what no endpoint has caught: what Gradio could not read or store."""
     if isinstance(error, OSError):
-        reason = error.strerror or error
-        sentence = f"The backend cannot store what was sent ({reason}); make room on its disk and try again."
-        return JSONResponse({"error": sentence}, 507)
+        return JSONResponse({"error": not_stored(error)}, 507)
     return JSONResponse({"error": log.unexpected("reading a request")}, 500)
 
 

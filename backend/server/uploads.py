@@ -114,6 +114,11 @@ class Uploads:
             entry.parent.rmdir()
 
 
+def not_stored(error: OSError) -> str:
+    """What to say where the disk does not take what was sent."""
+    return f"The backend cannot store what was sent ({error.strerror or error}); make room on its disk and try again."
+
+
 def _entry(path: str) -> Path:
     """The folder of an upload."""
     return Path(path).parent
