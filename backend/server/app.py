@@ -10,19 +10,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import starlette.requests
 from fastapi import FastAPI
 from gradio.components import Component
 from gradio.routes import App
-from starlette.responses import FileResponse, JSONResponse
+from starlette.responses import FileResponse
 from starlette.routing import Mount
 
-from backend.errors import UserError
 from backend.server import log
 from backend.server.access import LARGEST_UPLOAD, Access
 from backend.server.catalogue import ModelCatalogue
@@ -30,12 +27,11 @@ from backend.server.jobs import JobRunner, Updates
 from backend.server.openings import shown_region
 from backend.server.requests import Request
 from backend.server.result_files import NO_FILES
-from backend.server.uploads import Uploads, not_stored
-from stylegan2.errors import ModelError
+from backend.server.sentences import explained, one_sentence, told
+from backend.server.uploads import Uploads
 
 CHUNK = 1 << 20  # bytes of a result file sent at a time
 JOBS = "jobs"  # Gradio's name of the one queue of all that computes
-NOT_UNDERSTOOD = "The request is not what this endpoint takes; docs/engine.md says what that is."
 PREVIEWS_BEHIND = 50  # updates that a client has not read yet, after which it gets no previews
 MOST_BEHIND = 2000  # after which it will not read any more, as far as anybody can tell
 
@@ -61,7 +57,7 @@ def build(
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     blocks = gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP")
     uploads = Uploads(runner.files.folder, blocks)
-    blocks.process_api = _explained(blocks.process_api)
+    blocks.process_api = explained(blocks.process_api)
     _fill(blocks, _Endpoints(runner, catalogue, stop, uploads, blocks), uploads)
     gr.mount_gradio_app(
         page,
@@ -81,7 +77,7 @@ def build(
     (gradio_app,) = (route.app for route in page.routes if isinstance(route, Mount))
     assert isinstance(gradio_app, App)
     for one in (page, gradio_app):
-        one.add_exception_handler(Exception, _told)
+        one.add_exception_handler(Exception, told)
     return Access(page, token, port), gradio_app.stop_event, uploads
 
 
@@ -100,39 +96,39 @@ class _Endpoints:
         self._uploads, self._blocks = uploads, blocks
 
     def health(self) -> dict[str, Any]:
-        with _one_sentence("looking after the backend"):
+        with one_sentence("looking after the backend"):
             return self._runner.health()
 
     def region(self, layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
-        with _one_sentence("choosing the region"):
+        with one_sentence("choosing the region"):
             return shown_region(layer_size, selected, options)
 
     def models(self, options: Any) -> dict[str, Any]:
-        with _one_sentence("listing the models"):
+        with one_sentence("listing the models"):
             return self._catalogue.models(options)
 
     def download(self, options: Any) -> dict[str, Any]:
-        with _one_sentence("starting a download"):
+        with one_sentence("starting a download"):
             return self._catalogue.download(options)
 
     def cancel_download(self) -> dict[str, Any]:
-        with _one_sentence("cancelling a download"):
+        with one_sentence("cancelling a download"):
             return self._catalogue.cancel_download()
 
     def add_model(self, options: Any) -> dict[str, Any]:
-        with _one_sentence("adding a model"):
+        with one_sentence("adding a model"):
             return self._catalogue.add(options)
 
     def remove_model(self, options: Any) -> dict[str, Any]:
-        with _one_sentence("removing a model"):
+        with one_sentence("removing a model"):
             return self._catalogue.remove(options)
 
     def resources(self) -> dict[str, Any]:
-        with _one_sentence("looking at what is in use"):
+        with one_sentence("looking at what is in use"):
             return self._runner.resources()
 
     def clear_cache(self) -> dict[str, Any]:
-        with _one_sentence("clearing the cache"):
+        with one_sentence("clearing the cache"):
             self._runner.clear_cache()
             return self._runner.resources()
 
@@ -145,7 +141,7 @@ class _Endpoints:
         return {}
 
     def steer(self, steering: Any, request: gr.Request) -> dict[str, Any]:
-        with _one_sentence("steering a drag"):
+        with one_sentence("steering a drag"):
             return self._runner.steer(steering, _session(request))
 
     def drag(
@@ -178,7 +174,7 @@ class _Endpoints:
 
     def result(self, request: gr.Request) -> Answer:
         """Return the last update of the session's latest job again, None where it has no result yet, or any more."""
-        with _one_sentence("looking for a result"):
+        with one_sentence("looking for a result"):
             found = self._runner.files.finished(_session(request))
             return (found.update.model_dump(mode="json"), *found.files) if found else (None, *NO_FILES)
 
@@ -196,7 +192,7 @@ class _Endpoints:
         a result to come back for.
         """
         number = secrets.token_hex(4)  # by which its lines are found in the log
-        with _one_sentence(doing, number), log.phases(number) as enter:
+        with one_sentence(doing, number), log.phases(number) as enter:
             for update, files in log.of_job(number, updates):
                 enter(update.phase)
                 unread = self._blocks._queue.pending_messages_per_session.get(session)
@@ -263,46 +259,6 @@ def _add_jobs(endpoints: _Endpoints, inputs: dict[str, list[Component]], outputs
             concurrency_limit=1,
             show_progress="hidden",
         )
-
-
-def _explained(process: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn what Gradio cannot make an endpoint's inputs of into one sentence; it would say nothing at all."""
-
-    async def explained(*arguments: Any, **named: Any) -> Any:
-        try:
-            return await process(*arguments, **named)
-        except gr.Error:
-            raise
-        except Exception as error:
-            log.logger.info("Not understood: %r", error)
-            raise gr.Error(NOT_UNDERSTOOD, print_exception=False) from None
-
-    return explained
-
-
-async def _told(_: starlette.requests.Request, error: Exception) -> JSONResponse:
-    """Answer with one sentence what no endpoint has caught: what Gradio could not read or store."""
-    if isinstance(error, OSError):
-        return JSONResponse({"error": not_stored(error)}, 507)
-    return JSONResponse({"error": log.unexpected("reading a request")}, 500)
-
-
-@contextmanager
-def _one_sentence(doing: str, job: str = log.NO_JOB) -> Iterator[None]:
-    """Turn whatever goes wrong inside into one sentence for the user.
-
-    Args:
-        doing: what is done, for the sentence about an error that nobody expected.
-        job: its number in the log.
-    """
-    try:
-        yield
-    except (UserError, ModelError) as error:
-        with log.belonging_to(job):
-            log.logger.info("Refused: %s", error)
-        raise gr.Error(str(error), print_exception=False) from None
-    except Exception:
-        raise gr.Error(log.unexpected(doing, job), print_exception=False) from None
 
 
 def _session(request: gr.Request) -> str:

@@ -39,8 +39,8 @@ def endpoints(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[tuple[s
 
 @pytest.fixture(scope="module")
 def every_route(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
-    access, _ = app.build(JobRunner(tmp_path_factory.mktemp("files")), ModelCatalogue(), "token", 1, lambda: None)
-    found: Any = access.app
+    built, *_ = app.build(JobRunner(tmp_path_factory.mktemp("files")), ModelCatalogue(), "token", 1, lambda: None)
+    found: Any = built.app
     return set(endpoints(found.routes))
 
 
