@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from backend.client.connection import Connection
@@ -83,7 +82,7 @@ def frames(connection: Connection, request: FramesRequest, show: Show, cancelled
     job = connection.client.submit(*sent, api_name="/frames")
     last = last_update(connection, job, show, cancelled, lambda: False)
     if last is None or last.frames is None:
-        raise gone(connection.log_file)
+        raise gone(connection)
     return last.frames
 
 
@@ -138,7 +137,7 @@ def unfit_of(last: Update | None) -> Unfit | None:
 def result_of(last: Update | None, connection: Connection, finish_early: Flag) -> Result:
     """Return the result in the last update of a job. Raises UserError where it has none."""
     if last is None or last.result is None:
-        raise gone(connection.log_file)
+        raise gone(connection)
     return replace(last.result, finished_early=finish_early())
 
 
@@ -187,7 +186,7 @@ def _understand(output: Sequence[Any], connection: Connection) -> Update:
     try:
         return Update.from_output(output, connection.fetch)
     except httpx.HTTPError as error:
-        raise gone(connection.log_file) from error
+        raise gone(connection) from error
     except OSError as error:
         raise UserError(
             f"The result cannot be stored in {connection.downloads} ({error.strerror}); make room there, and run the "
@@ -236,7 +235,7 @@ def _explained(error: BaseException, connection: Connection) -> UserError:
     from gradio_client.exceptions import AppError
 
     if isinstance(error, AppError):
-        return said(str(error), connection.log_file)
+        return said(str(error), connection)
     if isinstance(error, httpx.HTTPStatusError):
         with contextlib.suppress(ValueError, LookupError, TypeError, httpx.StreamError):
             return UserError(str(error.response.json()["error"]))
@@ -245,24 +244,30 @@ def _explained(error: BaseException, connection: Connection) -> UserError:
             "the layer smaller, and run the filter again.",
             connection.log_file,
         )
-    if connection.is_open():
+    if connection.is_open() and not connection.computer:
         return UserError(
             f"The backend has stopped answering; end its process, {connection.pid}, and run the filter again.",
             connection.log_file,
         )
-    return gone(connection.log_file)
+    return gone(connection)
 
 
-def said(text: str, log_file: Path) -> UserError:
+def said(text: str, connection: Connection) -> UserError:
     """The backend's own sentence, or a better one than gradio's about hidden errors and a stopped server."""
     if "verbose error reporting" in text:
-        return UserError("The backend met an unexpected error; please report it.", log_file)
-    return gone(log_file) if "erver stopped" in text else UserError(text)
+        return UserError("The backend met an unexpected error; please report it.", connection.log_file)
+    return gone(connection) if "erver stopped" in text else UserError(text)
 
 
-def gone(log_file: Path) -> UserError:
+def gone(connection: Connection) -> UserError:
+    if connection.computer:
+        return UserError(
+            f"The connection to {connection.computer} broke in the middle of the work and the image was left as it "
+            "was; run the filter again, which connects anew.",
+            connection.log_file,
+        )
     return UserError(
         "The backend ended in the middle of the work and the image was left as it was; "
         "run the filter again, which starts it anew.",
-        log_file,
+        connection.log_file,
     )

@@ -6,6 +6,8 @@ import argparse
 import os
 import signal
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -17,7 +19,7 @@ import httpx
 import psutil
 import pytest
 
-from backend import paths
+from backend import attendance, paths
 from backend.errors import UserError
 from backend.server import commands, instance, lifecycle
 from tests.backend.server.harness import WITHOUT_END, Backend, submit, until_phase, updates, wait_until
@@ -99,7 +101,8 @@ def test_stop_ends_it_also_in_the_middle_of_a_job(own: Backend, picture: Path) -
 
 def test_the_stale_ready_file_of_a_killed_backend_is_recognised(own: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRAGGAN_HOME", str(own.home))
-    instance.write_ready_file({"url": "http://127.0.0.1:1/", "pid": os.getpid(), "token": "t", "protocol": 2})
+    content = {"url": "http://127.0.0.1:1/", "pid": os.getpid(), "token": "t", "protocol": 2}
+    instance.write_ready_file(content, paths.ready_file())
     assert instance.running() is None
     assert not own.ready_file.exists()
 
@@ -199,7 +202,12 @@ def test_the_backend_speaks_to_nobody_but_this_machine(backend: Backend, own: Ba
 
 
 def look(
-    alone: float, resting: float, idle_seconds: float = 1800, fetching: bool = False, lost: bool = False
+    alone: float,
+    resting: float,
+    idle_seconds: float = 1800,
+    fetching: bool = False,
+    unattended: float = 0,
+    lost: bool = False,
 ) -> list[str]:
     """What the watcher does when nobody was connected for `alone` and no job ran for `resting` seconds."""
     done: list[str] = []
@@ -211,7 +219,7 @@ def look(
     server: Any = SimpleNamespace(
         runner=runner, access=access, catalogue=catalogue, stop=lambda: done.append("stop"), tidy=lambda: None
     )
-    lifecycle._Watcher(server, idle_seconds).look()
+    lifecycle._Watcher(server, idle_seconds, unattended).look()
     return done
 
 
@@ -230,3 +238,29 @@ def test_first_the_memory_goes_then_the_process() -> None:
 def test_other_programs_come_first(backend: Backend) -> None:
     assert backend.process
     assert psutil.Process(backend.process.pid).nice() >= lifecycle.NICE
+
+
+def test_one_that_was_started_for_another_computer_ends_soon_after_the_last_of_its_clients_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRAGGAN_HOME", str(tmp_path))
+    attends = paths.attendance_folder() / str(os.getpid())
+    attends.parent.mkdir()
+    attends.touch()
+    assert look(alone=90, resting=90, unattended=60) == []
+    attends.unlink()
+    assert look(alone=50, resting=90, unattended=60) == []
+    assert look(alone=90, resting=90, unattended=60) == ["stop"]
+    assert look(alone=90, resting=90, unattended=60, idle_seconds=0) == ["stop"]
+
+
+def test_who_was_killed_or_has_the_number_of_an_older_process_does_not_attend(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / str(ended.pid)).touch()
+    assert not attendance.anyone(tmp_path)
+    (tmp_path / str(os.getpid())).touch()
+    assert attendance.anyone(tmp_path)
+    os.utime(tmp_path / str(os.getpid()), (1, 1))
+    assert not attendance.anyone(tmp_path)
+    assert list(tmp_path.iterdir()) == []
