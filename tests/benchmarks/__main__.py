@@ -12,6 +12,7 @@ from tests.benchmarks import (
     editability,
     exact_likeness,
     fit,
+    fuzz,
     gpu,
     imports,
     inversion_cost,
@@ -20,6 +21,7 @@ from tests.benchmarks import (
     layers,
     live_drag,
     model,
+    soak,
     threads,
 )
 from tests.benchmarks.latent_transformer import command as latent_transformer
@@ -48,6 +50,8 @@ def main() -> None:
     threads.add_command(commands)
     latent_transformer.add_command(commands)
     paper.add_command(commands)
+    soak.add_command(commands)
+    fuzz.add_command(commands)
     arguments = parser.parse_args()
     arguments.run(arguments)
 
