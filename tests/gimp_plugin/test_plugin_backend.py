@@ -19,7 +19,7 @@ from backend.client.connection import Connection, prepare_environment
 from backend.client.protocol import OFFLINE
 from backend.errors import Cancelled, UserError
 
-READY = {"url": "http://127.0.0.1:9/", "pid": 1, "token": "t", "protocol": 2}
+READY = {"url": "http://127.0.0.1:9/", "pid": 1, "token": "t", "protocol": 3}
 
 
 @pytest.mark.parametrize("dies_after", [0.0, 0.5, None])
