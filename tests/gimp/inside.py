@@ -253,13 +253,19 @@ def state(image: int) -> dict[str, Any]:
     """All of an image that the filter must leave alone, with fingerprints of the pixels."""
     it = the_image(image)
     return {
-        "layers": [_layer(layer) for layer in it.get_layers()],
+        "layers": [_layer(layer) for layer in it.get_layers() if not is_live(layer)],
+        "live layers": [layer.get_id() for layer in it.get_layers() if is_live(layer)],
         "selected layers": [layer.get_id() for layer in it.get_selected_layers()],
         "selection": _fingerprint(it.get_selection()),
         "paths": [_path(path) for path in it.get_paths()],
         "selected paths": [path.get_id() for path in it.get_selected_paths()],
         "changed": it.is_dirty(),
     }
+
+
+def is_live(layer: Gimp.Layer) -> bool:
+    """Whether it is there only while the drag window is."""
+    return layer.get_parasite("draggan-live") is not None
 
 
 def _layer(layer: Gimp.Layer) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def rewritten() -> Iterator[Any]:
 def test_a_backend_of_another_version(sheet: Sheet, rewritten: Any):
     rewritten(sheet.ready_file, protocol=1)
     assert "different versions; update both by running install.py" in sheet.refused()
-    rewritten(sheet.ready_file, protocol=2)
+    rewritten(sheet.ready_file, protocol=3)
     sheet.works()
 
 

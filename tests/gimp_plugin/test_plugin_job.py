@@ -33,7 +33,7 @@ def test_the_backend_is_asked_what_the_artist_asked(running: Place, work: Work):
     work(running, selection=SELECTION)
     sent = running.jobs[-2]
     assert sent["drags"] == [{"handle": [1, 2], "target": [30, 20], "via": []}]
-    assert (sent["options"], sent["mask"], sent["mode"], sent["protocol"]) == ({"model": "critters"}, True, "RGBA", 2)
+    assert (sent["options"], sent["mask"], sent["mode"], sent["protocol"]) == ({"model": "critters"}, True, "RGBA", 3)
 
 
 def test_a_drag_that_goes_on_sends_the_edit_and_the_pixels_that_it_began_with(

@@ -34,6 +34,7 @@ from gimp.drag_picture import DragPicture
 from gimp.drag_settings import DragSettings
 from gimp.drag_source import DragSource, Kept
 from gimp.drag_status import DragStatus
+from gimp.live_layer import LiveLayer
 from gimp.live_work import LiveWork
 from gimp.widgets import end, text
 
@@ -46,8 +47,10 @@ log = logging.getLogger("draggan.drag_window")
 class DragWindow:
     """One window from its opening to Keep or Cancel."""
 
-    def __init__(self, title: str, config: Gimp.ProcedureConfig, backend: Backend, source: DragSource) -> None:
-        self._config, self._backend, self._source = config, backend, source
+    def __init__(
+        self, title: str, config: Gimp.ProcedureConfig, backend: Backend, source: DragSource, live: LiveLayer
+    ) -> None:
+        self._config, self._backend, self._source, self._live = config, backend, source, live
         self._options = options_from(config)
         self._all_the_same, self._away = False, False  # whether a poor fit is accepted; the keyboard is elsewhere
         drags, problem = source.drags(config.get_property("anchors"))
@@ -102,6 +105,7 @@ class DragWindow:
             self._source.has_choice,
             self._settings_changed,
             self._read_paths,
+            self._show_in_image,
         )
         self._lay_out()
         self._window.connect("response", lambda window, response: self._cancel())
@@ -139,6 +143,7 @@ class DragWindow:
         if self._work.has_begun:
             self._session.begin_anew()
         self._picture.frame = None
+        self._live.remove()
         self._gestures.opening_mask = self._source.selection
         self._status.tell_trouble("")
         fit = {"poor_fit": "drag"} if self._all_the_same else {}
@@ -166,6 +171,7 @@ class DragWindow:
             self._take_region(update.region)
         if update.preview and update.region and self._session.can_keep:
             self._picture.frame = update.preview, update.region
+            self._show_in_image()
         self._say()
         self._canvas.redraw()
         self._controls.show()
@@ -225,6 +231,13 @@ class DragWindow:
         if options != self._options:
             self._options, self._all_the_same = options, False
             self._begin()
+
+    def _show_in_image(self) -> None:
+        """Show what moves in the image, too, if that is wanted."""
+        if not self._config.get_property("show-in-image"):
+            self._live.remove()
+        elif self._picture.frame:
+            self._live.show(self._source.subject.insertion, *self._picture.frame)
 
     def _keep_it(self, as_frames: bool) -> None:
         self._as_frames = as_frames

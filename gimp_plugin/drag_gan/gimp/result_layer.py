@@ -7,7 +7,7 @@ the change: what came back less what was sent. Where nothing changed, that is th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import gi
@@ -56,11 +56,18 @@ class Insertion:
         return edit_parasite.Origin(self.source.tattoo, result.region or whole)
 
 
-def insert(image: Gimp.Image, insertion: Insertion, result: Result, show_path: bool) -> Gimp.Layer:
+def insert(
+    image: Gimp.Image,
+    insertion: Insertion,
+    result: Result,
+    show_path: bool,
+    make_way: Callable[[], None] = lambda: None,
+) -> Gimp.Layer:
     """Insert the result in one undo step: above the source, or on top of the image when that was deleted meanwhile.
 
     Args:
         show_path: whether an artist looks on, who wants to see the path further on.
+        make_way: is called just before the new layer comes.
 
     Returns:
         The new layer; it carries its edit.
@@ -70,6 +77,7 @@ def insert(image: Gimp.Image, insertion: Insertion, result: Result, show_path: b
         UserError: the backend's files cannot be read.
     """
     layer = (_patch if insertion.as_patch else _whole)(image, insertion, result)
+    make_way()
     _insert(image, insertion, layer, show_path)
     return layer
 

@@ -45,7 +45,7 @@ def test_the_ready_file_says_where_and_is_its_owners_alone(own: Backend) -> None
     assert own.process
     assert own.ready["url"].startswith("http://127.0.0.1:")
     assert own.ready["pid"] == own.process.pid
-    assert own.ready["protocol"] == 2
+    assert own.ready["protocol"] == 3
     assert len(own.ready["token"]) >= 32
     if not WINDOWS:
         assert stat.S_IMODE(own.ready_file.stat().st_mode) == 0o600
