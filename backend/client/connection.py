@@ -185,7 +185,7 @@ def open_connection(ready: Ready, downloads: Path, log_file: Path, silence_secon
     except TimeoutError as error:
         raise UserError(
             f"The backend has not answered for {silence_seconds:.0f} seconds; end its process, {ready.pid}, "
-            "and run the filter again.",
+            "and try again.",
             log_file,
         ) from error
     except Exception as error:

@@ -187,8 +187,8 @@ def _understand(output: Sequence[Any], connection: Connection) -> Update:
         raise gone(connection.log_file) from error
     except OSError as error:
         raise UserError(
-            f"The result cannot be stored in {connection.downloads} ({error.strerror}); make room there, and run the "
-            "filter again."
+            f"The result cannot be stored in {connection.downloads} ({error.strerror}); make room there, and "
+            "try again."
         ) from error
     except (KeyError, TypeError, ValueError, zlib.error) as error:
         log.exception("update not understood")
@@ -221,12 +221,12 @@ def _raise_failure(job: Any, connection: Connection) -> None:
     if isinstance(error, httpx.HTTPStatusError):
         raise UserError(
             f"The backend could not take the layer (HTTP {error.response.status_code}); make room on the disk, or make "
-            "the layer smaller, and run the filter again.",
+            "the layer smaller, and try again.",
             connection.log_file,
         ) from error
     if connection.is_open():
         raise UserError(
-            f"The backend has stopped answering; end its process, {connection.pid}, and run the filter again.",
+            f"The backend has stopped answering; end its process, {connection.pid}, and try again.",
             connection.log_file,
         ) from error
     raise gone(connection.log_file) from error
@@ -242,6 +242,6 @@ def said(text: str, log_file: Path) -> UserError:
 def gone(log_file: Path) -> UserError:
     return UserError(
         "The backend ended in the middle of the work and the image was left as it was; "
-        "run the filter again, which starts it anew.",
+        "try again, which starts it anew.",
         log_file,
     )

@@ -7,6 +7,7 @@ import argparse
 from tests.benchmarks import (
     detector_command,
     drag_step,
+    drag_window,
     drags,
     editability,
     exact_likeness,
@@ -38,6 +39,7 @@ def main() -> None:
     model.add_command(commands)
     imports.add_command(commands)
     live_drag.add_command(commands)
+    drag_window.add_command(commands)
     arguments = parser.parse_args()
     arguments.run(arguments)
 

@@ -252,9 +252,10 @@ def opacity(layer: int) -> float:
 def state(image: int) -> dict[str, Any]:
     """All of an image that the filter must leave alone, with fingerprints of the pixels."""
     it = the_image(image)
+    live = {layer: is_live(layer) for layer in it.get_layers()}
     return {
-        "layers": [_layer(layer) for layer in it.get_layers() if not is_live(layer)],
-        "live layers": [layer.get_id() for layer in it.get_layers() if is_live(layer)],
+        "layers": [_layer(layer) for layer in live if not live[layer] and layer.is_valid()],
+        "live layers": [layer.get_id() for layer in live if live[layer]],
         "selected layers": [layer.get_id() for layer in it.get_selected_layers()],
         "selection": _fingerprint(it.get_selection()),
         "paths": [_path(path) for path in it.get_paths()],

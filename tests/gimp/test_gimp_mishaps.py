@@ -106,7 +106,7 @@ def test_a_backend_that_does_not_answer(sheet: Sheet):
         sentence = sheet.refused()
     finally:
         sheet.signal(GO_ON)
-    assert f"has not answered for 16 seconds; end its process, {sheet.backend}, and run the filter again" in sentence
+    assert f"has not answered for 16 seconds; end its process, {sheet.backend}, and try again" in sentence
     sheet.works()
 
 

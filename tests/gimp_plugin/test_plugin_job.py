@@ -202,7 +202,7 @@ def test_when_a_file_does_not_come_the_backend_is_gone(running: Place):
 
 def test_where_there_is_no_room_for_the_result_the_artist_is_told(running: Place, tmp_path: Path):
     full = running.backend().connect()._replace(downloads=tmp_path / "missing")
-    with pytest.raises(UserError, match=r"cannot be stored in .*missing .*make room there, and run the filter again\."):
+    with pytest.raises(UserError, match=r"cannot be stored in .*missing .*make room there, and try again\."):
         take(full, full.client.src)
 
 

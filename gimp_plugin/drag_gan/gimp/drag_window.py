@@ -163,6 +163,8 @@ class DragWindow:
 
     def _take(self, update: Update) -> None:
         self._session.take(update)
+        if self._gestures.pull:
+            self._gestures.pull.take(update)
         self._show(update)
 
     def _show(self, update: Update) -> None:
@@ -213,7 +215,8 @@ class DragWindow:
 
     def _stop(self, sentence: str) -> None:
         """Say why nothing goes on; all that was placed stays."""
-        self._shown = None
+        self._shown, self._gestures.pull = None, None
+        self._canvas.redraw()
         self._status.say("")
         self._status.tell_trouble(sentence)
 

@@ -74,11 +74,12 @@ class LiveLayer:
             insertion, picture, region = self._newest
             if self._region != region:
                 self.remove()
-            if self._layer is None:
+            changed = changed_box(picture, region[2:])
+            if changed and self._layer is None:
                 self._insert(insertion, region)
             if self._layer and is_in(self._image, self._layer):
-                self._write(self._layer, picture, region)
-            else:
+                self._write(self._layer, picture, region, changed)
+            elif self._layer:
                 self._layer, self._unwanted = None, True
         self._due = started + max(EVERY, (time.monotonic() - started) / SHARE)
         return GLib.SOURCE_REMOVE
@@ -100,10 +101,9 @@ class LiveLayer:
         if inserted:
             self._layer, self._region, self._written = layer, region, None
 
-    def _write(self, layer: Gimp.Layer, picture: png.Pixels, region: Box) -> None:
+    def _write(self, layer: Gimp.Layer, picture: png.Pixels, region: Box, changed: Box | None) -> None:
         """Write where the picture shows something, and where the one before has."""
-        now = changed_box(picture, region[2:])
-        box, self._written = both(now, self._written), now
+        box, self._written = both(changed, self._written), changed
         if box is None:
             return
         x, y, width, height = box

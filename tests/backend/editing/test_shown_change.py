@@ -35,7 +35,7 @@ def test_where_nothing_has_changed_the_layer_is_seen(change: ShownChange):
     assert not change.of(np.full((64, 64, 3), GREY + 3, np.uint8), None).any()
 
 
-def test_where_something_has_moved_the_models_picture_is_seen_in_the_layers_tones(change: ShownChange, moved: np.ndarray):
+def test_where_something_has_moved_is_the_models_picture_in_the_layers_tones(change: ShownChange, moved: np.ndarray):
     seen = change.of(moved, None)
     assert (seen[SPOT][..., 3] == 255).all()
     assert np.abs(seen[SPOT][..., :3].astype(int) - (20 + BRIGHTER - GREY)).max() <= 1
