@@ -132,7 +132,7 @@ def _insert_frames(image: Gimp.Image, layer: Gimp.Layer, kept: Kept, backend: Ba
     insertion, remarks = _as_it_is_now(image, layer, kept.subject)
     mask = kept.mask or kept.subject.canvas.selection
     motion = motion_frames.Motion.of_result(image, insertion, kept.result, mask, motion_frames.COUNT, downloads)
-    group = motion_frames.make(image, motion, backend, with_windows=True)
+    group = motion_frames.make(image, motion, backend, kept.new_image, with_windows=True)
     tell([*remarks, *kept.result.remarks()])
     return group
 

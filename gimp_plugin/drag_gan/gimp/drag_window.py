@@ -61,7 +61,7 @@ class DragWindow:
         self._loop = GLib.MainLoop()
         self._shown: Update | None = None
         self._result: Result | None = None
-        self._as_frames = False
+        self._as_frames, self._new_image = False, False
         self._error: BaseException | None = None
         self._regions = LatestQuestion(self._ask_region, lambda box: GLib.idle_add(self._take_region, box))
         self._build(title)
@@ -84,7 +84,7 @@ class DragWindow:
             raise Cancelled
         mask = self._session.scene.mask
         whole = may_move.enlarged(mask, self._source.size) if mask else None
-        return Kept(self._source.subject, self._result, whole, self._as_frames)
+        return Kept(self._source.subject, self._result, whole, self._as_frames, self._new_image)
 
     def _build(self, title: str) -> None:
         self._window = GimpUi.Dialog(title=title, role="draggan-drag")
@@ -242,8 +242,8 @@ class DragWindow:
         elif self._picture.frame:
             self._live.show(self._source.subject.insertion, *self._picture.frame)
 
-    def _keep_it(self, as_frames: bool) -> None:
-        self._as_frames = as_frames
+    def _keep_it(self, as_frames: bool, new_image: bool) -> None:
+        self._as_frames, self._new_image = as_frames, new_image
         drags = [Drag(drag.handle, drag.target, drag.via).to_json() for drag in self._session.scene.drags]
         log.info("kept by the artist; asked: %s", {"drags": drags, **self._options})
         self._work.finish()
