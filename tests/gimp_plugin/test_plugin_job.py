@@ -163,7 +163,7 @@ def test_a_drag_that_has_gone_far_enough_ends_with_its_result(running: Place, wo
 
 
 def test_a_backend_that_dies_in_the_middle_is_said_to_and_the_next_run_starts_it_anew(place: Place, work: Work):
-    left = r"ended in the middle of the work and the image was left as it was; run the filter .*; the log is .*\.log\.$"
+    left = r"ended in the middle of the work and the image was left as it was; try again, .*; the log is .*\.log\.$"
     with pytest.raises(UserError, match=left):
         work(place, "dies")
     result, _ = work(place)

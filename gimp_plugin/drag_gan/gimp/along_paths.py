@@ -109,14 +109,15 @@ def _keep(
     """Insert the result in one undo step, ready for the drag to be done again, and tell what is to be told.
 
     Args:
-        make_way: is called just before the new layer comes.
+        make_way: is called just before the new layer comes; not within the undo step, which counts as a change.
     """
     insertion, remarks = _as_it_is_now(image, layer, subject)
+    goes_on, inserted = config.get_property("go-on"), result_layer.make(image, insertion, result)
+    make_way()
     source_layer.require_open(image)
-    goes_on = config.get_property("go-on")
     image.undo_group_start()
     try:
-        inserted = result_layer.insert(image, insertion, result, with_windows, make_way)
+        result_layer.insert(image, insertion, inserted, with_windows)
         drags = again.remember(result, insertion.source.offset, goes_on)
         if goes_on:
             again.go_on(image, drags, inserted)

@@ -239,7 +239,7 @@ class DragWindow:
         """Show what moves in the image, too, if that is wanted."""
         if not self._config.get_property("show-in-image"):
             self._live.remove()
-        elif self._picture.frame:
+        elif self._picture.frame and self._loop.is_running():
             self._live.show(self._source.subject.insertion, *self._picture.frame)
 
     def _keep_it(self, as_frames: bool, new_image: bool) -> None:
@@ -253,6 +253,7 @@ class DragWindow:
         log.info("cancelled by the artist")
         self._result = None
         self._loop.quit()
+        self._live.remove()
 
     def _leave(self) -> None:
         self._regions.close()
