@@ -26,13 +26,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "gimp_plugin" / "drag_gan"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "gimp"))
 import gimp_root
 import numpy as np
 from desktop import WIDTH
 from PIL import Image
 from session import newest_log, plugin_process, stop_backend, vendor_folder, wait_for
-from story import TITLE, Story, count, told
+from story import TITLE, Story, told
 
 from core import markers
 from stylegan2.critters.making.examples import EXAMPLES, Example
@@ -45,6 +46,7 @@ PROBE = 20  # pixels around that are looked at
 RADIUS, ROUND_SECONDS, MOUSE_EVERY = 30, 3.0, 0.03  # pixels of the screen; seconds
 PULL_SECONDS = 10.0
 CANVAS = np.s_[120:880, 240:1000]  # of the screen: inside GIMP's window, the image and what is around it
+MARKER = 20  # pixels of its colour that a marker has at least
 BLOCK = 16  # pixels, of which the one that changes most is looked at
 PHASES = ("load", "invert", "drag")
 
@@ -162,7 +164,7 @@ def _rates(story: Story) -> Rates:
 
 def _hold(story: Story, seconds: float) -> threading.Thread:
     """Pull the nose round with the mouse, in a thread of its own."""
-    x, y = _middle(story, markers.TARGET)
+    x, y = _middle(story, markers.TARGET, markers.HANDLE)
     words = ["mousemove", f"{x:.0f}", f"{y:.0f}", "mousedown", "1"]
     for step in range(round(min(seconds, ROUND_SECONDS * 10) / MOUSE_EVERY)):
         angle = 2 * math.pi * step * MOUSE_EVERY / ROUND_SECONDS
@@ -183,8 +185,8 @@ def _hold(story: Story, seconds: float) -> threading.Thread:
 
 def _eye(story: Story) -> tuple[slice, slice]:
     """Where on the screen the eye is, by the two marks whose places on the layer are known."""
-    nose, chest = (np.array(_middle(story, colour)) for colour in (markers.TARGET, markers.PIN))
-    target = np.array(EXAMPLES[0].drags[0][0])
+    nose, chest = np.array(_middle(story, markers.TARGET, markers.HANDLE)), np.array(_middle(story, markers.PIN))
+    target = np.array(EXAMPLES[0].drags[0][1])
     scale = np.linalg.norm(nose - chest) / np.linalg.norm(target - CHEST)
     x, y = np.round(nose + scale * (np.array(EYE) - target)).astype(int)
     reach = max(2, round(PROBE * scale))
@@ -210,13 +212,16 @@ def _part(story: Story, part: tuple[slice, slice]) -> np.ndarray:
     return story.desktop.picture()[part]
 
 
-def _middle(story: Story, colour: tuple[int, int, int]) -> tuple[float, float]:
-    """Where a marker of a colour is in the drag window."""
+def _middle(story: Story, *colours: tuple[int, int, int]) -> tuple[float, float]:
+    """Where a marker is in the drag window: of the first of the colours that is seen. A handle lies over its target."""
 
     def found() -> tuple[float, float] | None:
         screen = story.desktop.picture()[:, WIDTH:]
-        y, x = np.nonzero((screen == colour).all(axis=2))
-        return (float(np.median(x)) + WIDTH, float(np.median(y))) if count(screen, colour) > 20 else None
+        for colour in colours:
+            y, x = np.nonzero((screen == colour).all(axis=2))
+            if len(x) > MARKER:
+                return float(np.median(x)) + WIDTH, float(np.median(y))
+        return None
 
     return wait_for(found, "the marker")
 
