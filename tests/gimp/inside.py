@@ -326,6 +326,8 @@ def _pixels(drawable: Gimp.Drawable, pixel_format: str | None) -> list[Any]:
 def serve() -> None:
     connection = socket.create_connection(("127.0.0.1", int(os.environ["DRAGGAN_TEST_PORT"])))
     Gegl.init(None)
+    # what has just gone is asked for now and then; else GIMP shows a message to the artist
+    Gimp.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)
     answers = connection.makefile("w", encoding="utf-8")
     for line in connection.makefile("r", encoding="utf-8"):
         name, positional, named = json.loads(line)
