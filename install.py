@@ -1,7 +1,8 @@
 """Set DragGAN for GIMP up: `python3 install.py` installs it, `... demo` shows it, `... test` runs all tests.
 
-`python3 install.py --uninstall` takes it off again; `... release` packs it for those without git. Standard library
-only. Safe to run again: what is there is kept, what is half done is finished.
+`python3 install.py --uninstall` takes it off again; `--on NAME@HOST` does either on another computer, too, which then
+computes; `... release` packs it for those without git. Standard library only. Safe to run again: what is there is
+kept, what is half done is finished.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from backend.errors import UserError
 from backend.files import write_text_whole
-from backend.installer import placement, release, removal
+from backend.installer import other_computer, placement, release, removal
 from backend.installer.environment import (
     Environment,
     check_python,
@@ -54,18 +55,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="install.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("command", nargs="?", choices=("install", "demo", "test", "release"), default="install")
     parser.add_argument("--uninstall", action="store_true", help="take it off again; the models you added can stay")
+    parser.add_argument("--on", metavar="NAME@HOST", help="another computer, reached by ssh, that is to compute")
+    parser.add_argument("--without-gimp", action="store_true", help="only what computes, for clients elsewhere")
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command != "test":
         parser.error(f"unknown argument {rest[0]}")
-    if options.uninstall and options.command != "install":
-        parser.error(f"--uninstall stands alone, without {options.command}")
+    for name in ("uninstall", "on", "without_gimp"):
+        if getattr(options, name) and options.command != "install":
+            parser.error(f"--{name.replace('_', '-')} stands alone, without {options.command}")
     try:
         check_python(sys.version_info[:2])
         if options.uninstall:
-            return uninstall()
+            return other_computer.uninstall(options.on, ROOT) if options.on else uninstall()
         if options.command == "test":
             return test(rest)
-        return {"install": install, "demo": demo, "release": make_release}[options.command]()
+        if options.command == "install":
+            if options.on:
+                other_computer.install(options.on, ROOT)
+            return install_without_gimp() if options.without_gimp else install()
+        return {"demo": demo, "release": make_release}[options.command]()
     except UserError as error:
         complain(str(error))
     except OSError as error:
@@ -86,11 +94,7 @@ def complain(sentence: str) -> None:
 def install() -> int:
     """Put the program into the user's data folder and the plug-in into every GIMP 3 profile."""
     data = data_folder()
-    program = Environment(data / "environment", (BACKEND_REQUIREMENTS,), data / "program")
-    set_up(program)
-    if (program.program / "backend").is_dir():  # the new program runs from the next drag on
-        run_quietly([str(program.python), "-m", "backend", "stop"])
-    copy_program(program.program)
+    program = install_program()
     say(f"The program is in {data}; this folder is not needed any more.")
     console = placement.find_console()
     found = gimp_profiles(console)
@@ -104,6 +108,23 @@ def install() -> int:
     check_registration(console)
     for line in next_steps(found, program):
         say(line)
+    return 0
+
+
+def install_program() -> Environment:
+    """Put the program into the user's data folder."""
+    data = data_folder()
+    program = Environment(data / "environment", (BACKEND_REQUIREMENTS,), data / "program")
+    set_up(program)
+    if (program.program / "backend").is_dir():  # the new program runs from the next drag on
+        run_quietly([str(program.python), "-m", "backend", "stop"])
+    copy_program(program.program)
+    return program
+
+
+def install_without_gimp() -> int:
+    """Put the program into the user's data folder, and tell a client elsewhere where its Python is."""
+    say(f"{other_computer.PYTHON}{json.dumps(str(install_program().python))}")
     return 0
 
 
@@ -245,7 +266,8 @@ def clone_environment(*more: Path) -> Environment:
 def set_up(environment: Environment) -> None:
     """Make the environment, finish or renew it; returns at once when it is what the requirement files say."""
     nvidia = has_nvidia()
-    wanted = fingerprints((*environment.requirements, VENDOR_LOCK), nvidia)
+    of_plugin = (VENDOR_LOCK,) if VENDOR_LOCK.is_file() else ()  # not sent to a computer that only computes
+    wanted = fingerprints((*environment.requirements, *of_plugin), nvidia)
     stamp = environment.folder / "draggan.stamp"
     if environment.python.exists() and stamp.is_file() and wanted <= set(stamp.read_text().split()):
         return
@@ -256,7 +278,8 @@ def set_up(environment: Environment) -> None:
     index = torch_index(nvidia)
     files = [argument for path in environment.requirements for argument in ("-r", str(path))]
     pip(environment, *files, *(["--extra-index-url", index] if index else []))
-    fetch_vendor(environment)
+    if of_plugin:
+        fetch_vendor(environment)
     link_program(environment)
     write_text_whole(stamp, "\n".join(sorted(wanted)))
 

@@ -75,6 +75,11 @@ def lock_file() -> Path:
     return data_folder() / "backend.lock"
 
 
+def attendance_folder() -> Path:
+    """A file for each process that has a backend stay that was started for another computer."""
+    return data_folder() / "attendance"
+
+
 def work_folder() -> Path:
     """The pictures of the running backend's jobs; emptied when it starts and when it ends."""
     return data_folder() / "work"

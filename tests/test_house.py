@@ -19,6 +19,7 @@ TOP_LEVEL = {
     *("gimp_plugin", "backend", "stylegan2", "tests", "install.py", "README.md"),
     *("CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml", "LICENSE", ".ci", ".gitignore", "docs"),
 }
+SHARED = ("backend.computers", "backend.errors", "backend.files")  # by all rooms: the standard library is enough
 MACHINE_PATHS = ("/" + "work/", "/" + "srv/", "/" + "opt/", "/" + "farm", "../" + "shared")
 
 
@@ -66,7 +67,7 @@ def test_the_models_know_nothing_of_the_service_or_gimp():
 
 def test_the_client_needs_nothing_but_gradio_client():
     """The plug-in carries it, into a Python 3.10 without torch, numpy or pydantic."""
-    own = ("backend.client", "backend.errors", "gradio_client", "httpx")  # httpx is what gradio_client is made of
+    own = ("backend.client", *SHARED, "gradio_client", "httpx")  # httpx is what gradio_client is made of
     files = [ROOT / "backend" / name for name in placement.CLIENT if name.endswith(".py")]
     names = {name for file in (*files, *(ROOT / "backend/client").glob("**/*.py")) for name in imported(file)}
     foreign = {name for name in names if name.partition(".")[0] not in sys.stdlib_module_names}
@@ -80,15 +81,15 @@ def test_the_backend_never_reaches_into_the_plug_in():
 
 def test_the_plug_in_uses_nothing_of_the_backend_but_its_client():
     assert offenders("gimp_plugin", ("stylegan2", "torch", "numpy", "PIL", "gradio")) == []
-    carried = ("backend.client", "backend.errors")
+    carried = ("backend.client", *SHARED)
     found = [line for line in offenders("gimp_plugin", ("backend",)) if not line.split()[-1].startswith(carried)]
     assert found == []
 
 
 def test_installing_needs_nothing_but_python():
     """Whoever runs install.py has none of our packages yet."""
-    own = ("backend.installer", "backend.errors", "backend.files", "backend.__version__")
-    shared = ("__init__.py", "errors.py", "files.py")
+    own = ("backend.installer", *SHARED, "backend.ssh", "backend.__version__")
+    shared = ("__init__.py", "computers.py", "errors.py", "files.py", "ssh.py")
     modules = {
         name
         for file in (

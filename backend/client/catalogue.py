@@ -13,6 +13,7 @@ from typing import Any
 
 from backend.client import questions
 from backend.client.connection import Connection
+from backend.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,12 @@ def cancel_download(connection: Connection) -> ModelList:
 
 
 def add_model(connection: Connection, file: Path, name: str) -> ModelList:
-    """Start the import of a file under a name. Raises UserError."""
+    """Start the import of a file of the computer that computes under a name. Raises UserError."""
+    if connection.computer:
+        raise UserError(
+            f"{connection.computer} cannot read a file of this computer; copy it there, and add it there with "
+            "python -m backend models add."
+        )
     return _ask(connection, "add_model", {"path": str(file), "name": name})
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from backend.client.progress import Box
 from backend.client.protocol import OFFLINE, OTHER_VERSION, PROTOCOL, TOKEN_HEADER
+from backend.computers import HERE
 from backend.errors import UserError
 
 DYING_SECONDS = 3.0  # a killed process closes its connections one after the other, its port perhaps last
@@ -36,6 +37,13 @@ class Ready(NamedTuple):
     url: str
     token: str
     pid: int
+    host: str = ""  # that it goes by where it is, when that is another computer
+    computer: str = ""  # NAME@HOST of that
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request must bring."""
+        return {TOKEN_HEADER: self.token, **({"Host": self.host} if self.host else {})}
 
     @classmethod
     def parse(cls, text: str) -> Ready:
@@ -49,7 +57,8 @@ class Ready(NamedTuple):
             raise NotRunningError("no ready file")
         try:
             content = json.loads(text)
-            ready, protocol = cls(str(content["url"]), str(content["token"]), int(content["pid"])), content["protocol"]
+            named, protocol = (str(content["url"]), str(content["token"]), int(content["pid"])), content["protocol"]
+            ready = cls(*named, str(content.get("host", "")), str(content.get("computer", "")))
         except (ValueError, KeyError, TypeError) as error:
             raise NotRunningError(f"damaged ready file: {error!r}") from error
         if protocol != PROTOCOL:
@@ -66,6 +75,7 @@ class Connection(NamedTuple):
         health: what it said about itself.
         downloads: a folder for the files that it sends.
         log_file: its log, to be named where it fails.
+        computer: NAME@HOST of the other computer on which it runs, or HERE.
     """
 
     pid: int
@@ -73,6 +83,7 @@ class Connection(NamedTuple):
     health: Mapping[str, Any]
     downloads: Path
     log_file: Path
+    computer: str = HERE
 
     @property
     def models(self) -> list[str]:
@@ -119,7 +130,8 @@ class Connection(NamedTuple):
         import httpx
 
         target = self.downloads / f"received {Path(file['path']).name}"
-        request = httpx.stream("GET", file["url"], headers=self.client.headers, **self.client.httpx_kwargs)
+        place = urllib.parse.urlsplit(file["url"])._replace(netloc=urllib.parse.urlsplit(self.client.src).netloc)
+        request = httpx.stream("GET", place.geturl(), headers=self.client.headers, **self.client.httpx_kwargs)
         with request as response, open(target, "wb") as out:
             response.raise_for_status()
             for chunk in response.iter_bytes(CHUNK):
@@ -132,8 +144,8 @@ class Connection(NamedTuple):
         Raises:
             UserError: the backend's own sentence, or it does not answer.
         """
-        token = str(self.client.headers[TOKEN_HEADER])
-        return _post(Ready(self.client.src, token, self.pid), endpoint, [argument], self.session)
+        token, host = str(self.client.headers[TOKEN_HEADER]), str(self.client.headers.get("Host", ""))
+        return _post(Ready(self.client.src, token, self.pid, host), endpoint, [argument], self.session)
 
     def finish_early(self) -> None:
         """Ask that the drag of this connection ends at its next step, with its result."""
@@ -183,6 +195,12 @@ def open_connection(ready: Ready, downloads: Path, log_file: Path, silence_secon
     try:
         client, health = _greet(ready, silence_seconds)
     except TimeoutError as error:
+        if ready.computer:
+            raise UserError(
+                f"The backend on {ready.computer} has not answered for {silence_seconds:.0f} seconds; try again "
+                "when it can be reached.",
+                log_file,
+            ) from error
         raise UserError(
             f"The backend has not answered for {silence_seconds:.0f} seconds; end its process, {ready.pid}, "
             "and try again.",
@@ -197,7 +215,7 @@ def open_connection(ready: Ready, downloads: Path, log_file: Path, silence_secon
     if health.get("protocol") != PROTOCOL:
         client.close()
         raise UserError(OTHER_VERSION)
-    return Connection(ready.pid, client, health, downloads, log_file)
+    return Connection(ready.pid, client, health, downloads, log_file, ready.computer)
 
 
 def _greet(ready: Ready, silence_seconds: float) -> tuple[Any, Any]:
@@ -209,7 +227,7 @@ def _greet(ready: Ready, silence_seconds: float) -> tuple[Any, Any]:
     try:
         client = Client(
             ready.url,
-            headers={TOKEN_HEADER: ready.token},
+            headers=ready.headers,
             httpx_kwargs={"timeout": silence_seconds, "trust_env": False},
             download_files=False,
             analytics_enabled=False,
@@ -237,7 +255,7 @@ def _post(ready: Ready, endpoint: str, arguments: list[object], session: str | N
     request = urllib.request.Request(
         f"{ready.url}gradio_api/run/{endpoint}",
         data=json.dumps({"data": arguments, "session_hash": session}).encode(),
-        headers={"Content-Type": "application/json", TOKEN_HEADER: ready.token},
+        headers={"Content-Type": "application/json", **ready.headers},
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

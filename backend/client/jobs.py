@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from backend.client.connection import Connection
@@ -82,7 +81,7 @@ def frames(connection: Connection, request: FramesRequest, show: Show, cancelled
     job = connection.client.submit(*sent, api_name="/frames")
     last = last_update(connection, job, show, cancelled, lambda: False)
     if last is None or last.frames is None:
-        raise gone(connection.log_file)
+        raise gone(connection)
     return last.frames
 
 
@@ -135,7 +134,7 @@ def unfit_of(last: Update | None) -> Unfit | None:
 def result_of(last: Update | None, connection: Connection, finish_early: Flag) -> Result:
     """Return the result in the last update of a job. Raises UserError where it has none."""
     if last is None or last.result is None:
-        raise gone(connection.log_file)
+        raise gone(connection)
     return replace(last.result, finished_early=finish_early())
 
 
@@ -184,7 +183,7 @@ def _understand(output: Sequence[Any], connection: Connection) -> Update:
     try:
         return Update.from_output(output, connection.fetch)
     except httpx.HTTPError as error:
-        raise gone(connection.log_file) from error
+        raise gone(connection) from error
     except OSError as error:
         raise UserError(
             f"The result cannot be stored in {connection.downloads} ({error.strerror}); make room there, and "
@@ -217,31 +216,37 @@ def _raise_failure(job: Any, connection: Connection) -> None:
         return
     log.error("job: %r", error)
     if isinstance(error, AppError):
-        raise said(str(error), connection.log_file) from error
+        raise said(str(error), connection) from error
     if isinstance(error, httpx.HTTPStatusError):
         raise UserError(
             f"The backend could not take the layer (HTTP {error.response.status_code}); make room on the disk, or make "
             "the layer smaller, and try again.",
             connection.log_file,
         ) from error
-    if connection.is_open():
+    if connection.is_open() and not connection.computer:
         raise UserError(
             f"The backend has stopped answering; end its process, {connection.pid}, and try again.",
             connection.log_file,
         ) from error
-    raise gone(connection.log_file) from error
+    raise gone(connection) from error
 
 
-def said(text: str, log_file: Path) -> UserError:
+def said(text: str, connection: Connection) -> UserError:
     """The backend's own sentence, or a better one than gradio's about hidden errors and a stopped server."""
     if "verbose error reporting" in text:
-        return UserError("The backend met an unexpected error; please report it.", log_file)
-    return gone(log_file) if "erver stopped" in text else UserError(text)
+        return UserError("The backend met an unexpected error; please report it.", connection.log_file)
+    return gone(connection) if "erver stopped" in text else UserError(text)
 
 
-def gone(log_file: Path) -> UserError:
+def gone(connection: Connection) -> UserError:
+    if connection.computer:
+        return UserError(
+            f"The connection to {connection.computer} broke in the middle of the work and the image was left as it "
+            "was; try again, which connects anew.",
+            connection.log_file,
+        )
     return UserError(
         "The backend ended in the middle of the work and the image was left as it was; "
         "try again, which starts it anew.",
-        log_file,
+        connection.log_file,
     )

@@ -10,18 +10,24 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from backend.client.connection import QUESTION_SECONDS, Connection, NotRunningError, Ready, open_connection
 from backend.client.protocol import Flag
+from backend.computers import HERE
 from backend.errors import Cancelled, UserError
 
 START_SECONDS = 180.0
+SAID_WHY = 3  # the exit code of one that has said all that there is to say
 ALREADY_RUNNING = 2  # the backend's exit code when another one is starting, whose ready file is still to come
 OTHER_START_SECONDS = 60.0
 SILENCE_SECONDS = 60.0  # the server says something every 15 s even when a job is silent
+
+REACH = ("-u", "-m", "backend.elsewhere", "reach")
+FOLDER, LOG, LOG_HERE = "elsewhere", "elsewhere.log", "backend.log"
+ATTENDANCE = "attendance"  # a folder with a file for each process that makes use of a backend, named by its number
 
 log = logging.getLogger("draggan.client")
 Answer = TypeVar("Answer")
@@ -38,6 +44,7 @@ class Installation:
         ready_file: what a running backend has written down, with the token.
         log_file: its log, which also gets what it prints.
         version: of the backend.
+        computer: NAME@HOST of the other computer on which it runs, or HERE.
     """
 
     python: str
@@ -46,6 +53,34 @@ class Installation:
     ready_file: Path
     log_file: Path
     version: str
+    computer: str = HERE
+
+    @property
+    def data(self) -> Path:
+        """The data folder of this computer's backend."""
+        return self.ready_file.parents[2] if self.computer else self.ready_file.parent
+
+    def on(self, computer: str) -> Installation:
+        """Return the same of the backend on another computer, NAME@HOST, or HERE."""
+        folder = self.data / FOLDER / computer if computer else self.data
+        log_file = self.log_file.with_name(LOG if computer else LOG_HERE)
+        return replace(self, ready_file=folder / self.ready_file.name, log_file=log_file, computer=computer)
+
+    def attend(self) -> None:
+        """Keep another computer's backend in reach for as long as the program runs that started this process."""
+        if not self.computer:
+            return
+        folder = self.ready_file.with_name(ATTENDANCE)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (folder / str(os.getppid())).touch()
+        except OSError as error:  # then it stays in reach until it is idle
+            log.info("attend: %r", error)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The arguments of its Python that start it, or lead to it."""
+        return (*REACH, self.computer) if self.computer else self.arguments
 
     def environment(self) -> Mapping[str, str]:
         """The environment variables that the backend gets."""
@@ -60,7 +95,7 @@ class Installation:
         try:
             self.log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with open(self.log_file, "ab") as output:
-                process = self.spawn(self.arguments, output)
+                process = self.spawn(self.command, output)
         except OSError as error:
             log.error("start: %r", error)
             raise UserError(f"The backend could not be started ({error}); run install.py again.") from error
@@ -88,6 +123,8 @@ class Installation:
         except OSError:
             lines = []
         last = next((line for line in reversed(lines) if line), "nothing")
+        if code == SAID_WHY:
+            return UserError(last)
         return UserError(
             f"The backend ended while it was starting (exit code {code}, last words: {last[:200]}); "
             "run install.py again.",
@@ -175,6 +212,11 @@ class Backend:
     def prepare(self) -> None:
         """Connect already, while there is something else to do; whoever connects afterwards meets the failure."""
         self.answer(lambda connection: connection)
+
+    def use(self, installation: Installation) -> None:
+        """Take another backend from now on."""
+        self.close()
+        self.installation = installation
 
     def close(self) -> None:
         """End the connection, if there is one; the backend goes on running."""

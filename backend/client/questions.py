@@ -33,14 +33,14 @@ def ask(
     try:
         answer = connection.client.submit(*map(dict, options), api_name=f"/{endpoint}").result(QUESTION_SECONDS)
     except AppError as error:
-        raise said(str(error), connection.log_file) from error
+        raise said(str(error), connection) from error
     except futures.TimeoutError as error:
         raise UserError(
             f"The backend does not answer; end its process, {connection.pid}, and try again.", connection.log_file
         ) from error
     except Exception as error:  # whatever a client says of a server that is gone
         log.info("%s: %r", endpoint, error)
-        raise gone(connection.log_file) from error
+        raise gone(connection) from error
     try:
         return understand(answer)
     except (KeyError, TypeError, ValueError) as error:

@@ -59,7 +59,12 @@ class Judge:
     """
 
     def __init__(self, model: stylegan2.Model, encoder: Encoder, cache: TensorCache) -> None:
-        self.encoder, self._model, self._cache = encoder, model, cache
+        self.encoder, self.cache, self._model = encoder, cache, model
+
+    @functools.cached_property
+    def key(self) -> tuple[object, ...]:
+        """In the cache: tells what this judge says from what others do."""
+        return reference_key(self._model, self.encoder)
 
     def guess(self, target: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Return the encoder's code [1, num_ws, w_dim] for a target."""
@@ -96,10 +101,9 @@ class Judge:
     def _reference(self) -> Reference:
         parts = self.encoder.sample_distances
         if parts is None:
-            key = reference_key(self._model, self.encoder)
-            known = self._cache.get(*key)
+            known = self.cache.get(*self.key)
             parts = known["parts"] if known is not None else self.sample_distances()
-            self._cache.put({"parts": parts}, *key)
+            self.cache.put({"parts": parts}, *self.key)
         mean, spread = parts.mean(dim=0), parts.std(dim=0).clamp(min=SMALLEST_SPREAD)
         totals = _total(parts, mean, spread)
         return Reference(mean, spread, float(totals.mean()), float(totals.std()))

@@ -13,13 +13,14 @@ from PIL import Image
 from backend.editing.faces import find_face
 from backend.editing.fit import Judge
 from backend.editing.frame import Frame
-from backend.editing.pixels import to_model
+from backend.editing.pixels import digest, to_model
 from backend.editing.points import Drag
 from backend.editing.region import LAYER, MINIMUM_SIDE, Box, Region, choose_region
 from backend.errors import UserError
 from stylegan2.encoder import Encoder
 from stylegan2.localization import VIEW_SIDE
 
+VERSION = 1  # to be raised when another frame would be found: those remembered before are not found any more
 LOOKED_AT = 1024  # pixels, about, of the longer side of what is looked at: a whole large layer would take seconds
 LOOKS = 4  # each from the frame that the one before found
 MARGIN = 1.25  # side of a closer view, as a multiple of the frame's
@@ -66,19 +67,42 @@ def find_subject(
             return face
     if judge is None:
         return region
-    framed = _framed(judge, image, region, (0, 0, width, height) if where == LAYER else region.box, band)
-    if framed is None or not _holds(framed, drags):
-        return region
-    return framed if _is_worth_it(judge, image, framed, region) else region
+    framed = _framed_once(judge, image, region, (0, 0, width, height) if where == LAYER else region.box, band)
+    return region if framed is None or not _holds(framed, drags) else framed
 
 
-def _framed(judge: Judge, image: np.ndarray, region: Region, view: Box, band: int) -> Region | None:
-    """The region of the frame in which the subject is found; None where there is none, or `region` shows the same.
+def _framed_once(judge: Judge, image: np.ndarray, region: Region, view: Box, band: int) -> Region | None:
+    """The region of the frame that shows the subject better than `region`; None where there is none.
+
+    What was found is remembered: an artist drags on the same layer again and again.
 
     view: where to look (x, y, width, height).
     """
-    model_size, smaller = region.model_size, max(max(image.shape[:2]) // LOOKED_AT, 1)
+    smaller = max(max(image.shape[:2]) // LOOKED_AT, 1)
     small = np.asarray(Image.fromarray(image).reduce(smaller))
+    key = ("subject", VERSION, *judge.key, digest(small), image.shape, region, view, band)
+    known = judge.cache.get(*key)
+    if known is None or known.keys() != {"frame"}:
+        framed = _framed(judge, image, small, smaller, region, view, band)
+        if framed is not None and not _is_worth_it(judge, image, framed, region):
+            framed = None
+        found = () if framed is None or framed.frame is None else dataclasses.astuple(framed.frame)
+        judge.cache.put({"frame": torch.tensor(found, dtype=torch.float64)}, *key)
+        return framed
+    if not len(known["frame"]):
+        return None
+    *place, rows = known["frame"].tolist()
+    return _region(Frame(*place, band=round(rows)), image, region.model_size)
+
+
+def _framed(
+    judge: Judge, image: np.ndarray, small: np.ndarray, smaller: int, region: Region, view: Box, band: int
+) -> Region | None:
+    """The region of the frame in which the subject is found; None where there is none, or `region` shows the same.
+
+    small: `image`, so many times `smaller`.
+    """
+    model_size = region.model_size
     x, y, width, height = (length // smaller for length in view)
     frame = localize(judge.encoder, small, (x, y, max(width, 1), max(height, 1)), model_size)
     frame = dataclasses.replace(frame, band=band)

@@ -18,7 +18,7 @@ from backend.errors import UserError
 
 BACKEND = Path(__file__).resolve().parents[1]
 PLUGIN = BACKEND.parent / "gimp_plugin" / "drag_gan"
-CLIENT = ("__init__.py", "errors.py", "client")  # of the backend: the plug-in's copy of its client
+CLIENT = ("__init__.py", "computers.py", "errors.py", "files.py", "client")  # the plug-in's copy of its client
 PROCEDURE = "draggan-drag-along-paths"
 NOT_COPIED = ("__pycache__", "*.pyc", "vendor", "manual", "backend.json")
 PERMISSION = "flatpak override --user --talk-name=org.freedesktop.Flatpak org.gimp.GIMP"

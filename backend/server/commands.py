@@ -20,6 +20,10 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--idle-minutes", type=_minutes, default=lifecycle.IDLE_MINUTES, metavar="N",
         help="end after so long without a client; 0 never does (default: %(default)g)",
     )  # fmt: skip
+    serve.add_argument(
+        "--unattended-minutes", type=_minutes, default=0, metavar="N",
+        help="end after so long without a client on another computer that asked for it; 0 never does (default)",
+    )  # fmt: skip
     serve.set_defaults(run=_serve)
     subparsers.add_parser("status", help="say whether the service runs, and where").set_defaults(run=_status)
     subparsers.add_parser("stop", help="end the running service").set_defaults(run=_stop)
@@ -34,7 +38,7 @@ def _minutes(text: str) -> float:
 
 def _serve(arguments: argparse.Namespace) -> int:
     try:
-        lifecycle.serve(arguments.idle_minutes)
+        lifecycle.serve(arguments.idle_minutes, arguments.unattended_minutes)
     except UserError as error:
         return _fail(str(error))
     except Exception:

@@ -60,12 +60,12 @@ def running() -> Ready | Literal["starting"] | None:
         return "starting"
 
 
-def write_ready_file(content: dict[str, Any]) -> None:
-    """Write the ready file in one go, for its owner's eyes only. Raises UserError."""
-    with written_whole(paths.ready_file()) as temporary:
+def write_ready_file(content: dict[str, Any], file: Path) -> None:
+    """Write a ready file in one go, for its owner's eyes only. Raises UserError."""
+    with written_whole(file) as temporary:
         temporary.unlink(missing_ok=True)  # another could have made it for anybody's eyes
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(content, file)
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+            json.dump(content, out)
 
 
 def installation() -> Installation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import math
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend import paths
+from backend import attendance, paths
 from backend.client.connection import Ready
 from backend.errors import UserError
 from backend.server import log
@@ -30,11 +31,12 @@ WATCH_EVERY = 1.0  # seconds
 LAST_WAIT = 20.0  # seconds a job in a long step may hold up the end of the process
 
 
-def serve(idle_minutes: float = IDLE_MINUTES) -> None:
+def serve(idle_minutes: float = IDLE_MINUTES, unattended_minutes: float = 0) -> None:
     """Be the backend until a client or the system ends it, or nobody uses it any more.
 
     Args:
         idle_minutes: without a client after which it ends; 0: never.
+        unattended_minutes: the same without any process that attends, of one started for others; 0: never.
 
     Raises:
         UserError: another backend of this user is running, or the log cannot be written.
@@ -52,7 +54,7 @@ def serve(idle_minutes: float = IDLE_MINUTES) -> None:
         os.environ["GRADIO_TEMP_DIR"] = str(files)
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(files / "torch")  # else an empty folder of torch's stays in /tmp
         try:
-            _serve(files, idle_minutes * 60)
+            _serve(files, idle_minutes * 60, unattended_minutes * 60)
         finally:
             paths.ready_file().unlink(missing_ok=True)
             shutil.rmtree(files, ignore_errors=True)
@@ -75,13 +77,13 @@ def _already_running() -> str:
     return f"A backend is already running{where}; use it, or end it with: python -m backend stop"
 
 
-def _serve(files: Path, idle_seconds: float) -> None:
+def _serve(files: Path, idle_seconds: float, unattended_seconds: float) -> None:
     # Imported here: these take seconds, and the lock is asked for first.
     from backend.server.jobs import JobRunner
     from backend.server.web import Server
 
     server = Server(JobRunner(files, cache=paths.cache_folder()))
-    watcher = _Watcher(server, idle_seconds)
+    watcher = _Watcher(server, idle_seconds, unattended_seconds)
     with _end_on_signals(server.stop):
         watcher.start()
         logger.info("Starting at %s on %s", server.ready["url"], server.runner.device)
@@ -97,9 +99,9 @@ def _serve(files: Path, idle_seconds: float) -> None:
 class _Watcher(threading.Thread):
     """Writes the ready file when the server answers, then checks for idleness once a second."""
 
-    def __init__(self, server: Server, idle_seconds: float) -> None:
+    def __init__(self, server: Server, idle_seconds: float, unattended_seconds: float = 0) -> None:
         super().__init__(name="watcher", daemon=True)
-        self.server, self.idle_seconds = server, idle_seconds
+        self.server, self.idle_seconds, self.unattended_seconds = server, idle_seconds, unattended_seconds
         self._over = threading.Event()
 
     def end(self) -> None:
@@ -114,7 +116,7 @@ class _Watcher(threading.Thread):
                 pass
             if self._over.is_set():
                 return
-            write_ready_file(self.server.ready)
+            write_ready_file(self.server.ready, paths.ready_file())
             logger.info("Ready")
             self.server.catalogue.downloads.go_on()
             while not self._over.wait(WATCH_EVERY):
@@ -132,8 +134,11 @@ class _Watcher(threading.Thread):
         if min(alone, resting) > SWEEP_AFTER:
             runner.files.sweep()
         fetching = self.server.catalogue.downloads.is_busy
-        if self.idle_seconds and min(alone, resting) > self.idle_seconds and not fetching:
-            logger.info("Nobody asked for anything in %.0f minutes; ending", self.idle_seconds / 60)
+        patience = self.idle_seconds or math.inf
+        if self.unattended_seconds and not attendance.anyone(paths.attendance_folder()):
+            patience = min(patience, self.unattended_seconds)
+        if min(alone, resting) > patience and not fetching:
+            logger.info("Nobody asked for anything in %.1f minutes; ending", patience / 60)
             self.server.stop()
 
 

@@ -125,7 +125,7 @@ def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Va
     """
     try:
         with temporary_folder() as downloads:
-            backend = Backend(PluginInstallation.read(FOLDER), downloads)
+            backend = Backend(PluginInstallation.read(FOLDER).on_chosen(), downloads)
             try:
                 result = work(backend, downloads)
             finally:

@@ -18,6 +18,8 @@ from gimp_root import locate_other as locate_other_gimp
 from session import Session, left_behind, wait_for
 from story import Story, told
 
+from backend.computers import HERE, Computers
+
 SETTINGS, GERMAN, QUESTION = "^DragGAN Settings$", "^DragGAN-Einstellungen$", "^Zwischenspeicher leeren$"
 PROCEDURE = "draggan-settings"
 BROWSER = """[Desktop Entry]
@@ -156,8 +158,12 @@ def test_the_window_is_closed_by_escape_and_leaves_nothing(story: Story):
     assert left_behind(story.session.home) == []
 
 
-def test_the_other_gimp_shows_the_window_too(gimp: Gimp, vendor: Path, tmp_path: Path):
+def test_the_other_gimp_shows_the_window_too_and_another_computer_is_chosen_by_keys(
+    gimp: Gimp, vendor: Path, tmp_path: Path
+):
     with told(locate_other_gimp(gimp), vendor, tmp_path) as story:
+        data = story.session.home / "backend"
+        Computers({"anna@gpu": "/python"}).write(data)
         story.session.send("run_command", PROCEDURE)
         story.desktop.wait_for_window(SETTINGS)
         story.wait_for_log("the backend does not run")
@@ -165,6 +171,14 @@ def test_the_other_gimp_shows_the_window_too(gimp: Gimp, vendor: Path, tmp_path:
         story.wait_for_log("the backend runs")
         time.sleep(1)
         story.look("settings")
+        story.desktop.press("alt+p", "Down")
+        story.wait_for_log("computes on anna@gpu")
+        time.sleep(1)
+        story.look("another computer")
+        assert Computers.read(data).chosen == "anna@gpu"
+        story.desktop.press("Up")
+        story.wait_for_log("computes on this computer")
+        assert Computers.read(data).chosen == HERE
         story.desktop.press("Escape")
         assert story.session.receive()["status"] == "success"
         assert left_behind(story.session.home) == []

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from backend.client import Backend, resources
+from backend.client import Backend, Installation, resources
 from backend.client.catalogue import in_megabytes
 from backend.client.protocol import Flag
 from backend.client.resources import Resources
+from backend.computers import HERE, Computers
 from backend.errors import UserError
 from core.i18n import _, ngettext, told
 from core.watch import Watch
@@ -87,6 +88,18 @@ def stop(backend: Backend, cancelled: Flag) -> None:
         time.sleep(0.1)
 
 
+def choose(backend: Backend, cancelled: Flag, computer: str) -> None:
+    """Have another computer compute from now on, or this one. Raises UserError."""
+    installation = backend.installation
+    known = Computers.read(installation.data)
+    known.chosen = computer
+    known.write(installation.data)
+    chosen = installation.on(computer)
+    chosen.attend()
+    backend.use(chosen)
+    log.info("computes on %s", computer or "this computer")
+
+
 def clear_cache(backend: Backend, cancelled: Flag) -> None:
     """Have the backend forget what it found of pictures. Raises UserError, Cancelled."""
     resources.clear_cache(backend.connect(cancelled))
@@ -102,6 +115,11 @@ def state(seen: Seen) -> str:
         else _("It runs (version {version}) and has nothing to do.")
     )
     return sentence.format(version=seen.health["version"])
+
+
+def computers(installation: Installation) -> dict[str, str]:
+    """Return what can be chosen to compute: how it is called, by NAME@HOST."""
+    return {HERE: _("This computer"), **{name: name for name in Computers.read(installation.data).pythons}}
 
 
 def device(used: Resources) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from backend.client import Installation
 from backend.client.launcher import start_detached
+from backend.computers import Computers
 from backend.errors import UserError
 from core import logs
 from core.i18n import _
@@ -60,6 +61,17 @@ class PluginInstallation(Installation):
                 NOT_INSTALLED.format(reason=_("{file} cannot be read").format(file=file)), logs.file()
             ) from error
 
+    def on_chosen(self) -> Installation:
+        """Return the same of the computer that the artist has chosen, kept in reach while this GIMP runs."""
+        chosen = self.on(Computers.read(self.data).chosen)
+        chosen.attend()
+        return chosen
+
+    def attend(self) -> None:
+        """Keep another computer's backend in reach while this GIMP runs; in a sandbox processes have other numbers."""
+        if not FLATPAK_MARK.exists():
+            super().attend()
+
     def environment(self) -> Mapping[str, str]:
         """Without what GIMP and its bundles set for their own programs."""
         return clean_environment(os.environ)
@@ -71,7 +83,7 @@ class PluginInstallation(Installation):
                 _(
                     "GIMP from Snap cannot start the backend; start it yourself with {command}, then run the filter "
                     "again."
-                ).format(command=shlex.join([self.python, *self.arguments]))
+                ).format(command=shlex.join([self.python, *self.command]))
             )
         if not FLATPAK_MARK.exists():
             return super().spawn(arguments, output)

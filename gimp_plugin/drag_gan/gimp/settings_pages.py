@@ -91,37 +91,38 @@ class LogPage:
         dialog: the window it is in.
     """
 
-    def __init__(self, dialog: Gtk.Window, log: Path) -> None:
-        self._log, self._shown = log, None
+    def __init__(self, dialog: Gtk.Window) -> None:
+        self._log, self._shown = Path(), ""
         self._view = Gtk.TextView(
             editable=False, monospace=True, cursor_visible=False, wrap_mode=Gtk.WrapMode.WORD_CHAR
         )
         self._view.set_tooltip_text(_("The last lines of the backend's log"))
         scrolled = Gtk.ScrolledWindow(shadow_type=Gtk.ShadowType.IN)
         scrolled.add(self._view)
-        path, problem = text(str(log), LETTERS), text(width=LETTERS)
-        path.set_selectable(True)
-        path.set_can_focus(False)
+        self._path, problem = text(width=LETTERS), text(width=LETTERS)
+        self._path.set_selectable(True)
+        self._path.set_can_focus(False)
         button = Gtk.Button(
             label=_("_Open Folder"),
             use_underline=True,
             tooltip_text=_("Show the folder of the logs"),
             valign=Gtk.Align.START,
         )
-        button.connect("clicked", lambda button: problem.set_text(open_on_desktop(log.parent, dialog)))
+        button.connect("clicked", lambda button: problem.set_text(open_on_desktop(self._log.parent, dialog)))
         line = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=12)
-        line.pack_start(path, True, True, 0)
+        line.pack_start(self._path, True, True, 0)
         line.pack_start(button, False, False, 0)
         self.widget = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
         for widget, fills in ((line, False), (scrolled, True), (problem, False)):
             self.widget.pack_start(widget, fills, fills, 0)
 
-    def show(self) -> None:
+    def show(self, log: Path) -> None:
         """Show the log's end anew if it has changed, and scroll there."""
-        lines = end_of(self._log)
-        if lines == self._shown:
+        lines = end_of(log)
+        if (log, lines) == (self._log, self._shown):
             return
-        self._shown = lines
+        self._log, self._shown = log, lines
+        self._path.set_text(str(log))
         buffer = self._view.get_buffer()
         buffer.set_text(lines)
         buffer.place_cursor(buffer.get_end_iter())

@@ -5,6 +5,7 @@ Imported only when it is shown. What is asked of the backend is asked in another
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,8 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import GimpUi, GLib, Gtk
 
-from backend.client import Backend
+from backend.client import Backend, Installation
+from backend.computers import HERE
 from core import backend_watch
 from core.backend_watch import BackendWatch, Seen
 from core.i18n import _
@@ -35,15 +37,15 @@ def show(backend: Backend) -> None:
 
 class _SettingsWindow:
     def __init__(self, backend: Backend) -> None:
-        self._open = True
+        self._open, self._backend = True, backend
         self._dialog = GimpUi.Dialog(title=TITLE, role="draggan-settings")
         attach(self._dialog, None)
         self._dialog.add_button(_("_Close"), Gtk.ResponseType.CLOSE)
         add_help(self._dialog, "settings")
         self._dialog.set_default_size(*SIZE)
-        self._backend_page = _BackendPage(self._dialog, self._do)
+        self._backend_page = _BackendPage(self._dialog, backend.installation, self._do)
         self._check = CheckPage(backend.installation)
-        self._log = LogPage(self._dialog, backend.installation.log_file)
+        self._log = LogPage(self._dialog)
         self._pages = Gtk.Notebook(border_width=12)
         for page, name in (
             (self._backend_page.widget, _("_Backend")),
@@ -69,7 +71,7 @@ class _SettingsWindow:
     def _take(self, seen: Seen) -> bool:
         if self._open:
             self._backend_page.show(seen)
-            self._log.show()
+            self._log.show(self._backend.installation.log_file)
         return GLib.SOURCE_REMOVE
 
 
@@ -78,19 +80,23 @@ class _BackendPage:
 
     Args:
         dialog: the window it is in.
+        installation: of the backend that computes now.
         do: has a command done.
     """
 
-    def __init__(self, dialog: Gtk.Window, do: Callable[[backend_watch.Command], None]) -> None:
+    def __init__(
+        self, dialog: Gtk.Window, installation: Installation, do: Callable[[backend_watch.Command], None]
+    ) -> None:
         self._dialog, self._do = dialog, do
         self._seen = Seen()
         self._grid = Gtk.Grid(column_spacing=12, row_spacing=14, border_width=12)
         self._rows = 0
+        self._computer = self._add_computers(installation)
         self._state = self._add(_("State"))
         self._toggle = self._button(
             _("_Start"), _("Start the backend, or end it and whatever it does"), self._start_or_stop
         )
-        self._device = self._add(_("Computes on"))
+        self._device = self._add(_("Device"))
         self._memory = self._add(_("Memory in use"))
         self._models = self._add(_("Models"))
         self._folder = self._button(
@@ -121,21 +127,45 @@ class _BackendPage:
         ):
             label.set_text(words(seen.used) if seen.used else UNKNOWN)
             label.set_sensitive(seen.used is not None)
-        self._folder.set_sensitive(seen.used is not None)
+        self._folder.set_sensitive(seen.used is not None and self._computer.get_active_id() == HERE)
         self._clear.set_sensitive(seen.used is not None and seen.used.cache_bytes > 0)
         self._problem.set_text(seen.problem)
 
     def _add(self, caption: str) -> Gtk.Label:
         """Add a row and return what its fact stands in."""
-        self._rows += 1
         words = text(width=LETTERS)
         words.set_hexpand(True)
         words.set_valign(Gtk.Align.CENTER)
+        self._add_row(caption, words)
+        return words
+
+    def _add_row(self, caption: str, content: Gtk.Widget) -> Gtk.Label:
+        """Add a row and return its caption."""
         title = Gtk.Label(label=caption, xalign=1, valign=Gtk.Align.CENTER)
         title.get_style_context().add_class("dim-label")
-        self._grid.attach(title, 0, self._rows - 1, 1, 1)
-        self._grid.attach(words, 1, self._rows - 1, 1, 1)
-        return words
+        self._grid.attach(title, 0, self._rows, 1, 1)
+        self._grid.attach(content, 1, self._rows, 1, 1)
+        self._rows += 1
+        return title
+
+    def _add_computers(self, installation: Installation) -> Gtk.ComboBoxText:
+        """Add the row in which the artist chooses what computes."""
+        choice = Gtk.ComboBoxText(halign=Gtk.Align.START)
+        for name, called in backend_watch.computers(installation).items():
+            choice.append(name, called)
+        choice.set_active_id(installation.computer)
+        choice.set_tooltip_text(
+            _("The computer that drags are computed on; another is added with: python3 install.py --on NAME@HOST")
+        )
+        choice.connect("changed", lambda choice: self._choose(choice.get_active_id()))
+        caption = self._add_row("", choice)
+        caption.set_text_with_mnemonic(_("Com_pute on"))
+        caption.set_mnemonic_widget(choice)
+        return choice
+
+    def _choose(self, computer: str) -> None:
+        self._toggle.set_sensitive(False)  # until it is seen whether the backend runs there
+        self._do(functools.partial(backend_watch.choose, computer=computer))
 
     def _button(self, label: str, tip: str, clicked: Callable[[], None]) -> Gtk.Button:
         """Put a button at the end of the last row."""

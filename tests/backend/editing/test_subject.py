@@ -49,6 +49,23 @@ def test_a_small_tilted_head_is_found(judge: Judge, layer: np.ndarray) -> None:
     assert frame.roll == pytest.approx(TRUE.roll, abs=8)
 
 
+def test_what_was_found_is_remembered_and_only_there(
+    judge: Judge, layer: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = find_subject(judge, layer, MODEL_SIZE)
+    whole = opaque(render(HEAD, 256, 256)[0].permute(1, 2, 0).contiguous().numpy())
+    nothing = find_subject(judge, whole, MODEL_SIZE)
+    looked = []
+    monkeypatch.setattr("backend.editing.subject.localize", lambda *arguments: looked.append(arguments))
+    assert (find_subject(judge, layer, MODEL_SIZE), find_subject(judge, whole, MODEL_SIZE)) == (found, nothing)
+    assert not looked
+    changed = layer.copy()
+    changed[:40] = 0
+    with pytest.raises(TypeError):  # of the frame that it is not given
+        find_subject(judge, changed, MODEL_SIZE)
+    assert len(looked) == 1
+
+
 def test_around_a_selection_it_is_looked_for_there(judge: Judge, layer: np.ndarray) -> None:
     region = find_subject(judge, layer, MODEL_SIZE, selected=(250, 60, 260, 260), where="selection")
     assert region.frame is not None

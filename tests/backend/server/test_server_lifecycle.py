@@ -6,6 +6,8 @@ import argparse
 import os
 import signal
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -16,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backend import paths
+from backend import attendance, paths
 from backend.errors import UserError
 from backend.server import commands, instance, lifecycle
 from tests.backend.server.harness import WITHOUT_END, Backend, submit, until_phase, updates, wait_until
@@ -98,7 +100,8 @@ def test_stop_ends_it_also_in_the_middle_of_a_job(own: Backend, picture: Path) -
 
 def test_the_stale_ready_file_of_a_killed_backend_is_recognised(own: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRAGGAN_HOME", str(own.home))
-    instance.write_ready_file({"url": "http://127.0.0.1:1/", "pid": os.getpid(), "token": "t", "protocol": 3})
+    content = {"url": "http://127.0.0.1:1/", "pid": os.getpid(), "token": "t", "protocol": 3}
+    instance.write_ready_file(content, paths.ready_file())
     assert instance.running() is None
     assert not own.ready_file.exists()
 
@@ -197,7 +200,9 @@ def test_the_backend_speaks_to_nobody_but_this_machine(backend: Backend, own: Ba
         assert {line.split(" ", 1)[1] for line in lines} <= {"127.0.0.1", "localhost", "b'127.0.0.1'"}
 
 
-def look(alone: float, resting: float, idle_seconds: float = 1800, fetching: bool = False) -> list[str]:
+def look(
+    alone: float, resting: float, idle_seconds: float = 1800, fetching: bool = False, unattended: float = 0
+) -> list[str]:
     """What the watcher does when nobody was connected for `alone` and no job ran for `resting` seconds."""
     done: list[str] = []
     runner = SimpleNamespace(
@@ -208,7 +213,7 @@ def look(alone: float, resting: float, idle_seconds: float = 1800, fetching: boo
     access = SimpleNamespace(seconds_alone=alone)
     catalogue = SimpleNamespace(downloads=SimpleNamespace(is_busy=fetching))
     server: Any = SimpleNamespace(runner=runner, access=access, catalogue=catalogue, stop=lambda: done.append("stop"))
-    lifecycle._Watcher(server, idle_seconds).look()
+    lifecycle._Watcher(server, idle_seconds, unattended).look()
     return done
 
 
@@ -221,3 +226,29 @@ def test_memory_files_and_process_go_one_after_the_other() -> None:
     assert look(alone=2000, resting=2000) == ["free", "sweep", "stop"]
     assert look(alone=1e9, resting=1e9, idle_seconds=0) == ["free", "sweep"]
     assert look(alone=2000, resting=2000, fetching=True) == ["free", "sweep"]
+
+
+def test_one_that_was_started_for_another_computer_ends_soon_after_the_last_of_its_clients_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRAGGAN_HOME", str(tmp_path))
+    attends = paths.attendance_folder() / str(os.getpid())
+    attends.parent.mkdir()
+    attends.touch()
+    assert look(alone=90, resting=90, unattended=60) == ["sweep"]
+    attends.unlink()
+    assert look(alone=50, resting=90, unattended=60) == []
+    assert look(alone=90, resting=90, unattended=60) == ["sweep", "stop"]
+    assert look(alone=90, resting=90, unattended=60, idle_seconds=0) == ["sweep", "stop"]
+
+
+def test_who_was_killed_or_has_the_number_of_an_older_process_does_not_attend(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / str(ended.pid)).touch()
+    assert not attendance.anyone(tmp_path)
+    (tmp_path / str(os.getpid())).touch()
+    assert attendance.anyone(tmp_path)
+    os.utime(tmp_path / str(os.getpid()), (1, 1))
+    assert not attendance.anyone(tmp_path)
+    assert list(tmp_path.iterdir()) == []

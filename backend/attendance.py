@@ -1,0 +1,28 @@
+"""Who makes use of a process, as files named by their process ids: it ends soon after the last of them.
+
+What is killed takes nothing off this list; so the list is asked together with the system.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+
+CLOCKS = 2.0  # seconds by which the times of a file and of a process may differ
+
+
+def anyone(folder: Path) -> bool:
+    """Whether a process attends that is named in the folder; forget those that have ended."""
+    return any(list(map(_attends, folder.glob("[0-9]*"))))
+
+
+def _attends(file: Path) -> bool:
+    try:
+        # a younger process has the number of one that has ended
+        if psutil.Process(int(file.name)).create_time() <= file.stat().st_mtime + CLOCKS:
+            return True
+    except (psutil.Error, OSError, ValueError):
+        pass
+    file.unlink(missing_ok=True)
+    return False

@@ -1,0 +1,134 @@
+"""On the artist's computer: lead to another computer's backend while GIMP runs, and again when the connection breaks.
+
+To the plug-in it looks like a backend here: it is started like one, and writes a ready file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import filelock
+
+from backend import attendance, computers, paths, ssh
+from backend.client.launcher import ATTENDANCE
+from backend.client.protocol import PROTOCOL
+from backend.computers import Computers
+from backend.elsewhere import link
+from backend.elsewhere.link import Attendance
+from backend.errors import UserError
+from backend.server import instance
+
+LOOK_EVERY = 0.5  # seconds
+RETRY_EVERY, RETRY_SECONDS = 2.0, 120.0  # after which a broken connection is given up, until the next drag
+LARGEST_LOG = 1_000_000  # bytes
+
+
+class AlreadyReachedError(UserError):
+    """Another process leads there."""
+
+
+def reach(computer: str) -> int:
+    """Lead to a computer's backend until nobody makes use of it, or it has ended.
+
+    Args:
+        computer: NAME@HOST.
+
+    Raises:
+        UserError: it cannot be reached, or not again.
+    """
+    python = Computers.read(paths.data_folder()).pythons.get(computers.checked(computer))
+    if python is None:
+        raise ssh.not_installed(computer)
+    place = instance.installation().on(computer)
+    paths.make_private(place.ready_file.parent)
+    try:
+        with filelock.FileLock(place.ready_file.with_name("reach.lock"), timeout=0), _asked_to_end() as over:
+            _keep_log_short(place.log_file)
+            _Reach(computer, python, place.ready_file, over).run()
+    except filelock.Timeout as error:
+        raise AlreadyReachedError(
+            f"The connection to {computer} is broken; it is tried again until it can be reached."
+        ) from error
+    return 0
+
+
+class _Reach:
+    def __init__(self, computer: str, python: str, ready_file: Path, over: threading.Event) -> None:
+        self._computer, self._python, self._ready_file, self._over = computer, python, ready_file, over
+        self._attended = False
+        self._broken: float | None = None  # since when
+
+    def run(self) -> None:
+        """Lead there until the end. Raises UserError."""
+        while self._wanted():
+            try:
+                port, attending = self._open()
+            except UserError as error:
+                if self._broken is None or time.monotonic() - self._broken > RETRY_SECONDS:
+                    raise
+                _tell(str(error))
+                self._over.wait(RETRY_EVERY)
+                continue
+            _tell(f"{self._computer} is reached through port {port}")
+            try:
+                while attending.end is None and self._wanted():
+                    self._over.wait(LOOK_EVERY)
+            finally:
+                self._ready_file.unlink(missing_ok=True)
+                attending.close()
+            if attending.end == 0:
+                _tell(f"The backend on {self._computer} has ended")
+                return
+            self._broken = time.monotonic()
+            _tell(f"The connection to {self._computer} has ended ({attending.last_words})")
+
+    def _open(self) -> tuple[int, Attendance]:
+        """Connect, and tell clients where. Raises UserError."""
+        lent = link.ask(self._computer, self._python)
+        port = _free_port()
+        attending = Attendance(self._computer, self._python, port, lent.port)
+        attending.wait_until_open()
+        ready = {"url": f"http://127.0.0.1:{port}/", "token": lent.ready.token, "pid": os.getpid()}
+        names = {"protocol": PROTOCOL, "host": f"127.0.0.1:{lent.port}", "computer": self._computer}
+        instance.write_ready_file({**ready, **names}, self._ready_file)
+        return port, attending
+
+    def _wanted(self) -> bool:
+        """Whether GIMP runs; a GIMP that cannot be seen from here, as in Flatpak, never attends."""
+        attends = attendance.anyone(self._ready_file.with_name(ATTENDANCE))
+        self._attended = self._attended or attends
+        return not self._over.is_set() and (attends or not self._attended)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _asked_to_end() -> Iterator[threading.Event]:
+    """Yield what is set when the system or the user asks this process to end."""
+    over = threading.Event()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: over.set())
+    yield over
+
+
+def _keep_log_short(log: Path) -> None:
+    """Empty the log that this process' output goes to when it is long."""
+    with contextlib.suppress(OSError):
+        if log.stat().st_size > LARGEST_LOG:
+            os.truncate(log, 0)
+
+
+def _tell(sentence: str) -> None:
+    print(time.strftime("%Y-%m-%d %H:%M:%S"), sentence, file=sys.stderr, flush=True)

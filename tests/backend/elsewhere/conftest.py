@@ -1,0 +1,120 @@
+"""Another computer: a real sshd on this one, onto which install.py has put the backend over ssh."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from backend.client import Backend, Installation
+from backend.computers import Computers
+from backend.installer import other_computer
+from stylegan2.critters.making import factors, renderer
+from tests.drafts import remember_drafts
+from tests.ssh_server import CLONE, NoServerError, SshServer
+
+
+class Artist:
+    """The artist's computer, whose backend is on the other one."""
+
+    def __init__(self, folder: Path, server: SshServer) -> None:
+        self.home, self.server = folder / "home", server
+        self.their_home = Path(server.variables["DRAGGAN_HOME"])
+        self.downloads = folder / "downloads"
+        self.downloads.mkdir()
+        here = self.home / "backend.json", self.home / "logs" / "backend.log"
+        arguments = ("-c", "raise SystemExit('nothing is to be computed here')")
+        self.here = Installation(sys.executable, arguments, str(CLONE), *here, "test")
+        self._backends: list[Backend] = []
+
+    @property
+    def installation(self) -> Installation:
+        return self.here.on(Computers.read(self.home).chosen)
+
+    def backend(self, computer: str | None = None) -> Backend:
+        """As the plug-in has it."""
+        installation = self.here.on(computer) if computer else self.installation
+        self._backends.append(Backend(installation, self.downloads, start_seconds=120))
+        return self._backends[-1]
+
+    def close(self) -> None:
+        for backend in self._backends:
+            backend.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """The other computer, on which nothing is installed."""
+    folder = tmp_path_factory.mktemp("ssh")
+    home = folder / "their home"
+    remember_drafts(home)
+    variables = {
+        "DRAGGAN_HOME": str(home),
+        "PATH": os.environ["PATH"],
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_INDEX_URL": (folder / "nothing").as_uri(),
+        "PIP_FIND_LINKS": (folder / "wheels").as_uri(),
+        "OMP_NUM_THREADS": "1",
+    }
+    try:
+        server = SshServer(folder / "ssh", variables).prepare().start()
+    except NoServerError as error:
+        if os.environ.get("DRAGGAN_REQUIRE_GIMP") == "1":
+            pytest.fail(f"The tests with a real sshd must run here and cannot: {error}")
+        pytest.skip(f"NOT TESTED WITH A REAL SSHD: {error}")
+    package_of_packages(folder / "wheels")
+    yield server
+    server.cut()
+
+
+@pytest.fixture(scope="module")
+def artist(server: SshServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Artist]:
+    """An artist who has run `install.py --on` for the other computer."""
+    with pytest.MonkeyPatch.context() as patch:
+        artist = Artist(tmp_path_factory.mktemp("artist"), server)
+        patch.setenv("DRAGGAN_HOME", str(artist.home))
+        patch.setenv("PATH", server.client_path)
+        patch.setenv("PYTHONPATH", str(CLONE))
+        other_computer.install(server.computer, program(tmp_path_factory.mktemp("program")))
+        yield artist
+        artist.close()
+
+
+@pytest.fixture(scope="session")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An animal head, 80 x 64 pixels."""
+    pixels = renderer.render(torch.as_tensor(factors.random(5, 1)).float(), 64, 80)[0]
+    path = tmp_path_factory.mktemp("pictures") / "animal.png"
+    Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(path)
+    return path
+
+
+def program(folder: Path) -> Path:
+    """What is installed: this program, whose packages are those of these tests."""
+    for part in other_computer.SENT:
+        source, target = CLONE / part, folder / part
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, target)
+    (folder / "backend" / "requirements.txt").write_text("packages==1.0\n")
+    return folder
+
+
+def package_of_packages(folder: Path) -> None:
+    """A package that pip can install, and which brings all those that these tests have."""
+    folder.mkdir()
+    info = "packages-1.0.dist-info"
+    with zipfile.ZipFile(folder / "packages-1.0-py3-none-any.whl", "w") as archive:
+        archive.writestr("packages.pth", f"{sysconfig.get_path('purelib')}\n")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: packages\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
