@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "gimp_plugin" / "drag_gan"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "gimp"))
 import gimp_root
 import numpy as np
+import torch
 from desktop import WIDTH
 from PIL import Image
 from session import newest_log, plugin_process, stop_backend, vendor_folder, wait_for
@@ -72,6 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Print what was measured."""
     load = "unknown" if sys.platform == "win32" else f"{os.getloadavg()[0]:.1f}"
     print(f"GIMP {gimp_root.locate().version}, {os.cpu_count()} cores, load {load} at the start", flush=True)
+    torch.set_num_threads(1)  # the animals are rendered beside GIMP
     with tempfile.TemporaryDirectory() as folder:
         if arguments.find:
             _find(Path(folder))
@@ -83,9 +85,7 @@ def _find(folder: Path) -> None:
     """A picture that nobody has seen before: with no backend, then with one that runs."""
     with _opened(folder / "find", EXAMPLES[0], SIZES[0]) as story:
         _print_found("no backend runs", story, *_until_it_moves(story, _from_the_menu))
-        story.desktop.press("Escape")
-        story.wait_without_window()
-        story.session.close_image(story.image)
+        _close(story)
         _open(story, EXAMPLES[1], SIZES[0])
         _print_found("a backend runs", story, *_until_it_moves(story, lambda: story.desktop.press("ctrl+shift+f")))
 
@@ -126,9 +126,7 @@ def _pull(folder: Path, seconds: float) -> None:
             print(f"  {size[0]:5} x {size[1]:<5} {times} {rates.frames:9.1f} {rates.in_image:10.1f}", flush=True)
             if size == SIZES[0]:
                 _print_memory(story, seconds)
-            story.desktop.press("Escape")
-            story.wait_without_window()
-            story.session.close_image(story.image)
+            _close(story)
 
 
 def _print_memory(story: Story, seconds: float) -> None:
@@ -255,6 +253,15 @@ def _open(story: Story, example: Example, size: tuple[int, int]) -> None:
     file = _write(story.session.home, example, size)
     story.session.display(story.session.load(str(file)))
     _show(story, example, size)
+
+
+def _close(story: Story) -> None:
+    """Cancel, and close the image."""
+    story.desktop.press("Escape")
+    story.wait_without_window()
+    story.session.call(story.image, "clean_all")  # or GIMP would ask
+    story.desktop.press("ctrl+w")
+    wait_for(lambda: not story.session.images(), "the end of the image")
 
 
 def _show(story: Story, example: Example, size: tuple[int, int]) -> None:

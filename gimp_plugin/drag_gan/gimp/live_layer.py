@@ -40,7 +40,7 @@ class LiveLayer:
         self._layer: Gimp.Layer | None = None
         self._region: Box | None = None  # of the layer that is dragged on, which `_layer` covers
         self._written: Box | None = None  # of `_layer`, in which it is not transparent
-        self._unwanted = False  # the artist has deleted it
+        self._unwanted = False  # the artist has deleted it, or it cannot be
         self._waiting, self._due, self._count = 0, 0.0, 0
 
     def show(self, insertion: Insertion, picture: png.Pixels, region: Box) -> None:
@@ -97,9 +97,11 @@ class LiveLayer:
         selected = image.get_selected_layers()
         with _without_a_trace(image):
             inserted = image.insert_layer(layer, source.layer.get_parent(), image.get_item_position(source.layer))
-            image.set_selected_layers(selected)
+            image.set_selected_layers(selected or [layer])
         if inserted:
             self._layer, self._region, self._written = layer, region, None
+        else:
+            self._unwanted = True  # where a lock forbids it
 
     def _write(self, layer: Gimp.Layer, picture: png.Pixels, region: Box, changed: Box | None) -> None:
         """Write where the picture shows something, and where the one before has."""
