@@ -210,13 +210,13 @@ def open_connection(ready: Ready, downloads: Path, log_file: Path, silence_secon
     except TimeoutError as error:
         if ready.computer:
             raise UserError(
-                f"The backend on {ready.computer} has not answered for {silence_seconds:.0f} seconds; run the filter "
-                "again when it can be reached.",
+                f"The backend on {ready.computer} has not answered for {silence_seconds:.0f} seconds; try again "
+                "when it can be reached.",
                 log_file,
             ) from error
         raise UserError(
             f"The backend has not answered for {silence_seconds:.0f} seconds; end its process, {ready.pid}, "
-            "and run the filter again.",
+            "and try again.",
             log_file,
         ) from error
     except Exception as error:

@@ -265,7 +265,7 @@ class Backend:
         if writable_by_others:
             raise UserError(
                 f"Other users can write to {file.parent}, where the backend says how it is reached; "
-                f'take that right from them with "chmod go-w" and run the filter again.'
+                f'take that right from them with "chmod go-w" and try again.'
             )
         return text
 
@@ -293,7 +293,7 @@ class Backend:
                     raise self.installation.early_death(process.returncode)
             time.sleep(0.1)
         raise UserError(
-            f"The backend was not ready after {self._start_seconds:.0f} seconds; run the filter again.",
+            f"The backend was not ready after {self._start_seconds:.0f} seconds; try again.",
             self.installation.log_file,
         )
 

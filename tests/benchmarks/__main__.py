@@ -8,6 +8,7 @@ from tests.benchmarks import (
     bare_drags,
     detector_command,
     drag_step,
+    drag_window,
     drags,
     editability,
     exact_likeness,
@@ -52,6 +53,7 @@ def main() -> None:
     paper.add_command(commands)
     soak.add_command(commands)
     fuzz.add_command(commands)
+    drag_window.add_command(commands)
     arguments = parser.parse_args()
     arguments.run(arguments)
 
