@@ -47,7 +47,8 @@ class Server(uvicorn.Server):
         self.port: int = self._listener.getsockname()[1]
         self._token = secrets.token_urlsafe(32)
         stop = (lambda: None) if front else self.stop  # no artist ends the studio of all
-        self.access, self._end_of_streams = app.build(runner, self.catalogue, self._token, self.port, stop, at_once)
+        built = app.build(runner, self.catalogue, self._token, self.port, stop, at_once)
+        self.access, self._end_of_streams, self._uploads = built
         door = Door(self.access, self._token, f"127.0.0.1:{self.port}", front.artists) if front else self.access
         super().__init__(
             uvicorn.Config(
@@ -78,6 +79,11 @@ class Server(uvicorn.Server):
             self._listener.close()
         if not self.started:
             raise RuntimeError("the web server did not start")
+
+    def tidy(self) -> None:
+        """Delete the files of jobs that nobody needs any more."""
+        self.runner.files.tidy()
+        self._uploads.tidy()
 
     def stop(self) -> None:
         """End, from any thread."""
