@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from backend.editing.feature_map import FeatureMap, disc
-from backend.editing.motion_supervision import LONGEST, PULL, SHORTEST, MaskLoss, MotionSupervision
+from backend.editing.motion_supervision import LONGEST, PULL, SHORTEST, MotionSupervision
 
 SIZE = (64, 64)
 
@@ -23,10 +23,6 @@ def whole(features: torch.Tensor) -> FeatureMap:
 
 
 SUPERVISION = MotionSupervision(r1=3.0, device=torch.device("cpu"))
-
-
-def mask_loss(features: torch.Tensor, mask: torch.Tensor) -> MaskLoss:
-    return MaskLoss(whole(features), mask, weight=20.0)
 
 
 def test_features_are_read_at_pixel_centres_and_go_on_at_the_border() -> None:
@@ -82,20 +78,3 @@ def test_holding_costs_nothing_in_place_and_something_elsewhere() -> None:
     patches = loss.patches(whole(features), at)
     assert float(loss.pin_loss(whole(features), at, patches)) == 0.0
     assert float(loss.pin_loss(whole(blob(34, 30)), at, patches)) > 0.01
-
-
-def test_only_changes_outside_the_mask_cost() -> None:
-    mask = torch.zeros(SIZE)
-    mask[:, :32] = 1
-    loss = mask_loss(torch.zeros(1, 2, 32, 32), mask)
-    inside, outside = torch.zeros(1, 2, 32, 32), torch.zeros(1, 2, 32, 32)
-    inside[..., :16] = 1
-    outside[..., 16:] = 1
-    assert float(loss(whole(inside))) == 0.0
-    assert float(loss(whole(outside))) == 20 * 0.5, "lambda times the mean over channels and the whole map"
-
-
-def test_a_half_selected_pixel_costs_half() -> None:
-    change = torch.ones(1, 2, 32, 32)
-    loss = mask_loss(torch.zeros(1, 2, 32, 32), torch.full(SIZE, 0.5))
-    assert float(loss(whole(change))) == 10.0
