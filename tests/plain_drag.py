@@ -51,6 +51,19 @@ class EnlargedMap(FeatureMap):
         return read[0, :, 0].T.reshape(*points.shape[:-1], -1)
 
 
+def plain_maps(
+    generator: stylegan2.Generator, ws: torch.Tensor, feature_block: int
+) -> tuple[torch.Tensor, EnlargedMap]:
+    """Make the whole image of `ws` [1, num_ws, w_dim]; the features of the block before, and the map, enlarged."""
+    synthesis = generator.synthesis
+    last = len(synthesis.blocks_until(feature_block)) - 1
+    maps, image = [], None
+    for count, block, x in synthesis._run(ws, "const"):
+        image = block.add_colours(image, x, ws[:, count])
+        maps.append(x)
+    return maps[max(last - 1, 0)], EnlargedMap.of(maps[last], generator.image_size)
+
+
 PlainMaps = Callable[[], tuple[torch.Tensor, EnlargedMap]]
 
 
@@ -112,14 +125,5 @@ class PlainDragLoop(DragLoop):
         ws = torch.cat([self.code.moving(), self.code.start[:, self.code.layers :]], dim=1)
         with_gradient = torch.is_grad_enabled()
         if self._computed is None or self._computed[1] != with_gradient or not torch.equal(self._computed[0], ws):
-            self._computed = ws, with_gradient, self._synthesised(ws)
+            self._computed = ws, with_gradient, plain_maps(self.generator, ws, self.settings.feature_block)
         return self._computed[2]
-
-    def _synthesised(self, ws: torch.Tensor) -> tuple[torch.Tensor, EnlargedMap]:
-        synthesis = self.generator.synthesis
-        last = len(synthesis.blocks_until(self.settings.feature_block)) - 1
-        maps, image = [], None
-        for count, block, x in synthesis._run(ws, "const"):
-            image = block.add_colours(image, x, ws[:, count])
-            maps.append(x)
-        return maps[max(last - 1, 0)], EnlargedMap.of(maps[last], self.generator.image_size)

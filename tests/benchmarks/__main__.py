@@ -8,10 +8,12 @@ from tests.benchmarks import (
     bare_drags,
     detector_command,
     drag_step,
+    drag_window,
     drags,
     editability,
     exact_likeness,
     fit,
+    fuzz,
     gpu,
     imports,
     inversion_cost,
@@ -20,8 +22,11 @@ from tests.benchmarks import (
     layers,
     live_drag,
     model,
+    soak,
     threads,
 )
+from tests.benchmarks.latent_transformer import command as latent_transformer
+from tests.benchmarks.paper import command as paper
 
 
 def main() -> None:
@@ -44,6 +49,11 @@ def main() -> None:
     imports.add_command(commands)
     live_drag.add_command(commands)
     threads.add_command(commands)
+    latent_transformer.add_command(commands)
+    paper.add_command(commands)
+    soak.add_command(commands)
+    fuzz.add_command(commands)
+    drag_window.add_command(commands)
     arguments = parser.parse_args()
     arguments.run(arguments)
 
