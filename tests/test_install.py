@@ -169,6 +169,16 @@ class TestPlugin:
         placement.install_plugin(home, vendor, manual, self.SETTINGS)
         assert [entry.name for entry in home.iterdir()] == ["drag_gan"]
 
+    def test_a_copy_cut_off_between_its_two_renames_is_finished_by_the_next(
+        self, home: Path, vendor: Path, manual: Path
+    ):
+        placement.install_plugin(home, vendor, manual, {"version": "old"})
+        (home / "drag_gan").rename(home / "drag_gan.old")
+        (home / "drag_gan.new").mkdir()
+        placement.install_plugin(home, vendor, manual, {"version": "new"})
+        assert [entry.name for entry in home.iterdir()] == ["drag_gan"]
+        assert json.loads((home / "drag_gan" / "backend.json").read_text()) == {"version": "new"}
+
     def test_a_folder_in_use_is_named_and_left_as_it_was(self, home: Path, monkeypatch: pytest.MonkeyPatch):
         for name in ("drag_gan", "drag_gan.new"):
             (home / name).mkdir()

@@ -24,7 +24,9 @@ PLUGIN = ROOT / "gimp_plugin" / "drag_gan"
 FOLDER, DOMAIN = PLUGIN / "locale", "draggan"  # as in core/i18n.py
 # Where what the backend says to artists comes from. Its command line, and why a foreign file is no model, stay English.
 SPOKEN = ("ssh.py", "elsewhere/*.py", "client/*.py", "server/*.py", "editing/*.py", "models/*.py")
-UNSPOKEN = ("commands.py", "settings.py", "instance.py", "lifecycle.py", "app.py", "log.py", "encoders.py")
+UNSPOKEN = (
+    *("commands.py", "settings.py", "instance.py", "lifecycle.py", "app.py", "sentences.py", "log.py", "encoders.py"),
+)
 OF_A_MODEL = ("title", "shows", "hint", "where")  # in the catalogue of models, read by artists
 SENTENCE = re.compile(r"[A-Z{\"].*[^\W\d] .*[.](\.\.)?", re.DOTALL)
 LEAST, LEAST_OF_DOCTOR = 12, 9  # letters of a sentence without what is put in: fewer could be those of any other

@@ -144,8 +144,21 @@ class Connection(NamedTuple):
         Raises:
             UserError: the backend's own sentence, or it does not answer.
         """
+        return _post(self._ready, endpoint, [argument], self.session)[0]
+
+    def result_again(self) -> list[Any] | None:
+        """Return the last output of this session's latest job, whose way here broke; None where there is none."""
+        try:
+            output = _post(self._ready, "result", [], self.session)
+        except UserError as error:  # the artist is told of what went wrong first
+            log.info("result: %s", error)
+            return None
+        return output if output[0] else None
+
+    @property
+    def _ready(self) -> Ready:
         token, host = str(self.client.headers[TOKEN_HEADER]), str(self.client.headers.get("Host", ""))
-        return _post(Ready(self.client.src, token, self.pid, host), endpoint, [argument], self.session)
+        return Ready(self.client.src, token, self.pid, host)
 
     def finish_early(self) -> None:
         """Ask that the drag of this connection ends at its next step, with its result."""
@@ -248,10 +261,10 @@ def ask(ready: Ready, endpoint: str) -> dict[str, Any]:
     Raises:
         UserError: the backend does not answer.
     """
-    return _post(ready, endpoint, [], None)
+    return _post(ready, endpoint, [], None)[0]
 
 
-def _post(ready: Ready, endpoint: str, arguments: list[object], session: str | None) -> dict[str, Any]:
+def _post(ready: Ready, endpoint: str, arguments: list[object], session: str | None) -> list[Any]:
     request = urllib.request.Request(
         f"{ready.url}gradio_api/run/{endpoint}",
         data=json.dumps({"data": arguments, "session_hash": session}).encode(),
@@ -260,7 +273,7 @@ def _post(ready: Ready, endpoint: str, arguments: list[object], session: str | N
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=QUESTION_SECONDS) as response:
-            return json.load(response)["data"][0]
+            return json.load(response)["data"]
     except (OSError, ValueError, LookupError) as error:
         sentence = _sentence(error)
         if sentence:

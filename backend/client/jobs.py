@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 import zlib
@@ -106,7 +107,9 @@ def follow(connection: Connection, job: Any, cancelled: Flag, finish_early: Flag
             asked = True
             connection.finish_early()
         time.sleep(POLL_SECONDS)
-    _raise_failure(job, connection)
+    error = _failure(job)
+    if error is not None:
+        yield _result_again(error, connection, begun)
 
 
 def _result(connection: Connection, job: Any, show: Show, cancelled: Flag, finish_early: Flag) -> Result:
@@ -203,32 +206,50 @@ def _cancel(job: Any) -> None:
         log.info("cancel: %r", error)
 
 
-def _raise_failure(job: Any, connection: Connection) -> None:
-    """Raise what ended the job early. A killed or hung server shows itself as CancelledError (measured)."""
+def _failure(job: Any) -> BaseException | None:
+    """What ended a job early. A killed or hung server, and a broken connection, show as CancelledError (measured)."""
+    try:
+        return job.exception()
+    except CancelledError as cancelled:
+        return cancelled
+
+
+def _result_again(error: BaseException, connection: Connection, begun: bool) -> Update:
+    """Return the update with the result where only the way of it broke, else raise what happened to the job.
+
+    Args:
+        error: that ended the job early.
+        begun: whether it was at work; until then, the backend keeps the session's earlier result.
+    """
+    from gradio_client.exceptions import AppError
+
+    log.error("job: %r", error)
+    output = connection.result_again() if begun and not isinstance(error, AppError) else None
+    if output is None:
+        raise _explained(error, connection) from error
+    return _understand(output, connection)
+
+
+def _explained(error: BaseException, connection: Connection) -> UserError:
     import httpx
     from gradio_client.exceptions import AppError
 
-    try:
-        error = job.exception()
-    except CancelledError as cancelled:
-        error = cancelled
-    if error is None:
-        return
-    log.error("job: %r", error)
     if isinstance(error, AppError):
-        raise said(str(error), connection) from error
+        return said(str(error), connection)
     if isinstance(error, httpx.HTTPStatusError):
-        raise UserError(
+        with contextlib.suppress(ValueError, LookupError, TypeError, httpx.StreamError):
+            return UserError(str(error.response.json()["error"]))
+        return UserError(
             f"The backend could not take the layer (HTTP {error.response.status_code}); make room on the disk, or make "
             "the layer smaller, and try again.",
             connection.log_file,
-        ) from error
+        )
     if connection.is_open() and not connection.computer:
-        raise UserError(
+        return UserError(
             f"The backend has stopped answering; end its process, {connection.pid}, and try again.",
             connection.log_file,
-        ) from error
-    raise gone(connection) from error
+        )
+    return gone(connection)
 
 
 def said(text: str, connection: Connection) -> UserError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -253,9 +254,14 @@ class Backend:
         file = self.installation.ready_file
         try:
             text = file.read_text(encoding="utf-8")
-            writable_by_others = sys.platform != "win32" and file.parent.stat().st_mode & 0o022
+            state, writable_by_others = file.lstat(), sys.platform != "win32" and file.parent.stat().st_mode & 0o022
         except OSError:
             return ""
+        if sys.platform != "win32" and (stat.S_ISLNK(state.st_mode) or state.st_uid != os.getuid()):
+            raise UserError(
+                f"{file}, where the backend says how it is reached, is not its own file; delete it and run the filter "
+                "again."
+            )
         if writable_by_others:
             raise UserError(
                 f"Other users can write to {file.parent}, where the backend says how it is reached; "

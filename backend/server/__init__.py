@@ -16,3 +16,5 @@ os.environ.update(OFFLINE)
 for _name in ("no_proxy", "NO_PROXY"):
     os.environ[_name] = "*" if _past_proxies == "*" else ",".join(filter(None, (OFFLINE[_name], _past_proxies)))
 os.environ.update({"GRADIO_RUN_HISTORY": "False", "DO_NOT_TRACK": "1"})
+# It would keep a record of each job, and make a table of all of them with pandas at the end of each.
+os.environ.update({"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(1 << 60)})

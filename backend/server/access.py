@@ -1,12 +1,13 @@
-"""Who may speak to the server: only requests with the token, addressed to this machine by name.
+"""Who may speak to the server, and of what: only requests with the token, addressed to this machine by name.
 
-Any program of any user of this machine can reach a loopback port, and so can a web page by a name that
-resolves to 127.0.0.1 (DNS rebinding). The token stops the first, the check of the Host header the second.
+Any program of any user of this machine can reach a loopback port, and so can a web page, also by a name that
+resolves to 127.0.0.1 (DNS rebinding). The token stops the first, the checks of Host and Origin the second.
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 import time
 from typing import Any
 
@@ -14,7 +15,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.client.protocol import TOKEN_HEADER
 
-UNAUTHORIZED, FORBIDDEN = 401, 403
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_LARGE = 401, 403, 404, 413
+
+UPLOAD = "/gradio_api/upload"
+LARGEST_UPLOAD = 512 << 20  # bytes of a body with files
+LARGEST_BODY = 4 << 20  # bytes of any other: the largest is a mask of a live drag
+
+# What clients need of Gradio. It has many routes more: they fetch addresses, read files, and change the page.
+OPEN = re.compile(
+    r"/config"
+    r"|/gradio_api/(upload|info|cancel|reset|startup-events|queue/(join|data|status))"
+    r"|/gradio_api/(heartbeat/[^/]+|run/[^/]+|call/[^/]+(/[^/]+)?|file=.+)"
+)
 
 
 class Access:
@@ -25,13 +37,14 @@ class Access:
     Args:
         app: the application behind it.
         token: what every request must bring.
-        port: of the server, for the check of the Host header.
+        port: of the server, for the checks of the headers Host and Origin.
     """
 
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
         self.app = app
         self._token = token.encode()
         self._hosts = {f"127.0.0.1:{port}".encode(), f"localhost:{port}".encode()}
+        self._origins = {b"http://" + host for host in self._hosts}
         self._open = 0
         self._last = time.monotonic()
 
@@ -41,7 +54,7 @@ class Access:
         return 0.0 if self._open else time.monotonic() - self._last
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request through, or answer 403 (wrong Host) or 401 (no or wrong token)."""
+        """Let the request through, or answer 403 (wrong Host or Origin), 401 (no or wrong token) or 404 (no route)."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -51,7 +64,7 @@ class Access:
             return
         self._open += 1
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, _limited(receive, _largest(scope)), send)
         finally:
             self._open -= 1
             self._last = time.monotonic()
@@ -60,15 +73,38 @@ class Access:
         hosts = _values(scope, b"host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return FORBIDDEN
+        # only browsers send an Origin; no client is one, but a page of the server's own would be harmless
+        if any(origin.lower() not in self._origins for origin in _values(scope, b"origin")):
+            return FORBIDDEN
         tokens = _values(scope, TOKEN_HEADER.lower().encode())
         if len(tokens) != 1 or not hmac.compare_digest(tokens[0], self._token):
             return UNAUTHORIZED
-        return None
+        if not OPEN.fullmatch(scope.get("path", "")):
+            return NOT_FOUND
+        too_large = any(int(length) > _largest(scope) for length in _values(scope, b"content-length"))
+        return TOO_LARGE if too_large else None
 
 
 def _values(scope: Scope, name: bytes) -> list[bytes]:
     headers: list[tuple[bytes, bytes]] = scope.get("headers", [])
     return [value for key, value in headers if key.lower() == name]
+
+
+def _largest(scope: Scope) -> int:
+    return LARGEST_UPLOAD if scope.get("path") == UPLOAD else LARGEST_BODY
+
+
+def _limited(receive: Receive, largest: int) -> Receive:
+    """Receive what does not say how large it is; where it is too large, its client is as good as gone."""
+    received = 0
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        return message if received <= largest else {"type": "http.disconnect"}
+
+    return counted
 
 
 async def _refuse(scope: Scope, send: Send, status: int) -> None:

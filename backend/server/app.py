@@ -1,7 +1,7 @@
 """The server's endpoints: a Gradio app without a page worth seeing, behind the check of token and Host.
 
-The endpoints are called by their names: /drag, /frames, /thumbnails and /sample, /steer, /keep, /health, /region,
-/models, /download, /cancel_download, /add_model, /remove_model, /resources, /clear_cache and /stop. By
+The endpoints are called by their names: /drag, /frames, /thumbnails and /sample, /result, /steer, /keep, /health,
+/region, /models, /download, /cancel_download, /add_model, /remove_model, /resources, /clear_cache and /stop. By
 gradio_client, or at once over plain HTTP.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +20,27 @@ from gradio.routes import App
 from starlette.responses import FileResponse
 from starlette.routing import Mount
 
-from backend.errors import UserError
 from backend.server import log
-from backend.server.access import Access
+from backend.server.access import LARGEST_UPLOAD, Access
 from backend.server.catalogue import ModelCatalogue
 from backend.server.jobs import JobRunner, Updates
+from backend.server.openings import shown_region
 from backend.server.requests import Request
-from stylegan2.errors import ModelError
+from backend.server.result_files import NO_FILES
+from backend.server.sentences import explained, one_sentence, told
+from backend.server.uploads import Uploads
 
-LARGEST_UPLOAD = "512mb"
 CHUNK = 1 << 20  # bytes of a result file sent at a time
-NOT_UPLOADED = "The request names a file that was not uploaded; send the file itself."
 JOBS = "jobs"  # Gradio's name of the one queue of all that computes
+PREVIEWS_BEHIND = 50  # updates that a client has not read yet, after which it gets no previews
+MOST_BEHIND = 2000  # after which it will not read any more, as far as anybody can tell
 
-Answer = tuple[dict[str, Any], str | None, str | None, str | None]
+Answer = tuple[dict[str, Any] | None, str | None, str | None, str | None]
 
 
 def build(
     runner: JobRunner, catalogue: ModelCatalogue, token: str, port: int, stop: Callable[[], None]
-) -> tuple[Access, asyncio.Event]:
+) -> tuple[Access, asyncio.Event, Uploads]:
     """Build the whole ASGI application.
 
     Args:
@@ -50,13 +51,17 @@ def build(
         stop: called when a client asks the server to end.
 
     Returns:
-        The application, and the event that ends the clients' endless streams (heartbeats).
+        The application, the event that ends the clients' endless streams (heartbeats), and what clients have sent.
     """
     FileResponse.chunk_size = CHUNK  # with starlette's 64 KB a large layer takes twice as long; Gradio sets no other
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    blocks = gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP")
+    uploads = Uploads(runner.files.folder, blocks)
+    blocks.process_api = explained(blocks.process_api)
+    _fill(blocks, _Endpoints(runner, catalogue, stop, uploads, blocks), uploads)
     gr.mount_gradio_app(
         page,
-        _blocks(_Endpoints(runner, catalogue, stop)),
+        blocks,
         path="/",
         server_name="127.0.0.1",
         server_port=port,
@@ -71,49 +76,59 @@ def build(
     )
     (gradio_app,) = (route.app for route in page.routes if isinstance(route, Mount))
     assert isinstance(gradio_app, App)
-    return Access(page, token, port), gradio_app.stop_event
+    for one in (page, gradio_app):
+        one.add_exception_handler(Exception, told)
+    return Access(page, token, port), gradio_app.stop_event, uploads
 
 
 class _Endpoints:
     """What the endpoints do. Gradio reads their arguments' types: a gr.Request is the client's."""
 
-    def __init__(self, runner: JobRunner, catalogue: ModelCatalogue, stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        runner: JobRunner,
+        catalogue: ModelCatalogue,
+        stop: Callable[[], None],
+        uploads: Uploads,
+        blocks: gr.Blocks,
+    ) -> None:
         self._runner, self._catalogue, self._stop = runner, catalogue, stop
+        self._uploads, self._blocks = uploads, blocks
 
     def health(self) -> dict[str, Any]:
-        with _one_sentence("looking after the backend"):
+        with one_sentence("looking after the backend"):
             return self._runner.health()
 
     def region(self, layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
-        with _one_sentence("choosing the region"):
-            return self._runner.region(layer_size, selected, options)
+        with one_sentence("choosing the region"):
+            return shown_region(layer_size, selected, options)
 
     def models(self, options: Any) -> dict[str, Any]:
-        with _one_sentence("listing the models"):
+        with one_sentence("listing the models"):
             return self._catalogue.models(options)
 
     def download(self, options: Any) -> dict[str, Any]:
-        with _one_sentence("starting a download"):
+        with one_sentence("starting a download"):
             return self._catalogue.download(options)
 
     def cancel_download(self) -> dict[str, Any]:
-        with _one_sentence("cancelling a download"):
+        with one_sentence("cancelling a download"):
             return self._catalogue.cancel_download()
 
     def add_model(self, options: Any) -> dict[str, Any]:
-        with _one_sentence("adding a model"):
+        with one_sentence("adding a model"):
             return self._catalogue.add(options)
 
     def remove_model(self, options: Any) -> dict[str, Any]:
-        with _one_sentence("removing a model"):
+        with one_sentence("removing a model"):
             return self._catalogue.remove(options)
 
     def resources(self) -> dict[str, Any]:
-        with _one_sentence("looking at what is in use"):
+        with one_sentence("looking at what is in use"):
             return self._runner.resources()
 
     def clear_cache(self) -> dict[str, Any]:
-        with _one_sentence("clearing the cache"):
+        with one_sentence("clearing the cache"):
             self._runner.clear_cache()
             return self._runner.resources()
 
@@ -126,52 +141,85 @@ class _Endpoints:
         return {}
 
     def steer(self, steering: Any, request: gr.Request) -> dict[str, Any]:
-        with _one_sentence("steering a drag"):
+        with one_sentence("steering a drag"):
             return self._runner.steer(steering, _session(request))
 
     def drag(
-        self, image: str | None, mask: str | None, drags: Any, options: Any, edit: str | None, protocol: Any,
-        original: str | None, request: gr.Request,
+        self, image: Path | None, mask: Path | None, drags: Any, options: Any, edit: Path | None, protocol: Any,
+        original: Path | None, request: gr.Request,
     ) -> Iterator[Answer]:  # fmt: skip
         job = Request(
-            image=_path(image), mask=_path(mask), edit=_path(edit), original=_path(original), drags=drags,
+            image=image, mask=mask, edit=edit, original=original, drags=drags,
             options=options, protocol=protocol, session=_session(request),
         )  # fmt: skip
-        yield from _stream("dragging", self._runner.drag(job))
+        yield from self._stream("dragging", self._uploading(job, self._runner.drag), job.session)
 
     def frames(
-        self, image: str | None, mask: str | None, options: Any, edit: str | None, protocol: Any,
-        original: str | None, request: gr.Request,
+        self, image: Path | None, mask: Path | None, options: Any, edit: Path | None, protocol: Any,
+        original: Path | None, request: gr.Request,
     ) -> Iterator[Answer]:  # fmt: skip
         job = Request(
-            image=_path(image), mask=_path(mask), edit=_path(edit), original=_path(original), drags=None,
+            image=image, mask=mask, edit=edit, original=original, drags=None,
             options=options, protocol=protocol, session=_session(request),
         )  # fmt: skip
-        yield from _stream("making frames", self._runner.frames(job))
+        yield from self._stream("making frames", self._uploading(job, self._runner.frames), job.session)
 
     def thumbnails(self, options: Any, request: gr.Request) -> Iterator[Answer]:
-        yield from _stream("drawing thumbnails", self._runner.thumbnails(options, _session(request)))
+        session = _session(request)
+        yield from self._stream("drawing thumbnails", self._runner.thumbnails(options, session), session)
 
     def sample(self, options: Any, request: gr.Request) -> Iterator[Answer]:
-        yield from _stream("drawing a sample", self._runner.sample(options, _session(request)))
+        session = _session(request)
+        yield from self._stream("drawing a sample", self._runner.sample(options, session), session)
+
+    def result(self, request: gr.Request) -> Answer:
+        """Return the last update of the session's latest job again, None where it has no result yet, or any more."""
+        with one_sentence("looking for a result"):
+            found = self._runner.files.finished(_session(request))
+            return (found.update.model_dump(mode="json"), *found.files) if found else (None, *NO_FILES)
 
     def forget(self, session: str) -> None:
         self._runner.forget(session)
 
+    def _uploading(self, request: Request, do: Callable[[Request], Updates]) -> Updates:
+        with self._uploads.used((request.image, request.mask, request.edit, request.original), request.session):
+            yield from do(request)
 
-def _blocks(endpoints: _Endpoints) -> gr.Blocks:
+    def _stream(self, doing: str, updates: Updates, session: str) -> Iterator[Answer]:
+        """Send a job's updates; whatever goes wrong becomes one sentence for the user.
+
+        What a client does not read stays in memory: so it gets less where it is behind, and at last its drag ends, with
+        a result to come back for.
+        """
+        number = secrets.token_hex(4)  # by which its lines are found in the log
+        with one_sentence(doing, number), log.phases(number) as enter:
+            for update, files in log.of_job(number, updates):
+                enter(update.phase)
+                unread = self._blocks._queue.pending_messages_per_session.get(session)
+                behind = unread.qsize() if unread is not None else 0
+                if behind > PREVIEWS_BEHIND and update.result is None:
+                    update = update.model_copy(update={"preview": None})
+                if behind > MOST_BEHIND:
+                    self._runner.queue.finish_early(session)
+                yield (update.model_dump(mode="json"), *files)
+
+
+def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads) -> None:
     async def gone(request: gr.Request) -> None:
         # Gradio alone leaves a waiting job in the queue when its client goes before it listens for updates.
         await blocks._queue.clean_events(session_hash=_session(request))
         endpoints.forget(_session(request))
 
-    with gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP") as blocks:
+    with blocks:
         gr.Markdown("This is the service behind DragGAN for GIMP; use it from GIMP: Filters > DragGAN.")
         image, mask, edit, original = (gr.File(visible=False) for _ in range(4))
         layer_size, selected, drags, options, protocol, steering = (gr.JSON(visible=False) for _ in range(6))
         answer, *files = (gr.JSON(visible=False), *(gr.File(visible=False) for _ in range(3)))
         for component in (image, mask, edit, original, layer_size, selected, drags, options, protocol, steering):
-            _take_uploads_only(component, blocks.upload_file_set)
+            component.async_move_resource_to_block_cache = uploads.check  # pyright: ignore[reportAttributeAccessIssue]
+        for file in (image, mask, edit, original):
+            # Gradio's own leaves an empty file for each
+            file.preprocess = _path  # pyright: ignore[reportAttributeAccessIssue]
         of_models: dict[str, list[Component]] = {
             name: [options] for name in ("models", "download", "add_model", "remove_model")
         }
@@ -181,9 +229,12 @@ def _blocks(endpoints: _Endpoints) -> gr.Blocks:
         of_samples: dict[str, list[Component]] = {"thumbnails": [options], "sample": [options]}
         frames: list[Component] = [image, mask, options, edit, protocol, original]
         _add_jobs(endpoints, {"drag": request, "frames": frames, **of_samples}, [answer, *files])
+        again = gr.Button(visible=False)
+        again.click(
+            endpoints.result, [], [answer, *files], api_name="result", queue=False, api_visibility="undocumented"
+        )
         blocks.unload(gone)
     blocks.queue(max_size=None, api_open=False)
-    return blocks
 
 
 def _add_questions(endpoints: _Endpoints, inputs: dict[str, list[Component]], answer: Component) -> None:
@@ -210,54 +261,9 @@ def _add_jobs(endpoints: _Endpoints, inputs: dict[str, list[Component]], outputs
         )
 
 
-def _take_uploads_only(component: Component, uploaded: set[str]) -> None:
-    """Refuse what a request names in the place of an upload, before anything of it is read.
-
-    Gradio, mounted in another application, would otherwise copy any file that its process can read into its cache, and
-    fetch what is named by a URL.
-
-    Args:
-        component: an input.
-        uploaded: Gradio's own record of the files that were uploaded.
-    """
-
-    async def check(path: str | None) -> str | None:
-        if path is not None and str(path) not in uploaded:
-            raise gr.Error(NOT_UPLOADED, print_exception=False)
-        return path
-
-    component.async_move_resource_to_block_cache = check  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _stream(doing: str, updates: Updates) -> Iterator[Answer]:
-    """Send a job's updates; whatever goes wrong becomes one sentence for the user."""
-    number = secrets.token_hex(4)  # by which its lines are found in the log
-    with _one_sentence(doing, number):
-        for update, files in log.of_job(number, updates):
-            yield (update.model_dump(mode="json"), *files)
-
-
-@contextmanager
-def _one_sentence(doing: str, job: str = log.NO_JOB) -> Iterator[None]:
-    """Turn whatever goes wrong inside into one sentence for the user.
-
-    Args:
-        doing: what is done, for the sentence about an error that nobody expected.
-        job: its number in the log.
-    """
-    try:
-        yield
-    except (UserError, ModelError) as error:
-        with log.belonging_to(job):
-            log.logger.info("Refused: %s", error)
-        raise gr.Error(str(error), print_exception=False) from None
-    except Exception:
-        raise gr.Error(log.unexpected(doing, job), print_exception=False) from None
-
-
 def _session(request: gr.Request) -> str:
     return request.session_hash or ""
 
 
-def _path(value: str | None) -> Path | None:
-    return None if value is None else Path(value)
+def _path(file: Any) -> Path | None:
+    return None if file is None else Path(file.path)

@@ -31,14 +31,21 @@ ROOT = Path(__file__).resolve().parents[2]  # where -m finds the backend, instal
 
 @contextlib.contextmanager
 def sole_instance(patience: float = LOCK_SECONDS) -> Iterator[bool]:
-    """Hold the lock of the one backend; yield False when another process holds it for longer than `patience`."""
-    paths.make_private(paths.data_folder())
+    """Hold the lock of the one backend; yield False when another process holds it for longer than `patience`.
+
+    Raises:
+        UserError: the data folder cannot be used.
+    """
     lock = filelock.FileLock(paths.lock_file(), timeout=patience)
     try:
+        paths.make_private(paths.data_folder())
         lock.acquire()
     except filelock.Timeout:
         yield False
         return
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"The folder {paths.data_folder()} cannot be used ({reason}); mend that.") from error
     try:
         yield True
     finally:

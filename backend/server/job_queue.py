@@ -12,11 +12,20 @@ from typing import TypeVar
 import torch
 
 from backend.errors import Cancelled, UserError
+from backend.models.device import is_out_of_memory
 from backend.server.log import logger
 from backend.server.steering import Asked, Helm
 from backend.server.threads import Threads
 
 POLL_SECONDS = 0.05  # between looks whether a waiting job has been cancelled
+NO_MEMORY = (
+    "This computer has too little free memory for it; close other programs, or choose a smaller model or a smaller "
+    "layer."
+)
+LOST = (
+    "The graphics card has stopped working for this program; run the filter again, which starts the backend anew, and "
+    "if it happens again update the card's driver."
+)
 T = TypeVar("T")
 
 
@@ -51,12 +60,17 @@ class JobControl:
 
 
 class JobQueue:
-    """Runs one job at a time. Safe to use from several threads."""
+    """Runs one job at a time. Safe to use from several threads.
+
+    Attributes:
+        device_lost: whether the graphics card computes nothing any more for this process; only a new one can use it.
+    """
 
     def __init__(self) -> None:
         # Gradio starts one job at a time, but lets go of a cancelled one before the end of its step.
         self._lock = threading.Lock()  # held by the running job
         self._threads = Threads()
+        self.device_lost = False
         self._controls: list[JobControl] = []  # of the running job and those that wait
         self._ended = time.monotonic()
 
@@ -69,7 +83,7 @@ class JobQueue:
             live: whether it can be steered.
 
         Raises:
-            UserError: the graphics card has too little memory for it.
+            UserError: there is too little memory for it.
         """
         try:
             with self._running(JobControl(session, helm=Helm() if live else None)) as control:
@@ -79,14 +93,16 @@ class JobQueue:
                     # Anew each time: the load falls while a job runs, and OpenMP has the number per thread, where
                     # Gradio takes any thread for each step.
                     torch.set_num_threads(self._threads.choose())
-        except Cancelled:
+        except (Cancelled, GeneratorExit) as end:  # whichever comes first: the step, or Gradio, which closes it
             logger.info("Job of session %s was cancelled", session)
-        except torch.OutOfMemoryError as error:
+            if isinstance(end, GeneratorExit):
+                raise
+        except (RuntimeError, MemoryError) as error:
+            self.device_lost = isinstance(error, torch.AcceleratorError) and not is_out_of_memory(error)
+            if not (self.device_lost or is_out_of_memory(error)):
+                raise
             logger.exception("Job of session %s", session)
-            raise UserError(
-                "The graphics card has too little free memory for this model; close other programs that use it, "
-                "or choose a smaller model."
-            ) from error
+            raise UserError(LOST if self.device_lost else NO_MEMORY) from error
 
     @contextmanager
     def _running(self, control: JobControl) -> Iterator[JobControl]:
@@ -103,7 +119,6 @@ class JobQueue:
                 yield control
             finally:
                 self._ended = time.monotonic()
-                self._threads.note()
                 logger.info("Job of session %s ends after %.2f s", session, self._ended - started)
                 self._lock.release()
         finally:
@@ -153,6 +168,11 @@ class JobQueue:
         return self._lock.locked()
 
     @property
+    def seconds_rested(self) -> float:
+        """Seconds since the last job ended."""
+        return time.monotonic() - self._ended
+
+    @property
     def seconds_idle(self) -> float:
         """Seconds since the last job ended; 0 during one."""
-        return 0.0 if self.busy else time.monotonic() - self._ended
+        return 0.0 if self.busy else self.seconds_rested

@@ -5,7 +5,8 @@ Inversions are remembered on disk, so that dragging the same picture again start
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+import gc
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,12 +15,10 @@ import torch
 
 from backend import __version__
 from backend.client.protocol import PROTOCOL
-from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
 from backend.editing.layers import changed_part, composite_over
-from backend.editing.region import LAYER, Region, box_around, choose_region
-from backend.editing.settings import EXACT, with_changes
-from backend.editing.steps import InversionProgress
+from backend.editing.region import Region
+from backend.editing.settings import with_changes
 from backend.editing.tensor_cache import TensorCache
 from backend.errors import UserError
 from backend.models import device, models
@@ -31,15 +30,22 @@ from backend.server.frames import make_frames
 from backend.server.job_queue import JobControl, JobQueue
 from backend.server.live import live_updates
 from backend.server.log import logger
+from backend.server.openings import model_of, opening_of, region_of, usable
 from backend.server.progress import Throttle, drag_update
 from backend.server.protocol import Preview, SampleOptions, Update
 from backend.server.requests import FramesJob, Job, Request
-from backend.server.result_files import NO_FILES, Files, ResultFiles
+from backend.server.result_files import KEPT_SECONDS, NO_FILES, Files, ResultFiles
 from backend.server.steering import Wanted, read_steering
 
 SUGGESTION_SECONDS = 4.0  # after which no other model is looked at any more where the chosen one does not fit
 
+ON_PROCESSOR = (
+    "The graphics card has too little free memory for this, so the processor does it, which takes longer; closing "
+    "other programs that use the card helps."
+)
+
 Updates = Iterator[tuple[Update, Files]]
+Work = Callable[[JobControl], Updates]
 
 
 class _FinishedDrag(NamedTuple):
@@ -79,11 +85,11 @@ class JobRunner:
         """
         job = Job.read(request)
         work = lambda control: self._drag(request, job, control)  # noqa: E731
-        yield from self.queue.run(request.session, work, job.options.live)
+        yield from self._run(request.session, work, job.options.live)
 
     def _drag(self, request: Request, job: Job, control: JobControl) -> Updates:
         throttle, finished = Throttle(control.cancelled.is_set), self._finished_drag
-        name = job.options.model or _model_of(job.edit)
+        name = job.options.model or model_of(job.edit)
         yield Update(phase="load", message=f"Opening the model {name}."), NO_FILES
         editor = self._open_editor(name)
         throttle.check()
@@ -112,11 +118,11 @@ class JobRunner:
         Returns:
             The region and the last update; None where the client is to be asked first, or where nothing has moved.
         """
-        job = replace(job, edit=_usable(job, editor))
+        job = replace(job, edit=usable(job, editor))
         settings = with_changes(editor.loaded.preset.drag, job.options.drag_changes())
-        region = _region(job, editor)
+        region = region_of(job, editor)
         editor.check(region, job.drags, job.mask, settings, job.image.shape[:2])
-        opening = _opening(job, editor, region)
+        opening = opening_of(job, editor, region)
 
         def better() -> Offered | None:
             name = editor.loaded.name
@@ -156,17 +162,17 @@ class JobRunner:
     def frames(self, request: Request) -> Updates:
         """Make motion frames of the edit that a layer carries; ends as drag() does. Raises UserError."""
         job = FramesJob.read(request)
-        yield from self.queue.run(request.session, lambda control: self._frames(job, control))
+        yield from self._run(request.session, lambda control: self._frames(job, control))
 
     def _frames(self, job: FramesJob, control: JobControl) -> Updates:
-        name = job.options.model or _model_of(job.edit)
+        name = job.options.model or model_of(job.edit)
         yield Update(phase="load", message=f"Opening the model {name}."), NO_FILES
         yield from make_frames(job, self._open_editor(name), self.files, control)
 
     def thumbnails(self, options: Any, session: str) -> Updates:
         """Make small pictures of the model's own, one update for each seed; ends as drag() does. Raises UserError."""
         asked = protocol.read_sample_options(options)
-        yield from self.queue.run(session, lambda control: self._thumbnails(asked, control))
+        yield from self._run(session, lambda control: self._thumbnails(asked, control))
 
     def _thumbnails(self, asked: SampleOptions, control: JobControl) -> Updates:
         yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
@@ -182,7 +188,7 @@ class JobRunner:
         Its edit goes on from this picture without an inversion. Raises UserError.
         """
         asked = protocol.read_sample_options(options)
-        yield from self.queue.run(session, lambda control: self._sample(asked, control))
+        yield from self._run(session, lambda control: self._sample(asked, control))
 
     def _sample(self, asked: SampleOptions, control: JobControl) -> Updates:
         yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
@@ -193,12 +199,48 @@ class JobRunner:
         done = protocol.Result(offset=result.offset, report=result.report)
         yield Update(phase="done", message="Done.", result=done), files
 
+    def _run(self, session: str, work: Work, live: bool = False) -> Updates:
+        """Do a job in its turn, and keep its result in the place of the session's earlier one."""
+
+        def kept(control: JobControl) -> Updates:
+            self.files.delete(session)
+            for update, files in self._with_enough_memory(work, control):
+                if update.phase == "done":
+                    self.files.keep(session, update, files)
+                yield update, files
+
+        yield from self.queue.run(session, kept, live)
+
+    def _with_enough_memory(self, work: Work, control: JobControl) -> Updates:
+        """Do a job, and where the graphics card has too little memory for it, do it again on the processor."""
+        card = self.device
+        try:
+            yield from work(control)
+            return
+        except RuntimeError as error:
+            if card.type == "cpu" or not device.is_out_of_memory(error):
+                raise
+            logger.warning("Too little memory on %s, so the processor does it: %s", card, error)
+        self._drop_editor()
+        self.device = torch.device("cpu")
+        try:
+            yield Update(phase="load", message=ON_PROCESSOR), NO_FILES
+            yield from work(control)
+        finally:
+            self.device = card
+
     def _open_editor(self, name: str) -> Editor:
-        self._finished_drag = None
+        finished, self._finished_drag = self._finished_drag, None
         path = models.find(name)
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise UserError(
+                f"The file of the model {name} cannot be used ({error.strerror}); choose another model."
+            ) from error
         key = (path.resolve(), status.st_mtime_ns, status.st_size)
-        if self._editor is None or self._editor[0] != key:
+        elsewhere = self._editor is not None and self._editor[1].device != self.device and finished is None
+        if self._editor is None or self._editor[0] != key or elsewhere:
             self._editor = (key, Editor(models.open_model(name, self.device), self.device, self._cache))
         return self._editor[1]
 
@@ -208,9 +250,8 @@ class JobRunner:
         return {}
 
     def forget(self, session: str) -> None:
-        """End the job of a client that is gone at its next step, and delete its result files."""
+        """End the job of a client that is gone at its next step; a result that has come already is kept for a while."""
         self.queue.cancel(session)
-        self.files.delete(session)
 
     def health(self) -> dict[str, Any]:
         """Return what a client wants to know before it sends a job."""
@@ -239,71 +280,16 @@ class JobRunner:
         except OSError as error:
             raise UserError(f"{error.filename} cannot be deleted ({error.strerror}); mend that.") from error
 
-    def region(self, layer_size: Any, selected: Any, options: Any) -> dict[str, Any]:
-        """Return the box of the layer that a drag with these options would show to the model.
-
-        Args:
-            layer_size: [width, height].
-            selected: the box [x, y, width, height] around what is selected, or None.
-            options: as a drag's.
-
-        Returns:
-            {"region": [x, y, width, height]}; None in it when that is not known yet.
-
-        Raises:
-            UserError: the request makes no sense.
-        """
-        place, chosen = protocol.read_place(layer_size, selected), protocol.read_options(options)
-        model = next((model for model in models.offered() if model.name == (chosen.model or models.EMBEDDED)), None)
-        if model is None or model.size is None:  # a file that was not opened yet
-            return {"region": None}
-        width, height = place.layer_size
-        region = choose_region((height, width), model.size, place.selected, chosen.region, model.band)
-        return {"region": list(region.box)}
-
     def free(self) -> None:
-        """Give back the memory of the model, unless a job is using it."""
+        """Give back the memory of the model, unless a job is using it, or a drag waits for room on the disk."""
         with self.queue.paused() as free:
-            if not free or self._editor is None:
+            waits = self._finished_drag is not None and self.queue.seconds_rested < KEPT_SECONDS
+            if not free or self._editor is None or waits:
                 return
-            self._editor = None
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
+            self._drop_editor()
             logger.info("The model's memory has been given back")
 
-
-def _model_of(edit: EditState | None) -> str:
-    """The model that an edit names, where it is one of those offered, else the embedded one.
-
-    A layer from elsewhere can name anything, the path of a file, too.
-    """
-    return edit.model_name if edit is not None and edit.model_name in models.available() else models.EMBEDDED
-
-
-def _usable(job: Job, editor: Editor) -> EditState | None:
-    """Return the job's edit if this drag can go on from it: same model and place, and all drags inside its region."""
-    edit = job.edit
-    if edit is None or job.options.region != LAYER:
-        return None
-    try:
-        edit.region.check_inside(job.drags)
-        return editor.check_state(edit, job.image)
-    except UserError as error:
-        logger.info("The layer's edit is left aside: %s", error)
-        return None
-
-
-def _opening(job: Job, editor: Editor, region: Region) -> Iterable[InversionProgress]:
-    """The steps to the open edit: of an inversion, or of what is still to be done where there is an edit already."""
-    likeness = job.options.likeness
-    if job.edit is None:
-        inversion = with_changes(editor.loaded.preset.inversion, {"steps": job.options.inversion_steps})
-        return editor.open_steps(job.image, region, inversion, likeness)
-    editor.open_state(job.edit, job.image, job.original)
-    return editor.exact_steps() if likeness == EXACT else ()
-
-
-def _region(job: Job, editor: Editor) -> Region:
-    if job.edit is not None:
-        return job.edit.region
-    return editor.find_subject(job.image, job.drags, box_around(job.mask), job.options.region)
+    def _drop_editor(self) -> None:
+        self._editor = self._finished_drag = None
+        gc.collect()  # what failed may still hold tensors in a cycle
+        device.give_back()

@@ -9,10 +9,13 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from backend import attendance, paths
 from backend.client.connection import Ready
@@ -26,8 +29,8 @@ if TYPE_CHECKING:
 
 IDLE_MINUTES = 30.0
 FREE_AFTER = 5 * 60.0  # seconds without a job after which the model's memory is given back
-SWEEP_AFTER = 60.0  # seconds without anyone connected after which the jobs' files are deleted
 WATCH_EVERY = 1.0  # seconds
+NICE = 5  # as of nice(1): behind GIMP, before what has no haste at all
 LAST_WAIT = 20.0  # seconds a job in a long step may hold up the end of the process
 
 
@@ -48,6 +51,7 @@ def serve(idle_minutes: float = IDLE_MINUTES, unattended_minutes: float = 0) -> 
             log.start()
         except OSError as error:
             raise UserError(f"The log {paths.log_file()} cannot be written ({error}); mend that.") from error
+        _be_modest()
         paths.ready_file().unlink(missing_ok=True)
         _have_output()
         files = _empty_work_folder()
@@ -60,14 +64,31 @@ def serve(idle_minutes: float = IDLE_MINUTES, unattended_minutes: float = 0) -> 
             shutil.rmtree(files, ignore_errors=True)
 
 
+def _be_modest() -> None:
+    """Leave the processor to the programs that the artist works with, wherever they want it."""
+    with contextlib.suppress(psutil.Error, OSError):
+        process = psutil.Process()
+        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else max(process.nice(), NICE))
+
+
 def _empty_work_folder() -> Path:
     """Return the work folder, without the pictures that a killed backend could not delete.
 
-    What cannot be deleted stays: on Windows a virus scanner, say, may have a file open.
+    What cannot be deleted stays: on Windows a virus scanner, say, may have a file open. A link is not followed.
+
+    Raises:
+        UserError: there can be none.
     """
     files = paths.work_folder()
-    shutil.rmtree(files, ignore_errors=True)
-    paths.make_private(files)
+    try:
+        if files.is_symlink():
+            files.unlink()
+        shutil.rmtree(files, ignore_errors=True)
+        paths.make_private(files)
+        with tempfile.TemporaryFile(dir=files):  # only trying tells
+            pass
+    except OSError as error:
+        raise UserError(f"The folder {files} cannot be used ({error.strerror or error}); mend that.") from error
     return files
 
 
@@ -92,6 +113,8 @@ def _serve(files: Path, idle_seconds: float, unattended_seconds: float) -> None:
         finally:
             watcher.end()
             server.catalogue.downloads.close()
+    if watcher.failure is not None:
+        raise watcher.failure
     _leave_within(LAST_WAIT)
     logger.info("Ended")
 
@@ -102,6 +125,7 @@ class _Watcher(threading.Thread):
     def __init__(self, server: Server, idle_seconds: float, unattended_seconds: float = 0) -> None:
         super().__init__(name="watcher", daemon=True)
         self.server, self.idle_seconds, self.unattended_seconds = server, idle_seconds, unattended_seconds
+        self.failure: UserError | None = None  # why there is no ready file
         self._over = threading.Event()
 
     def end(self) -> None:
@@ -121,6 +145,9 @@ class _Watcher(threading.Thread):
             self.server.catalogue.downloads.go_on()
             while not self._over.wait(WATCH_EVERY):
                 self.look()
+        except UserError as error:
+            self.failure = error
+            self.server.stop()
         except Exception:
             logger.exception("The watcher failed; ending")
             self.server.stop()
@@ -131,8 +158,10 @@ class _Watcher(threading.Thread):
         alone, resting = self.server.access.seconds_alone, runner.queue.seconds_idle
         if resting > FREE_AFTER:
             runner.free()
-        if min(alone, resting) > SWEEP_AFTER:
-            runner.files.sweep()
+        self.server.tidy()
+        if runner.queue.device_lost:
+            logger.error("The device is lost; ending")
+            self.server.stop()
         fetching = self.server.catalogue.downloads.is_busy
         patience = self.idle_seconds or math.inf
         if self.unattended_seconds and not attendance.anyone(paths.attendance_folder()):

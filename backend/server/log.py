@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextvars
 import logging
 import logging.handlers
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -35,6 +36,7 @@ def start() -> Path:
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=LARGEST, backupCount=KEPT, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(process)d job %(job)s %(name)s: %(message)s"))
     handler.addFilter(_with_job)
+    logging.raiseExceptions = False  # a disk that is full costs the line, not a page on stderr for each
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
@@ -65,6 +67,26 @@ def of_job(job: str, steps: Iterator[Step]) -> Iterator[Step]:
         with belonging_to(job):
             if isinstance(steps, Generator):
                 steps.close()
+
+
+@contextmanager
+def phases(job: str) -> Iterator[Callable[[str], None]]:
+    """Yield what is to be called with each phase that a job enters; at its end, what each took is written down."""
+    took: dict[str, float] = {}
+    entered = [("wait", time.monotonic())]
+
+    def enter(phase: str) -> None:
+        (before, since), now = entered[-1], time.monotonic()
+        if phase != before:
+            took[before] = took.get(before, 0.0) + now - since
+            entered[:] = [(phase, now)]
+
+    try:
+        yield enter
+    finally:
+        enter("")
+        with belonging_to(job):
+            logger.info("Phases: %s", ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in took.items()))
 
 
 def unexpected(doing: str, job: str = NO_JOB) -> str:

@@ -1,20 +1,34 @@
-"""The files of jobs' results, which their clients fetch; each session has those of its latest job."""
+"""The results of jobs, which their clients fetch, again if need be: those of each session's latest job, for an hour."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 from backend import pictures
 from backend.editing.region import Region
 from backend.editing.steps import EditResult
 from backend.errors import UserError
+from backend.server.protocol import Update
+
+KEPT_SECONDS = 3600.0  # a client whose connection broke, or that was killed, can come back for its result
+MOST_BYTES = 2 << 30  # of all results; the oldest go first, the latest stays
 
 Files = tuple[str | None, str | None, str | None]
 """Paths of layer, mask and edit."""
 
 NO_FILES: Files = (None, None, None)
+
+
+class Finished(NamedTuple):
+    """The last update of a session's job with its files, and when it came (on the clock that never jumps)."""
+
+    update: Update
+    files: Files
+    at: float
 
 
 class ResultFiles:
@@ -26,6 +40,20 @@ class ResultFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._finished: dict[str, Finished] = {}  # by session, the oldest first
+
+    def keep(self, session: str, update: Update, files: Files) -> None:
+        """Keep the result of a session's latest job."""
+        self._finished[session] = Finished(update, files, time.monotonic())
+        sizes = {one: _bytes_in(self._of(one)) for one in self._finished}
+        while len(sizes) > 1 and sum(sizes.values()) > MOST_BYTES:
+            oldest = next(iter(sizes))
+            del sizes[oldest]
+            self.delete(oldest)
+
+    def finished(self, session: str) -> Finished | None:
+        """Return the result of a session's latest job, if it has come and is still here."""
+        return self._finished.get(session)
 
     def write(self, result: EditResult, next_region: Region, session: str) -> Files:
         """Write the files of a session's latest job in place of those of its earlier ones; the edit, small, first.
@@ -58,17 +86,21 @@ class ResultFiles:
         return Path(tempfile.mkdtemp(dir=self._of(session)))
 
     def delete(self, session: str) -> None:
-        """Delete the files of a session."""
+        """Delete the result of a session."""
+        self._finished.pop(session, None)
         shutil.rmtree(self._of(session), ignore_errors=True)
 
-    def sweep(self) -> None:
-        """Delete every file of earlier jobs, uploads too; only when nobody is connected."""
-        for entry in self.folder.iterdir():
-            if entry.is_dir():
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                entry.unlink(missing_ok=True)
+    def tidy(self) -> None:
+        """Delete the results that have been kept long enough."""
+        now = time.monotonic()
+        for session, finished in list(self._finished.items()):
+            if now - finished.at > KEPT_SECONDS:
+                self.delete(session)
 
     def _of(self, session: str) -> Path:
         # A session's name comes from the client: only its letters and digits go into a path.
         return self.folder / "results" / ("s" + "".join(filter(str.isalnum, session))[:64])
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

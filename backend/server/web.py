@@ -30,7 +30,8 @@ class Server(uvicorn.Server):
         self._listener.bind(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._token = secrets.token_urlsafe(32)
-        self.access, self._end_of_streams = app.build(runner, self.catalogue, self._token, self.port, self.stop)
+        built = app.build(runner, self.catalogue, self._token, self.port, self.stop)
+        self.access, self._end_of_streams, self._uploads = built
         super().__init__(
             uvicorn.Config(
                 self.access,
@@ -58,6 +59,11 @@ class Server(uvicorn.Server):
             self._listener.close()
         if not self.started:
             raise RuntimeError("the web server did not start")
+
+    def tidy(self) -> None:
+        """Delete the files of jobs that nobody needs any more."""
+        self.runner.files.tidy()
+        self._uploads.tidy()
 
     def stop(self) -> None:
         """End, from any thread."""

@@ -13,7 +13,7 @@ import torch
 
 from backend import __version__, paths
 from backend.__main__ import main
-from backend.doctor import checks
+from backend.doctor import checks, commands, report
 from backend.doctor.checks import Finding
 from backend.server import instance
 from tests.backend.server.harness import Backend
@@ -204,3 +204,40 @@ def test_a_package_that_is_missing_is_one_sentence(
     monkeypatch.setitem(sys.modules, "backend.doctor", None)
     assert main(["doctor"]) == 2
     assert "The environment is incomplete" in capsys.readouterr().err
+
+
+def test_the_report_has_what_helps_and_neither_names_nor_paths(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "_findings", lambda: iter([Finding("models", False, f"{home / 'models'} is odd")]))
+    monkeypatch.setenv("LOGNAME", "annabel")
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/annabel"))
+    monkeypatch.setattr(report.socket, "gethostname", lambda: "annas-computer")
+    paths.log_file().parent.mkdir(parents=True)
+    paths.log_file().write_text(
+        "first line\n"
+        "ERROR job a1b2 Annabel's /home/annabel/My Pictures/Ex wife 2.png cannot be read\n"
+        "at '/mnt/secret disk/deep/model.pkl', or C:\\Users\\Annabel\\cats.pkl; on annas-computer\n"
+        "//server/annabel/share.xcf and \\\\server\\share\\b.xcf and ~/notes/x.txt\n"
+        'File "/usr/lib/python3.11/json/decoder.py", line 5\n'
+        f"kept in {home / 'cache' / 'a.safetensors'} at 1/2 of 3.5 px/s\n"
+    )
+    assert main(["doctor", "--report", str(tmp_path / "report.txt")]) == 1
+    text = (tmp_path / "report.txt").read_text(encoding="utf-8")
+    for private in ("nnabel", "nnas", "Pictures", "wife", "secret", "deep", "model.pkl", "cats", "share", "notes"):
+        assert private not in text, text
+    assert str(tmp_path) not in text
+    for useful in ("WRONG  models: <DATA>/models is odd", "torch ", "job a1b2", "/usr/lib/python3.11/json/decoder.py",
+                   "kept in <DATA>/cache/a.safetensors at 1/2 of 3.5 px/s", "cannot be read"):  # fmt: skip
+        assert useful in text, text
+    assert "look through it before you send it" in capsys.readouterr().out
+
+
+def test_a_profile_tells_what_the_parts_of_a_drag_take(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "_findings", lambda: iter([]))
+    assert main(["doctor", "--profile"]) == 0
+    lines = capsys.readouterr().out
+    for part in ("opening the model", "a sample", "ms a drag step", "putting the layer together", "calls: "):
+        assert part in lines

@@ -100,6 +100,14 @@ def test_a_ready_file_that_others_can_have_written_is_refused(running: Place, pl
     place.ready_file.unlink()  # what it names is not this place's to end
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows makes links only for administrators")
+def test_a_link_in_the_place_of_the_ready_file_is_refused(running: Place, place: Place):
+    place.ready_file.symlink_to(running.ready_file)
+    with pytest.raises(UserError, match="is not its own file; delete it and run the filter again"):
+        place.backend().connect()
+    place.ready_file.unlink()
+
+
 def test_a_backend_of_another_version_says_to_run_install_py(place: Place):
     place.ready_file.write_text(json.dumps({**READY, "protocol": 1}))
     with pytest.raises(UserError, match=r"different versions; update both by running install\.py"):

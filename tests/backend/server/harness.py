@@ -90,6 +90,10 @@ class Backend:
         self.ready = json.loads(self.ready_file.read_text())
         return self
 
+    def files_of_jobs(self) -> list[Path]:
+        """What clients have sent, and what is kept for them."""
+        return [file for file in (self.home / "work").rglob("*") if file.is_file()]
+
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m backend` with the same home folder."""
         return subprocess.run(

@@ -12,7 +12,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, Mount
 
-from backend.server import app
+from backend.server import access, app
 from backend.server.access import Access
 from backend.server.catalogue import ModelCatalogue
 from backend.server.jobs import JobRunner
@@ -39,8 +39,8 @@ def endpoints(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[tuple[s
 
 @pytest.fixture(scope="module")
 def every_route(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
-    access, _ = app.build(JobRunner(tmp_path_factory.mktemp("files")), ModelCatalogue(), "token", 1, lambda: None)
-    found: Any = access.app
+    built, *_ = app.build(JobRunner(tmp_path_factory.mktemp("files")), ModelCatalogue(), "token", 1, lambda: None)
+    found: Any = built.app
     return set(endpoints(found.routes))
 
 
@@ -66,6 +66,8 @@ def test_the_enumeration_finds_the_routes_that_matter(every_route: set[tuple[str
         ({"Host": "example.org"}, 403),
         ({"Host": "localhost:1"}, 403),
         ({"Host": "example.org", TOKEN_HEADER: None}, 403),
+        ({"Origin": "https://example.org"}, 403),
+        ({"Origin": "null"}, 403),
         ({"Host": "example.org", "X-Forwarded-Host": "localhost", "X-Forwarded-For": "127.0.0.1"}, 403),
         ({**WEBSOCKET, TOKEN_HEADER: None}, 401),
         ({**WEBSOCKET, "Host": "example.org"}, 403),
@@ -76,6 +78,39 @@ def test_every_route_is_closed(
 ) -> None:
     for method, path in sorted(every_route):
         assert backend.request(method, path, headers=headers) == (status, b""), (method, path)
+
+
+def test_what_no_client_needs_is_not_there_at_all(backend: Backend, every_route: set[tuple[str, str]]) -> None:
+    """Gradio would fetch addresses, read files, run code of a page and change it."""
+    closed = {(method, path) for method, path in every_route if not access.OPEN.fullmatch(path)}
+    assert {
+        ("GET", "/"),
+        ("GET", "/gradio_api/proxy=x"),
+        ("POST", "/gradio_api/component_server"),
+        ("POST", "/gradio_api/process_recording"),
+        ("GET", "/gradio_api/openapi.json"),
+    } <= closed
+    assert len(every_route - closed) < 20
+    for method, path in sorted(closed):
+        assert backend.request(method, path) == (404, b""), (method, path)
+
+
+def test_a_request_that_is_too_large_is_not_read(backend: Backend) -> None:
+    large = {"/gradio_api/upload": access.LARGEST_UPLOAD, "/gradio_api/run/region": access.LARGEST_BODY}
+    for path, largest in large.items():
+        assert backend.request("POST", path, headers={"Content-Length": str(largest + 1)}) == (413, b"")
+
+
+def test_a_request_that_does_not_say_how_large_it_is_ends_where_it_is_too_large(backend: Backend) -> None:
+    length = access.LARGEST_BODY + 1
+    pieces: Any = (b" " * (1 << 20) for _ in range(length // (1 << 20) + 1))
+    before = backend.health()
+    try:
+        status, _ = backend.request("POST", "/gradio_api/run/region", pieces)
+    except OSError:  # it went while the rest was sent
+        status = 400
+    assert status >= 400
+    assert backend.health() == before
 
 
 def test_a_path_that_does_not_exist_is_closed_too(backend: Backend) -> None:
@@ -128,7 +163,7 @@ GOOD = [(b"host", b"127.0.0.1:5"), (b"x-draggan-token", b"secret")]
 
 
 def test_websockets_are_refused_before_they_are_accepted() -> None:
-    assert answer({"type": "websocket", "headers": GOOD}) == [{"type": "passed"}]
+    assert answer({"type": "websocket", "path": "/config", "headers": GOOD}) == [{"type": "passed"}]
     assert answer({"type": "websocket", "headers": GOOD[:1]}) == [{"type": "websocket.close", "code": 1008}]
     extended = {"type": "websocket", "headers": GOOD[:1], "extensions": {"websocket.http.response": {}}}
     assert answer(extended)[0]["status"] == 401
@@ -136,21 +171,21 @@ def test_websockets_are_refused_before_they_are_accepted() -> None:
 
 
 def test_a_doubled_header_is_refused() -> None:
-    assert answer({"type": "http", "headers": GOOD}) == [{"type": "passed"}]
+    assert answer({"type": "http", "path": "/config", "headers": GOOD}) == [{"type": "passed"}]
     assert answer({"type": "http", "headers": [*GOOD, GOOD[0]]})[0]["status"] == 403
     assert answer({"type": "http", "headers": [*GOOD, GOOD[1]]})[0]["status"] == 401
 
 
 def test_refused_requests_do_not_keep_the_server_from_idling() -> None:
     async def inner(_scope: Any, _receive: Any, _send: Any) -> None:
-        assert access.seconds_alone == 0
+        assert server.seconds_alone == 0
 
     async def nothing(*_: Any) -> Any:
         return None
 
-    access = Access(inner, "secret", 5)
-    access._last -= 100
-    asyncio.run(access({"type": "http", "headers": []}, nothing, nothing))
-    assert access.seconds_alone >= 100
-    asyncio.run(access({"type": "http", "headers": GOOD}, nothing, nothing))
-    assert access.seconds_alone < 50
+    server = Access(inner, "secret", 5)
+    server._last -= 100
+    asyncio.run(server({"type": "http", "headers": []}, nothing, nothing))
+    assert server.seconds_alone >= 100
+    asyncio.run(server({"type": "http", "path": "/config", "headers": GOOD}, nothing, nothing))
+    assert server.seconds_alone < 50

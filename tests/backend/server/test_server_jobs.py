@@ -27,6 +27,7 @@ from backend.errors import UserError
 from backend.files import written_whole
 from backend.models import models
 from backend.models.suggestion import Suggestion
+from backend.server import result_files
 from backend.server.jobs import JobRunner
 from backend.server.progress import Throttle, inversion_update
 from backend.server.requests import Request
@@ -150,11 +151,33 @@ def test_a_picture_found_once_is_found_at_once_when_the_model_or_the_process_has
     assert inversions(JobRunner(tmp_path / "work", torch.device("cpu"), tmp_path / "inversions")) == 1
 
 
-def test_a_sweep_leaves_no_file(runner: JobRunner, picture: Path) -> None:
-    files = list(runner.drag(request(picture)))[-1][1]
+def test_a_result_is_kept_for_an_hour_or_until_the_sessions_next_job(
+    runner: JobRunner, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update, files = list(runner.drag(request(picture)))[-1]
+    runner.forget("one")
+    kept = runner.files.finished("one")
+    assert kept is not None
+    assert (kept.update, kept.files) == (update, files)
+    runner.files.tidy()
     assert all(Path(str(file)).is_file() for file in files)
-    runner.files.sweep()
-    assert list(runner.files.folder.iterdir()) == []
+    now = result_files.time.monotonic()
+    monkeypatch.setattr(result_files.time, "monotonic", lambda: now + result_files.KEPT_SECONDS + 1)
+    runner.files.tidy()
+    assert runner.files.finished("one") is None
+    assert not any(Path(str(file)).exists() for file in files)
+
+
+def test_results_are_kept_only_as_far_as_there_is_room(
+    runner: JobRunner, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(result_files, "MOST_BYTES", 1)
+    for session in ("a", "b"):
+        list(runner.drag(request(picture, session=session)))
+    assert runner.files.finished("a") is None
+    assert runner.files.finished("b") is not None
+    next(runner.drag(request(picture, session="b")))
+    assert runner.files.finished("b") is None
 
 
 def test_the_name_of_a_session_does_not_lead_out_of_the_folder(runner: JobRunner, picture: Path) -> None:

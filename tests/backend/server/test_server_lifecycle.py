@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from backend import attendance, paths
@@ -201,31 +202,42 @@ def test_the_backend_speaks_to_nobody_but_this_machine(backend: Backend, own: Ba
 
 
 def look(
-    alone: float, resting: float, idle_seconds: float = 1800, fetching: bool = False, unattended: float = 0
+    alone: float,
+    resting: float,
+    idle_seconds: float = 1800,
+    fetching: bool = False,
+    unattended: float = 0,
+    lost: bool = False,
 ) -> list[str]:
     """What the watcher does when nobody was connected for `alone` and no job ran for `resting` seconds."""
     done: list[str] = []
     runner = SimpleNamespace(
-        queue=SimpleNamespace(seconds_idle=resting),
-        free=lambda: done.append("free"),
-        files=SimpleNamespace(sweep=lambda: done.append("sweep")),
+        queue=SimpleNamespace(seconds_idle=resting, device_lost=lost), free=lambda: done.append("free")
     )
     access = SimpleNamespace(seconds_alone=alone)
     catalogue = SimpleNamespace(downloads=SimpleNamespace(is_busy=fetching))
-    server: Any = SimpleNamespace(runner=runner, access=access, catalogue=catalogue, stop=lambda: done.append("stop"))
+    server: Any = SimpleNamespace(
+        runner=runner, access=access, catalogue=catalogue, stop=lambda: done.append("stop"), tidy=lambda: None
+    )
     lifecycle._Watcher(server, idle_seconds, unattended).look()
     return done
 
 
-def test_memory_files_and_process_go_one_after_the_other() -> None:
+def test_first_the_memory_goes_then_the_process() -> None:
     assert look(alone=0, resting=0) == []
-    assert look(alone=30, resting=30) == []
-    assert look(alone=90, resting=90) == ["sweep"]
-    assert look(alone=400, resting=400) == ["free", "sweep"]
+    assert look(alone=90, resting=90) == []
+    assert look(alone=400, resting=400) == ["free"]
     assert look(alone=0, resting=4000) == ["free"]  # someone is connected, and may fetch a result
-    assert look(alone=2000, resting=2000) == ["free", "sweep", "stop"]
-    assert look(alone=1e9, resting=1e9, idle_seconds=0) == ["free", "sweep"]
-    assert look(alone=2000, resting=2000, fetching=True) == ["free", "sweep"]
+    assert look(alone=2000, resting=2000) == ["free", "stop"]
+    assert look(alone=1e9, resting=1e9, idle_seconds=0) == ["free"]
+    assert look(alone=2000, resting=2000, fetching=True) == ["free"]
+    assert look(alone=0, resting=0, lost=True) == ["stop"]  # only a new process can use the device
+
+
+@pytest.mark.skipif(WINDOWS, reason="Windows has other priorities")
+def test_other_programs_come_first(backend: Backend) -> None:
+    assert backend.process
+    assert psutil.Process(backend.process.pid).nice() >= lifecycle.NICE
 
 
 def test_one_that_was_started_for_another_computer_ends_soon_after_the_last_of_its_clients_is_away(
@@ -235,11 +247,11 @@ def test_one_that_was_started_for_another_computer_ends_soon_after_the_last_of_i
     attends = paths.attendance_folder() / str(os.getpid())
     attends.parent.mkdir()
     attends.touch()
-    assert look(alone=90, resting=90, unattended=60) == ["sweep"]
+    assert look(alone=90, resting=90, unattended=60) == []
     attends.unlink()
     assert look(alone=50, resting=90, unattended=60) == []
-    assert look(alone=90, resting=90, unattended=60) == ["sweep", "stop"]
-    assert look(alone=90, resting=90, unattended=60, idle_seconds=0) == ["sweep", "stop"]
+    assert look(alone=90, resting=90, unattended=60) == ["stop"]
+    assert look(alone=90, resting=90, unattended=60, idle_seconds=0) == ["stop"]
 
 
 def test_who_was_killed_or_has_the_number_of_an_older_process_does_not_attend(tmp_path: Path) -> None:

@@ -170,14 +170,3 @@ def test_a_client_killed_while_it_waits_never_gets_its_turn(backend: Backend, pi
     time.sleep(0.5)
     assert backend.log().count(" starts") == started
     finishes(backend, picture)
-
-
-def test_the_files_of_a_client_that_is_gone_are_deleted(backend: Backend, picture: Path) -> None:
-    def results() -> set[Path]:
-        return set((backend.home / "work" / "results").glob("*"))
-
-    before = results()
-    client = client_process(backend, picture, SHORT)
-    read_until(client, "done")
-    client.wait()
-    wait_until(lambda: results() <= before, "the result files were deleted", 10)

@@ -1,5 +1,6 @@
 """Loaded by Python before the backend under test: writes down every address that the process speaks to."""
 
+import contextlib
 import os
 import sys
 
@@ -13,7 +14,7 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def _note(event: str, address: object) -> None:
-    with open(os.environ["WATCHED_ADDRESSES"], "a", encoding="utf-8") as file:
+    with contextlib.suppress(OSError), open(os.environ["WATCHED_ADDRESSES"], "a", encoding="utf-8") as file:
         file.write(f"{event} {address}\n")
 
 
