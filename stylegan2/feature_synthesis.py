@@ -6,6 +6,7 @@ Windows give the same numbers as the whole map: each layer is computed where the
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections import Counter
 from collections.abc import Sequence
@@ -67,6 +68,13 @@ class FeatureSynthesis:
             self.blocks = [_Block(block, ws, 2 * i - 1, moving) for i, block in enumerate(blocks)]
         self.map_size = blocks[-1].size
         self.device = ws.device
+
+    def until(self, blocks: int) -> FeatureSynthesis:
+        """The same for the features of an earlier block: of this many blocks the last one."""
+        earlier = copy.copy(self)
+        earlier.blocks = self.blocks[:blocks]
+        earlier.map_size = earlier.blocks[-1].block.size
+        return earlier
 
     def features(self, ws: Tensor) -> Tensor:
         """The whole feature map [1, C, H, W] of the moving w [1, moving, w_dim]."""

@@ -7,7 +7,7 @@ formulas for what was read; not where features are computed, how, and how they a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import torch.nn.functional as F
 import stylegan2
 from backend.editing.drag_loop import DragLoop
 from backend.editing.feature_map import FeatureMap
+from backend.editing.mask_loss import Tiles
 from backend.editing.settings import DragSettings
 
 
@@ -50,24 +51,50 @@ class EnlargedMap(FeatureMap):
         return read[0, :, 0].T.reshape(*points.shape[:-1], -1)
 
 
-class PlainMaskLoss:
-    """The mask term of Eq. 1 written out.
+def plain_maps(
+    generator: stylegan2.Generator, ws: torch.Tensor, feature_block: int
+) -> tuple[torch.Tensor, EnlargedMap]:
+    """Make the whole image of `ws` [1, num_ws, w_dim]; the features of the block before, and the map, enlarged."""
+    synthesis = generator.synthesis
+    last = len(synthesis.blocks_until(feature_block)) - 1
+    maps, image = [], None
+    for count, block, x in synthesis._run(ws, "const"):
+        image = block.add_colours(image, x, ws[:, count])
+        maps.append(x)
+    return maps[max(last - 1, 0)], EnlargedMap.of(maps[last], generator.image_size)
 
-    Released code compares what is outside the mask at the size of the image. That is another loss than that of the
-    map's own texels, and slower: `enlarged` does it, to be timed.
+
+PlainMaps = Callable[[], tuple[torch.Tensor, EnlargedMap]]
+
+
+class PlainMaskLoss:
+    """The mask term of Eq. 1 written out, for the tiles of the block before that the fast step looks at.
+
+    Released code compares what is outside the mask on the feature map at the size of the image. That is another loss,
+    and slower: `enlarged` does it, to be timed.
     """
 
-    def __init__(self, start: EnlargedMap, mask: torch.Tensor, weight: float, enlarged: bool) -> None:
-        self.start, self.weight, self.enlarged = start, weight, enlarged
-        height, width = start.enlarged.shape[2:] if enlarged else start.map_size
+    def __init__(self, maps: PlainMaps, mask: torch.Tensor, weight: float, enlarged: bool) -> None:
+        self.maps, self.weight, self.enlarged = maps, weight, enlarged
+        with torch.no_grad():
+            self.start = self._read()
+        height, width = self.start.shape[2:]
         self.outside = 1 - F.adaptive_avg_pool2d(mask[None, None], (height, width))
+        self.tiles = Tiles(self.outside[0, 0])
 
-    def __call__(self, features: Any) -> torch.Tensor:
+    def _read(self) -> torch.Tensor:
+        kept, features = self.maps()
+        return features.enlarged if self.enlarged else kept
+
+    def __call__(self, ws: torch.Tensor) -> torch.Tensor:
+        change = (self._read() - self.start).abs() * self.outside
         if self.enlarged:
-            change = features.enlarged - self.start.enlarged
-        else:
-            change = (features.texels - self.start.texels).T.reshape(1, -1, *features.map_size)
-        return self.weight * (change.abs() * self.outside).mean()
+            return self.weight * change.mean()
+        boxes, share = self.tiles.next()
+        seen = torch.zeros_like(self.outside)
+        for top, left, height, width in boxes:
+            seen[..., top : top + height, left : left + width] = 1
+        return self.weight * (change * seen).mean() / share
 
 
 class PlainDragLoop(DragLoop):
@@ -85,19 +112,18 @@ class PlainDragLoop(DragLoop):
         enlarged_mask: bool = False,
     ) -> None:
         self.generator = generator
+        self._computed: tuple[torch.Tensor, bool, tuple[torch.Tensor, EnlargedMap]] | None = None
         super().__init__(generator, w_plus, handles, goals, None, settings)
         if mask is not None:
-            with torch.no_grad():
-                start = self._map()
-            self.mask_loss: Any = PlainMaskLoss(start, mask, settings.mask_weight, enlarged_mask)
+            self.mask_loss: Any = PlainMaskLoss(self._maps, mask, settings.mask_weight, enlarged_mask)
 
     def _map(self, low: torch.Tensor | None = None, high: torch.Tensor | None = None) -> EnlargedMap:
-        synthesis = self.generator.synthesis
+        return self._maps()[1]
+
+    def _maps(self) -> tuple[torch.Tensor, EnlargedMap]:
+        """The features of the block before, and those of the feature block; computed once for each code."""
         ws = torch.cat([self.code.moving(), self.code.start[:, self.code.layers :]], dim=1)
-        last = synthesis.num_ws_until(self.settings.feature_block)
-        features = image = None
-        for count, block, x in synthesis._run(ws, "const"):
-            image = block.add_colours(image, x, ws[:, count])
-            features = x if count == last else features
-        assert features is not None
-        return EnlargedMap.of(features, self.generator.image_size)
+        with_gradient = torch.is_grad_enabled()
+        if self._computed is None or self._computed[1] != with_gradient or not torch.equal(self._computed[0], ws):
+            self._computed = ws, with_gradient, plain_maps(self.generator, ws, self.settings.feature_block)
+        return self._computed[2]

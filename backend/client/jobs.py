@@ -189,8 +189,8 @@ def _understand(output: Sequence[Any], connection: Connection) -> Update:
         raise gone(connection) from error
     except OSError as error:
         raise UserError(
-            f"The result cannot be stored in {connection.downloads} ({error.strerror}); make room there, and run the "
-            "filter again."
+            f"The result cannot be stored in {connection.downloads} ({error.strerror}); make room there, and "
+            "try again."
         ) from error
     except (KeyError, TypeError, ValueError, zlib.error) as error:
         log.exception("update not understood")
@@ -241,12 +241,12 @@ def _explained(error: BaseException, connection: Connection) -> UserError:
             return UserError(str(error.response.json()["error"]))
         return UserError(
             f"The backend could not take the layer (HTTP {error.response.status_code}); make room on the disk, or make "
-            "the layer smaller, and run the filter again.",
+            "the layer smaller, and try again.",
             connection.log_file,
         )
     if connection.is_open() and not connection.computer:
         return UserError(
-            f"The backend has stopped answering; end its process, {connection.pid}, and run the filter again.",
+            f"The backend has stopped answering; end its process, {connection.pid}, and try again.",
             connection.log_file,
         )
     return gone(connection)
@@ -263,11 +263,11 @@ def gone(connection: Connection) -> UserError:
     if connection.computer:
         return UserError(
             f"The connection to {connection.computer} broke in the middle of the work and the image was left as it "
-            "was; run the filter again, which connects anew.",
+            "was; try again, which connects anew.",
             connection.log_file,
         )
     return UserError(
         "The backend ended in the middle of the work and the image was left as it was; "
-        "run the filter again, which starts it anew.",
+        "try again, which starts it anew.",
         connection.log_file,
     )

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from backend.client.connection import QUESTION_SECONDS, Connection, NotRunningError, Ready, open_connection
 from backend.client.protocol import Flag
-from backend.computers import HERE
+from backend.computers import HERE, Computers
 from backend.errors import Cancelled, UserError
 
 START_SECONDS = 180.0
@@ -69,7 +69,7 @@ class Installation:
 
     def attend(self) -> None:
         """Keep another computer's backend in reach for as long as the program runs that started this process."""
-        if not self.computer:
+        if not Computers.read(self.data).pythons.get(self.computer):
             return
         folder = self.ready_file.with_name(ATTENDANCE)
         try:
@@ -265,7 +265,7 @@ class Backend:
         if writable_by_others:
             raise UserError(
                 f"Other users can write to {file.parent}, where the backend says how it is reached; "
-                f'take that right from them with "chmod go-w" and run the filter again.'
+                f'take that right from them with "chmod go-w" and try again.'
             )
         return text
 
@@ -293,7 +293,7 @@ class Backend:
                     raise self.installation.early_death(process.returncode)
             time.sleep(0.1)
         raise UserError(
-            f"The backend was not ready after {self._start_seconds:.0f} seconds; run the filter again.",
+            f"The backend was not ready after {self._start_seconds:.0f} seconds; try again.",
             self.installation.log_file,
         )
 

@@ -92,7 +92,7 @@ class Unfit:
 class Update:
     """How far a job is. Points are in pixels of the layer; `region` is the part of it that `preview` shows.
 
-    Of a live drag also:
+    Of a live drag also, whose `preview` has an alpha: it is to be laid over the layer as it was:
 
     Attributes:
         revision: what is in force of what was wanted.
@@ -164,7 +164,8 @@ def _points(pairs: Sequence[Sequence[float]] | None) -> Points:
 def _preview(preview: Mapping[str, Any] | None) -> Pixels | None:
     if not preview:
         return None
-    return Pixels(int(preview["width"]), int(preview["height"]), 3, zlib.decompress(base64.b64decode(preview["rgb"])))
+    width, height, channels = (int(preview[name]) for name in ("width", "height", "channels"))
+    return Pixels(width, height, channels, zlib.decompress(base64.b64decode(preview["pixels"])))
 
 
 def _result(

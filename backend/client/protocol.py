@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Version of the protocol; both sides refuse another one."""
 
 TOKEN_HEADER = "X-DragGAN-Token"

@@ -33,6 +33,10 @@ class DragFeatures:
         """Its height in pixels of the image."""
         return self._image_size[0] / self._synthesis.map_size[0]
 
+    def kept(self) -> FeatureSynthesis:
+        """Return what computes the features that a mask keeps: those of the block before."""
+        return self._synthesis.until(max(len(self._synthesis.blocks) - 1, 1))
+
     def whole(self, ws: torch.Tensor) -> FeatureMap:
         """Return all features of the moving w [1, moving, w_dim]."""
         return FeatureMap.whole(self._synthesis.features(ws), self._image_size)

@@ -12,7 +12,8 @@ import stylegan2
 from backend.editing.drag_features import DragFeatures
 from backend.editing.feature_map import FeatureMap
 from backend.editing.handles import Aim, Handle
-from backend.editing.motion_supervision import LONGEST, MaskLoss, MotionSupervision
+from backend.editing.mask_loss import MaskLoss
+from backend.editing.motion_supervision import LONGEST, MotionSupervision
 from backend.editing.point_tracking import reach, track
 from backend.editing.polyak import PolyakSteps
 from backend.editing.settings import DragSettings, W
@@ -114,9 +115,8 @@ class DragLoop:
         """Take another mask: float [height, width], 1 = may move; None = everything may."""
         self.mask_loss = None
         if mask is not None and self.settings.mask_weight != 0:
-            with torch.no_grad():
-                start = self.features.whole(self.code.start[:, : self.code.layers])
-            self.mask_loss = MaskLoss(start, mask, self.settings.mask_weight)
+            start = self.code.start[:, : self.code.layers]
+            self.mask_loss = MaskLoss(self.features.kept(), start, mask, self.settings.mask_weight)
         self.settled = self.step + SETTLING if self.step else 0
         self._begin_anew()
 
@@ -150,7 +150,7 @@ class DragLoop:
         """Take one step of the code, and find the handles again."""
         features = self._features() if self._current is None else self._current
         self.optimizer.zero_grad(set_to_none=True)
-        loss, mask_loss = self._loss(features), self._mask_loss(features)
+        loss, mask_loss = self._loss(features), self._mask_loss()
         (loss + mask_loss).backward()
         self.optimizer.step((loss + MASK_STEP * mask_loss).detach())
         self.step += 1
@@ -212,9 +212,8 @@ class DragLoop:
         return self._map(low, high)
 
     def _map(self, low: torch.Tensor, high: torch.Tensor) -> FeatureMap:
-        """The features as they are now, at least between the corners [N, 2]; a mask's loss reads all of them."""
-        moving = self.code.moving()
-        return self.features.within(moving, low, high) if self.mask_loss is None else self.features.whole(moving)
+        """The features as they are now, at least between the corners [N, 2]."""
+        return self.features.within(self.code.moving(), low, high)
 
     def _targets(self, handles: Sequence[Handle]) -> torch.Tensor:
         return self._stacked([handle.target for handle in handles])
@@ -239,11 +238,11 @@ class DragLoop:
             terms.append(self.supervision.pin_loss(features, self._targets(held), patches))
         return torch.cat(terms).square().sum() / 2
 
-    def _mask_loss(self, features: FeatureMap) -> torch.Tensor:
+    def _mask_loss(self) -> torch.Tensor:
         """The mask's term, squared."""
         if self.mask_loss is None:
-            return features.texels.new_zeros(())
-        return (MASK_SHARE * self.mask_loss(features)).square() / 2
+            return self.code.offset.new_zeros(())
+        return (MASK_SHARE * self.mask_loss(self.code.moving())).square() / 2
 
     def _update_goals(self) -> np.ndarray:
         """Go on to the next way-points, hold the handles that arrived, and return the distances left [N]."""

@@ -1,4 +1,4 @@
-"""Motion supervision (Eq. 1 of the paper): the losses whose gradient in W+ moves the handles.
+"""Motion supervision (Eq. 1 of the paper): the losses whose gradient in W+ moves the handles, and holds them.
 
 The paper writes sums; lambda = 20 belongs to means, so each handle's term is the mean over the channels and pixels
 of its patch, and the mask term is the mean over the channels and the map. The loop adds the squares of the terms.
@@ -6,10 +6,7 @@ of its patch, and the mask term is the mean over the channels and the map. The l
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-import torch.nn.functional as F
 
 from backend.editing.feature_map import FeatureMap, disc
 
@@ -40,43 +37,3 @@ class MotionSupervision:
     def pin_loss(self, features: FeatureMap, points: torch.Tensor, patches: torch.Tensor) -> torch.Tensor:
         """Return what keeps `patches` [N, Q, C] of pins and of arrived handles at `points` [N, 2]: [N]."""
         return (patches - self.patches(features, points)).abs().mean(dim=(1, 2))
-
-
-class MaskLoss:
-    """The second term of Eq. 1: outside the mask the features stay as at the start."""
-
-    def __init__(self, start_features: FeatureMap, mask: torch.Tensor, weight: float) -> None:
-        """Keep the features of the start.
-
-        Args:
-            start_features: F0, the whole feature map of the starting image.
-            mask: float [height, width], 1 = may move, 0 = stays, between = partly.
-            weight: lambda of Eq. 1.
-        """
-        self.start_texels = start_features.texels
-        # Reduced to the feature map once: resizing the map to the image each step costs more than the network.
-        self.weight = (1 - _texel_means(mask, start_features.map_size)) * (weight / start_features.texels.numel())
-
-    def __call__(self, features: FeatureMap) -> torch.Tensor:
-        """Return it for the whole feature map of a step."""
-        return _WeightedL1.apply(features.texels, self.start_texels, self.weight)
-
-
-def _texel_means(mask: torch.Tensor, map_size: tuple[int, int]) -> torch.Tensor:
-    """Reduce a mask [height, width] to the feature map: [h * w, 1]."""
-    return F.adaptive_avg_pool2d(mask[None, None], map_size).reshape(-1, 1)
-
-
-class _WeightedL1(torch.autograd.Function):
-    """sum(weight |x - y|) with a gradient to x, in few passes over these large arrays and with one copy of them."""
-
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        difference = x - y
-        total = (torch.linalg.vector_norm(difference, ord=1, dim=1) * weight[:, 0]).sum()
-        ctx.save_for_backward(difference.sign_().mul_(weight))
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        return ctx.saved_tensors[0] * grad_outputs[0], None, None

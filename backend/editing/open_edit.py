@@ -20,6 +20,7 @@ from backend.editing.preset import LoadedModel
 from backend.editing.region import Region
 from backend.editing.report import DragRecord, edit_report
 from backend.editing.settings import DragSettings
+from backend.editing.shown_change import ShownChange
 from backend.editing.steps import DragStep, EditResult
 from backend.errors import UserError
 
@@ -37,6 +38,7 @@ class OpenEdit:
         self._state: EditState | None = None
         self._live: LiveDrag | None = None
         self._record: DragRecord | None = None
+        self._change: ShownChange | None = None
 
     def check(
         self,
@@ -142,6 +144,7 @@ class OpenEdit:
             ids=tuple(drags),
             refused=refused,
             preview=lambda: self._draft(step.w_plus),
+            change=lambda: self._shown_change().of(self._draft(step.w_plus), self._mask),
         )
 
     def _path(self) -> torch.Tensor:
@@ -150,7 +153,7 @@ class OpenEdit:
 
     def result(self) -> EditResult:
         """Compose the layer of the edit as it is now."""
-        state = dataclasses.replace(self._open_state, path=self._path())
+        state = self.state
         region = state.region
         layer, changed = compose(
             self._layer,
@@ -163,6 +166,11 @@ class OpenEdit:
         )
         report = edit_report(self.loaded, self.device, state, self._inversion_seconds, self._record)
         return EditResult(self._layer, layer, changed, (region.x, region.y), state, report)
+
+    @property
+    def state(self) -> EditState:
+        """The edit as it is now, between two steps, to go on from with the image that it began with."""
+        return dataclasses.replace(self._open_state, path=self._path())
 
     @property
     def has_moved(self) -> bool:
@@ -194,6 +202,12 @@ class OpenEdit:
         """What a code shows, in place, in no more pixels than a window shows: uint8 [h, w, 3]."""
         return to_pixels(self._place.image(self.generator.synthesis.draft(w_plus, PREVIEW_SIDE)))
 
+    def _shown_change(self) -> ShownChange:
+        """What compares the model's pictures with that of the layer; made when it is first wanted."""
+        if self._change is None:
+            self._change = ShownChange(self._draft(self._shown), self._layer, self.region)
+        return self._change
+
     def _preview(self, w_plus: torch.Tensor, place: Placement | None = None) -> Callable[[], np.ndarray]:
         return lambda: to_pixels(place.image(self.image(w_plus)) if place else self.image(w_plus))
 
@@ -222,7 +236,7 @@ class OpenEdit:
         self._place = Placement(state.region, layer_size, part)
         self._original = part if original is None else original
         self._state, self._mask = state, None
-        self._live, self._record = None, None
+        self._live, self._record, self._change = None, None, None
         self._inversion_seconds = seconds
 
     def _images(self, state: EditState) -> EditImages:

@@ -17,6 +17,7 @@ PAPER_SIZE = 512
 PAPER_R1, PAPER_R2 = 3.0, 12.0
 # The paper's 2e-3 belongs to models whose W has a standard deviation of about 0.45 per coordinate.
 STEP_PER_SPREAD = 0.0045
+BLOCK_SHARE, LARGEST_BLOCK = 4, 256  # of the image's height; docs/architecture.md says why
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +102,7 @@ def default_drag_settings(generator: stylegan2.Generator) -> DragSettings:
     The radii never fall below 1.5 texels of the feature map (r1) and 4 pixels (r2): smaller patches hold no image.
     """
     height = generator.image_size[0]
-    block = min(256, height // 2)
+    block = min(LARGEST_BLOCK, max(height // BLOCK_SHARE, 4))
     return DragSettings(
         step_size=STEP_PER_SPREAD * LatentSpace(generator).spread,
         r1=_default_r1(generator, block),

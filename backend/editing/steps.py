@@ -91,6 +91,7 @@ class DragStep:
         refused: a newer revision that cannot be, and the sentence that says why.
         preview: returns the model's image at this step, uint8 [h, w, 3], in the region's rectangle, of a large model
             as a draft; costs as much as many steps.
+        change: returns what of that is to be laid over the layer so that it is seen, uint8 [h, w, 4]; costs as much.
     """
 
     step: int
@@ -106,6 +107,7 @@ class DragStep:
     ids: tuple[int, ...]
     refused: tuple[int, str] | None
     preview: Callable[[], np.ndarray]
+    change: Callable[[], np.ndarray]
 
 
 @dataclass(frozen=True)

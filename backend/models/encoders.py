@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import NamedTuple
 
 import stylegan2
 from backend import paths
 from backend.editing.fit import Judge
 from backend.editing.tensor_cache import TensorCache
-from backend.errors import UserError
+from backend.models.preparation import PreparationStep, check_resume, train
 from backend.models.records import record_of
 from stylegan2 import ModelError
 from stylegan2.critters import ENCODER, WEIGHTS
@@ -21,8 +19,6 @@ from stylegan2.encoder_file import SavedEncoder, load_encoder
 from stylegan2.training.encoder import BATCH, EncoderTraining
 
 SAMPLES = 60_000  # of the generator's, augmented, after which an encoder is good
-KEEP_EVERY = 60.0  # seconds
-COOL_DOWN = 0.25  # share of a training in which the learning rate falls to 0
 
 log = logging.getLogger(__name__)
 
@@ -59,22 +55,6 @@ def _saved(model: stylegan2.Model) -> SavedEncoder | None:
     return None
 
 
-class PreparationStep(NamedTuple):
-    """How far a training is.
-
-    Attributes:
-        samples: of the generator's that were seen, in all trainings.
-        total: of them that are asked for.
-        loss: of the images, after the last step.
-        seconds_left: about so long it will take, with what the steps took so far.
-    """
-
-    samples: int
-    total: int
-    loss: float
-    seconds_left: float
-
-
 def prepare(
     model: stylegan2.Model, samples: int = SAMPLES, minutes: float | None = None, resume: bool = False
 ) -> Generator[PreparationStep, None, None]:
@@ -93,38 +73,18 @@ def prepare(
     training = _training(model, resume)
     file = file_of(model.sha256)
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    before, last = training.steps, -(-samples // BATCH)
-    started = kept = time.monotonic()
-    rate = 1.0
+
+    def keep() -> None:
+        SavedEncoder(training.average, model.sha256, training.steps).save(file)
+
     try:
-        while training.steps < last:
-            loss = training.step(rate)["image"]
-            now, taken = time.monotonic(), training.steps - before
-            left = (last - training.steps) * (now - started) / taken
-            if minutes is not None:
-                left = min(left, 60 * minutes - (now - started))
-            rate = min(left / (now - started + left) / COOL_DOWN, 1)
-            yield PreparationStep(training.steps * BATCH, samples, loss, left)
-            if left <= 0:
-                break
-            if now - kept > KEEP_EVERY:
-                _keep(training, model, file)
-                kept = now
+        yield from train(lambda rate: training.step(rate)["image"], keep, training.steps, BATCH, samples, minutes)
         training.average.sample_distances = Judge(model, training.average, TensorCache()).sample_distances()
     finally:
-        _keep(training, model, file)
+        keep()
 
 
 def _training(model: stylegan2.Model, resume: bool) -> EncoderTraining:
     saved = _saved(model)
-    if saved is None and resume:
-        raise UserError("This model has not been prepared yet, so there is nothing to resume; leave --resume out.")
-    if saved is None:
-        return EncoderTraining(model.generator)
-    if not resume:
-        raise UserError("This model has been prepared already; give --resume to go on with the training.")
-    return EncoderTraining(model.generator, saved.encoder, saved.steps)
-
-
-def _keep(training: EncoderTraining, model: stylegan2.Model, file: Path) -> None:
-    SavedEncoder(training.average, model.sha256, training.steps).save(file)
+    check_resume(saved is not None, resume)
+    return EncoderTraining(model.generator, saved and saved.encoder, saved.steps if saved else 0)

@@ -119,7 +119,6 @@ class JobQueue:
                 yield control
             finally:
                 self._ended = time.monotonic()
-                self._threads.note()
                 logger.info("Job of session %s ends after %.2f s", session, self._ended - started)
                 self._lock.release()
         finally:

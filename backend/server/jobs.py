@@ -141,7 +141,7 @@ class JobRunner:
                 yield last, NO_FILES
             return (region, last.model_copy(update={"refused": None})) if editor.has_moved else None
         for step, preview in throttle.limit(editor.drag(job.drags, job.mask, settings)):
-            last = drag_update(step, region.box, preview)
+            last = drag_update(step, region.box, step.preview() if preview else None)
             yield last, NO_FILES
             if control.finish_early.is_set():
                 break

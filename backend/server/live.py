@@ -39,7 +39,7 @@ def live_updates(steps: Iterable[DragStep], control: JobControl, helm: Helm, box
         if _over(control):
             return
         if step.refused:
-            yield drag_update(step, box, preview=False)
+            yield drag_update(step, box, preview=None)
             step = replace(step, refused=None)
         if frames.is_due(step):
             yield frames.timed(step, box)
@@ -54,7 +54,7 @@ def _rest(step: DragStep, control: JobControl, helm: Helm, box: Box) -> Iterator
     """Yield signs of life until there is something new, or the rest has been too long."""
     deadline = time.monotonic() + 60 * REST_MINUTES
     while not helm.news.wait(SIGN_EVERY) and time.monotonic() < deadline:
-        yield drag_update(step, box, preview=False)
+        yield drag_update(step, box, preview=None)
 
 
 def _over(control: JobControl) -> bool:
@@ -78,7 +78,7 @@ class _Frames:
     def timed(self, step: DragStep, box: Box) -> Update:
         """Return the update with the frame, and choose when the next one is due."""
         started = time.monotonic()
-        update = drag_update(step, box, preview=True)
+        update = drag_update(step, box, step.change())
         self._next = started + max(FRAME_EVERY, (time.monotonic() - started) / FRAME_SHARE)
         self._resting = None if step.running else step.revision
         return update

@@ -95,7 +95,7 @@ def unfit_update(loaded: LoadedModel, box: Box, preview: np.ndarray, better: Off
     return Update(phase="unfit", message=message, region=box, preview=Preview.of(preview), better_model=name)
 
 
-def drag_update(step: DragStep, box: Box, preview: bool) -> Update:
+def drag_update(step: DragStep, box: Box, preview: np.ndarray | None) -> Update:
     """Return an update of the drag, with a preview or without; `box` is the region (x, y, width, height)."""
     return Update(
         phase="drag",
@@ -107,7 +107,7 @@ def drag_update(step: DragStep, box: Box, preview: bool) -> Update:
         distances=[float(distance) for distance in step.distances],
         arrived=[bool(arrived) for arrived in step.arrived],
         region=box,
-        preview=Preview.of(step.preview()) if preview else None,
+        preview=None if preview is None else Preview.of(preview),
         revision=step.revision,
         ids=list(step.ids),
         running=step.running,

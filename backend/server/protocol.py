@@ -134,19 +134,23 @@ class FrameOptions(Incoming):
 
 
 class Preview(BaseModel):
-    """A small image: `rgb` is base64 of zlib of width * height * 3 bytes, rows from the top."""
+    """A small image: `pixels` is base64 of zlib of width * height * channels bytes, rows from the top.
+
+    With three channels it shows the region as it is, with four (RGBA) what is to be laid over the layer there.
+    """
 
     width: int
     height: int
-    rgb: str
+    channels: int
+    pixels: str
 
     @classmethod
     def of(cls, pixels: np.ndarray) -> Preview:
-        """Pack `pixels`, uint8 [h, w, 3]; every n-th pixel of an image larger than a preview need be."""
+        """Pack `pixels`, uint8 [h, w, 3 or 4]; every n-th pixel of an image larger than a preview need be."""
         every = -(-max(pixels.shape[:2]) // LARGEST_PREVIEW)
         small = np.ascontiguousarray(pixels[::every, ::every])
         packed = base64.b64encode(zlib.compress(small.tobytes(), 1)).decode("ascii")
-        return cls(width=small.shape[1], height=small.shape[0], rgb=packed)
+        return cls(width=small.shape[1], height=small.shape[0], channels=small.shape[2], pixels=packed)
 
 
 class Result(BaseModel):

@@ -90,7 +90,7 @@ class EncoderTraining:
         losses = {"place": of_place.item()}
         for _ in range(PASSES):
             shown = encoder.to_input(draft.detach()).clamp(-1, 1)
-            with self._autocast():
+            with autocast(self.encoder.mean.device.type):
                 code = encoder(torch.lerp(shown, seen, opaque), shown, code.detach()).float()
                 draft = encoder.draft(generator, code)
             draft = draft.float()
@@ -102,7 +102,7 @@ class EncoderTraining:
     def _synthesize(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw a batch of codes and make their images, of the encoder's input size."""
         w_plus = random_codes(self.generator, BATCH, rng)
-        with self._autocast():
+        with autocast(self.encoder.mean.device.type):
             image = self.generator.synthesis(w_plus)
         return w_plus, self.encoder.to_input(image.float().clamp(-1, 1))
 
@@ -111,16 +111,16 @@ class EncoderTraining:
         place = random_places(len(sample), rng)
         view = degraded(relit(views_of(sample, place, rng), rng), rng)
         place = place.to(sample)
-        with self._autocast():
+        with autocast(self.encoder.mean.device.type):
             found = self.encoder.localization(view)
         error, size = found.float() - place, place[:, 2:3].exp()
         return F.smooth_l1_loss(torch.cat([error[:, :2] / size, error[:, 2:]], dim=1), torch.zeros_like(place))
 
-    def _autocast(self) -> torch.autocast:
-        """Compute in 16 bits where the processor does; where it only pretends to, that is slower."""
-        device = self.encoder.mean.device.type
-        fast = device == "cuda" or bool(device == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16"))
-        return torch.autocast(device, torch.bfloat16, enabled=fast)
+
+def autocast(device: str) -> torch.autocast:
+    """Compute in 16 bits where the processor does; where it only pretends to, that is slower."""
+    fast = device == "cuda" or bool(device == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16"))
+    return torch.autocast(device, torch.bfloat16, enabled=fast)
 
 
 def random_codes(generator: Generator, count: int, rng: torch.Generator) -> Tensor:

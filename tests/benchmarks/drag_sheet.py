@@ -44,7 +44,7 @@ def cell(outcome: Outcome) -> Image.Image:
     before, after, asked = (Image.fromarray(image) for image in (scene.before, outcome.after, scene.asked))
     scale = SIDE / before.width
     before = before.resize((SIDE, round(before.height * scale)), Image.Resampling.LANCZOS)
-    result.paste(_with_arrows(before, (*scene.drags, *scene.besides), scale), (0, LABEL))
+    result.paste(with_arrows(before, (*scene.drags, *scene.besides), scale), (0, LABEL))
     result.paste(after.resize(before.size, Image.Resampling.LANCZOS), (SIDE, LABEL))
     small = (SMALL, round(before.height * SMALL / SIDE))
     result.paste(asked.resize(small, Image.Resampling.LANCZOS), (2 * SIDE, LABEL))
@@ -52,7 +52,7 @@ def cell(outcome: Outcome) -> Image.Image:
     return result
 
 
-def _with_arrows(image: Image.Image, drags: Sequence[Drag], scale: float) -> Image.Image:
+def with_arrows(image: Image.Image, drags: Sequence[Drag], scale: float) -> Image.Image:
     """Drags as arrows and pins as dots, with a light outline; drawn at four times the size, then shrunk: smooth."""
     fine = 4
     large = image.resize((image.width * fine, image.height * fine), Image.Resampling.BICUBIC)

@@ -2,7 +2,7 @@
 
 The network is random, of the published size, unless a model is named. Plain is the whole image, with the feature map
 enlarged to it (`tests/plain_drag.py`). With a mask its loss is timed as released code has it, on the enlarged map; the
-ways are compared with the loss of the map's own texels. For ratios that others on the machine disturb least, run it
+ways are compared with the loss that the fast step has. For ratios that others on the machine disturb least, run it
 with OMP_NUM_THREADS=1.
 """
 
@@ -43,6 +43,7 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser("drag", help=(__doc__ or "").splitlines()[0])
     parser.add_argument("--resolution", type=int, default=512, choices=RESOLUTIONS, help="of the network (512)")
     parser.add_argument("--model", metavar="NAME|FILE", help="a model, with its preset, instead")
+    parser.add_argument("--block", type=int, default=BLOCK, help=f"feature block of the network ({BLOCK})")
     parser.add_argument("--points", type=int, default=1, help="1, 5 or 20 in the issue's figures (1)")
     parser.add_argument("--mask", action="store_true", help="only the middle of the image may move")
     parser.add_argument("--device", help="the best there is without it")
@@ -110,7 +111,7 @@ class Setting:
     def of(cls, arguments: argparse.Namespace) -> Setting:
         """A drag of so many points all over the image."""
         device = torch.device(arguments.device or best())
-        generator, settings = _network(arguments.resolution), _paper(arguments.resolution)
+        generator, settings = _network(arguments.resolution), _paper(arguments.resolution, arguments.block)
         if arguments.model:
             loaded = open_model(arguments.model, device)
             generator, settings = loaded.model.generator, loaded.preset.drag
@@ -205,6 +206,6 @@ def _network(resolution: int) -> stylegan2.Generator:
     return stylegan2.Generator(architecture).eval().requires_grad_(False)
 
 
-def _paper(resolution: int) -> DragSettings:
+def _paper(resolution: int, block: int) -> DragSettings:
     scale = resolution / 512
-    return DragSettings(step_size=2e-3, r1=3.0 * scale, r2=12.0 * scale, feature_block=BLOCK)
+    return DragSettings(step_size=2e-3, r1=3.0 * scale, r2=12.0 * scale, feature_block=block)

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     architecture = generator_architecture(z_dim=512, w_dim=512, img_resolution=side)
     torch.manual_seed(0)
     generator = stylegan2.Generator(architecture).eval().requires_grad_(False)
-    seconds = {name: _median(part, arguments.repeat) for name, part in _parts(generator).items()}
+    seconds = {name: _median(part, arguments.repeat) for name, part in parts(generator).items()}
     for name, each in seconds.items():
         print(f"{name:28} {each:8.3f} s")
     steps = InversionSettings().steps
@@ -59,11 +59,13 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"peak memory of the process   {_peak_memory()}")
 
 
-def _parts(generator: stylegan2.Generator) -> dict[str, Callable[[], object]]:
-    height, width = generator.image_size
-    target, weight = torch.rand(1, 3, height, width) * 2 - 1, torch.ones(1, 1, height, width)
+def parts(generator: stylegan2.Generator) -> dict[str, Callable[[], object]]:
+    """What an inversion consists of, on the device of the generator."""
+    (height, width), device = generator.image_size, next(generator.parameters()).device
+    target = torch.rand(1, 3, height, width, device=device) * 2 - 1
+    weight = torch.ones(1, 1, height, width, device=device)
     loss = ReconstructionLoss(stylegan2.Model(generator, None, stylegan2.Metadata("random")), target, weight)
-    encoder = Encoder.for_generator(generator).eval()
+    encoder = Encoder.for_generator(generator).eval().to(device)
     code = encoder.mean[None, None].repeat(1, generator.num_ws, 1)
 
     def step(synthesis: Callable[[torch.Tensor], torch.Tensor]) -> None:

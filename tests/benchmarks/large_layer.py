@@ -107,12 +107,12 @@ def _memory(session: Session, backend: Path) -> Iterator[dict[str, float]]:
     over = threading.Event()
     processes = {"GIMP": session.process.pid, "backend": json.loads((backend / "backend.json").read_text())["pid"]}
 
-    before = sum(map(_resident, processes.values()))
+    before = sum(map(resident, processes.values()))
 
     def look_on() -> None:
         plugin = plugin_process(session)
         while not over.wait(LOOK_EVERY):
-            now = {name: _resident(process) for name, process in {**processes, "plug-in": plugin}.items()}
+            now = {name: resident(process) for name, process in {**processes, "plug-in": plugin}.items()}
             for name, size in {**now, "together": sum(now.values())}.items():
                 peaks[name] = max(peaks.get(name, 0.0), size)
 
@@ -126,7 +126,7 @@ def _memory(session: Session, backend: Path) -> Iterator[dict[str, float]]:
         peaks["more"] = peaks["together"] - before
 
 
-def _resident(process: int) -> float:
+def resident(process: int) -> float:
     """GB of memory that a process has now; 0 when it has ended."""
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()

@@ -9,7 +9,7 @@ asked, after), so that it cancels.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,14 +120,22 @@ class Outcome:
     psnr: float | None = None
 
 
-def scenes(count: int, first_seed: int, z_dim: int, show: Show, find: Find, skipped: list[str]) -> Iterator[Scene]:
+def scenes(
+    count: int,
+    first_seed: int,
+    z_dim: int,
+    show: Show,
+    find: Find,
+    skipped: list[str],
+    kinds: Sequence[Kind] = KINDS,
+) -> Iterator[Scene]:
     """`count` scenes, the kinds in turn, each from the next seed from `first_seed` on that can be asked.
 
     Which seeds were passed over, and why, is added to `skipped`.
     """
     seed = first_seed
     for number in range(count):
-        kind = KINDS[number % len(KINDS)]
+        kind = kinds[number % len(kinds)]
         while True:
             scene = scene_of(kind, seed, z_dim, show, find)
             seed += 1

@@ -6,6 +6,7 @@ import re
 import struct
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,21 +23,22 @@ ALMOST_ALL = 0.99  # of a picture's pixels: a path, its anchors and the pointer 
 class Desktop:
     """Xvfb with a window manager. Coordinates are (x, y) in pixels of the screen."""
 
-    def __init__(self, gimp: Gimp, home: Path) -> None:
+    def __init__(self, gimp: Gimp, home: Path, width: int = WIDTH) -> None:
         self._gimp, self._home = gimp, home
         number = home / "display"
         with open(number, "wb") as output:
-            screen = ["-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp", "-fbdir", str(home)]
+            screen = ["-screen", "0", f"{width}x{HEIGHT}x24", "-nolisten", "tcp", "-fbdir", str(home)]
             self._server = gimp.popen(["Xvfb", "-displayfd", "1", *screen], home, log=output)
         # the number stands on a line of its own, among warnings about keyboards
         found = wait_for(lambda: re.search(r"^(\d+)\n", number.read_text(), re.MULTILINE), "the screen")
         self.display = f":{found[1]}"
         self._manager = gimp.popen(["openbox"], home, env={"DISPLAY": self.display})
 
-    def start_gimp(self, *files: Path, language: str = "en") -> Session:
-        """A GIMP with its window filling the screen."""
+    def start_gimp(self, *files: Path, language: str = "en", env: Mapping[str, str] | None = None) -> Session:
+        """A GIMP with its window filling the screen, or the left of a wider one."""
         program = [self._gimp.windowed, "--new-instance", "--no-splash", *map(str, files)]
-        session = Session(self._gimp, self._home, program, {"DISPLAY": self.display, "LANGUAGE": language})
+        variables = {"DISPLAY": self.display, "LANGUAGE": language, **(env or {})}
+        session = Session(self._gimp, self._home, program, variables)
         self.xdotool("mousemove", "2", str(HEIGHT - 2))  # away from the picture
         self.wait_for_window(GIMP_TITLE)
 

@@ -252,14 +252,21 @@ def opacity(layer: int) -> float:
 def state(image: int) -> dict[str, Any]:
     """All of an image that the filter must leave alone, with fingerprints of the pixels."""
     it = the_image(image)
+    live = {layer: is_live(layer) for layer in it.get_layers()}
     return {
-        "layers": [_layer(layer) for layer in it.get_layers()],
+        "layers": [_layer(layer) for layer in live if not live[layer] and layer.is_valid()],
+        "live layers": [layer.get_id() for layer in live if live[layer]],
         "selected layers": [layer.get_id() for layer in it.get_selected_layers()],
         "selection": _fingerprint(it.get_selection()),
         "paths": [_path(path) for path in it.get_paths()],
         "selected paths": [path.get_id() for path in it.get_selected_paths()],
         "changed": it.is_dirty(),
     }
+
+
+def is_live(layer: Gimp.Layer) -> bool:
+    """Whether it is there only while the drag window is."""
+    return layer.get_parasite("draggan-live") is not None
 
 
 def _layer(layer: Gimp.Layer) -> dict[str, Any]:
@@ -319,6 +326,8 @@ def _pixels(drawable: Gimp.Drawable, pixel_format: str | None) -> list[Any]:
 def serve() -> None:
     connection = socket.create_connection(("127.0.0.1", int(os.environ["DRAGGAN_TEST_PORT"])))
     Gegl.init(None)
+    # what has just gone is asked for now and then; else GIMP shows a message to the artist
+    Gimp.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)
     answers = connection.makefile("w", encoding="utf-8")
     for line in connection.makefile("r", encoding="utf-8"):
         name, positional, named = json.loads(line)

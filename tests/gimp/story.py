@@ -6,7 +6,7 @@ import ast
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from desktop import GIMP_TITLE, SETTLING_SECONDS, Desktop, find_on_screen, likeness
+from desktop import GIMP_TITLE, SETTLING_SECONDS, WIDTH, Desktop, find_on_screen, likeness
 from gimp_root import Gimp
 from PIL import Image
 from session import QUICK, TOY, Session, newest_log, plugin_log, prepare_home, stop_backend, to_array, wait_for
@@ -136,10 +136,13 @@ def told(
     picture: Path | None = None,
     arguments: list[str] | None = None,
     language: str = "en",
+    width: int = WIDTH,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Story]:
     """A story from its beginning: a GIMP with a home of its own in `folder`, and `picture` open in its window.
 
-    The backend's engine is a toy where there is no picture, unless `arguments` starts another backend. However the
+    The backend's engine is a toy where there is no picture, unless `arguments` starts another backend; `width` is the
+    screen's, and `env` is set for GIMP and the backend. However the
     story ends: its screenshots are written, what went wrong says where they are, and GIMP and backend are ended.
     """
     missing = gimp.missing_display_programs()
@@ -150,9 +153,9 @@ def told(
     backend = prepare_home(gimp, home, vendor, arguments or (QUICK if picture else TOY))
     files = [Path(shutil.copy(picture, home))] if picture else []
     original = np.array(Image.open(picture)) if picture else np.zeros((0, 0, 3), np.uint8)
-    desktop = Desktop(gimp, home)
+    desktop = Desktop(gimp, home, width)
     try:
-        session = desktop.start_gimp(*files, language=language)
+        session = desktop.start_gimp(*files, language=language, env=env)
         story = Story(desktop, session, original, folder)
         try:
             yield story

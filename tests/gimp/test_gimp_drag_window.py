@@ -29,6 +29,7 @@ CHEST, EAR, EAR_UP = (330, 420), (230, 170), (215, 140)
 FARTHER = (20, 15)  # by which a target is moved on
 HELD = (520, 380)  # where the brush paints
 MIDDLE_OF_THE_WINDOW = "400", "400"
+BUTTONS = 4  # after the settings
 MOVED = 4000  # pixels that are different where the subject has moved
 ALIKE = 0.98  # of the pixels
 AROUND = 30  # pixels around a point in which marks are drawn
@@ -134,9 +135,12 @@ def see_at_rest(story: Story, name: str) -> None:
 
 
 def pull_the_nose(story: Story, nose: tuple[float, float], to: tuple[float, float]) -> None:
+    """What moves is in the image, too, also after the button is released."""
     pull(story, nose, to, "nose")
+    story.note("nose held")
     story.desktop.xdotool("mouseup", "1")
     see_at_rest(story, "nose pulled")
+    story.note("nose pulled")
 
 
 def pull_an_ear_while_it_moves(story: Story, to: tuple[float, float]) -> None:
@@ -157,8 +161,10 @@ def move_a_target(story: Story, to: tuple[float, float]) -> None:
 
 
 def take_back(story: Story) -> None:
+    story.note("before taking back")
     story.desktop.press("ctrl+z")
     wait_for(lambda: alike(story, "ear pulled", story.look("target back")), "the picture before", PATIENCE)
+    story.note("taken back")
     story.desktop.press("ctrl+shift+z")
     wait_for(lambda: alike(story, "target moved", story.look("target again")), "the picture after", PATIENCE)
     story.desktop.press("ctrl+z")
@@ -247,13 +253,34 @@ def wait_for_start(story: Story) -> None:
     story.look("waits still")
     story.desktop.press("alt+s")
     wait_for(lambda: moved(story, "waits still", story.look("started")), "the start", PATIENCE)
+    switch_the_image_off_and_on(story)
     before = layers(story)
     story.desktop.press("alt+r")
+    time.sleep(1)
+    story.look("where the frames may come")
+    story.desktop.press("Return")
     wait_for(lambda: layers(story) > before, "the frames", instead=story.desktop.windows)
     story.wait_without_window()
     story.note("kept as frames")
     story.desktop.press("ctrl+z")
     wait_for(lambda: layers(story) == before, "undo", PATIENCE)
+
+
+def switch_the_image_off_and_on(story: Story) -> None:
+    """The last of the folded settings; the artist deletes the layer in the image at last."""
+
+    def live() -> list[int]:
+        return story.session.state(story.image)["live layers"]
+
+    wait_for(live, "the layer in the image", PATIENCE)
+    story.desktop.press("alt+t")
+    story.desktop.xdotool("mousemove", *MIDDLE_OF_THE_WINDOW, "click", "2")
+    story.desktop.press(*["shift+Tab"] * BUTTONS, "shift+Tab", "space")
+    wait_for(lambda: not live(), "the layer's end", PATIENCE, lambda: str(story.look("switch")[0, 0]))
+    story.look("switched off")
+    story.desktop.press("space")
+    (layer,) = wait_for(live, "the layer in the image again", PATIENCE)
+    story.session.remove_layer(story.image, layer)
 
 
 def lose_the_backend(story: Story) -> None:
@@ -288,6 +315,20 @@ def test_the_subject_follows_while_the_button_is_held(story: Story, name: str):
     screens = [picture(story, screen) for title, screen in story.screens.items() if title.startswith(f"{name} ")]
     changes = [(a != b).any(axis=2).sum() > MOVED for a, b in itertools.pairwise(screens)]
     assert sum(changes) >= 3, "it moves on and on, not once"
+
+
+def test_the_subject_moves_in_the_image_as_well(story: Story):
+    assert len(story.states["nose held"]["live layers"]) == 1
+    seen = [story.original, *(story.pixels[name] for name in ("nose held", "before taking back", "taken back"))]
+    for before, after in itertools.combinations(seen, 2):
+        assert (before != after).any(axis=2).sum() > MOVED
+    changed = (story.pixels["nose pulled"] != story.original).any(axis=2)
+    assert changed.mean() < 0.5, "what has not moved is as sharp as before"
+
+
+def test_nothing_tells_of_the_layer_in_the_image_but_the_list_of_layers(story: Story):
+    assert {**story.states["nose held"], "live layers": []} == story.states["opened"]
+    assert story.states["kept: pulled"]["live layers"] == []
 
 
 def test_what_is_kept_is_all_that_was_placed(story: Story, head: Example):

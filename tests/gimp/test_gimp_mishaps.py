@@ -77,7 +77,7 @@ def rewritten() -> Iterator[Any]:
 def test_a_backend_of_another_version(sheet: Sheet, rewritten: Any):
     rewritten(sheet.ready_file, protocol=1)
     assert "different versions; update both by running install.py" in sheet.refused()
-    rewritten(sheet.ready_file, protocol=2)
+    rewritten(sheet.ready_file, protocol=3)
     sheet.works()
 
 
@@ -106,7 +106,7 @@ def test_a_backend_that_does_not_answer(sheet: Sheet):
         sentence = sheet.refused()
     finally:
         sheet.signal(GO_ON)
-    assert f"has not answered for 16 seconds; end its process, {sheet.backend}, and run the filter again" in sentence
+    assert f"has not answered for 16 seconds; end its process, {sheet.backend}, and try again" in sentence
     sheet.works()
 
 

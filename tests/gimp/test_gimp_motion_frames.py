@@ -118,3 +118,18 @@ def test_a_layer_without_motion_is_refused_in_one_sentence(console: Session, ima
         assert sentence.endswith(".")
         assert "\n" not in sentence
     assert len(console.state(image)["layers"]) == len(before["layers"])
+
+
+def test_as_a_new_image_each_frame_is_all_that_is_seen(console: Session, image: int, dragged: int):
+    seen, before, images = to_array(console.visible_pixels(image)), console.state(image), console.images()
+    answer = console.motion_frames(image, dragged, count=COUNT, new_image=True)
+    assert answer["status"] == "success", answer
+    assert console.state(image) == before, "the artist's image is as it was"
+    (new,) = set(console.images()) - set(images)
+    frames = console.state(new)["layers"]
+    assert frames[0]["id"] == answer["layer"]
+    assert [frame["name"] for frame in frames] == [f"Frame {n} (100ms)" for n in (3, 2, 1)]
+    last, first = pixels(console, frames[0]), pixels(console, frames[-1])
+    assert np.abs(last.astype(int) - seen).max() <= 1, "GIMP rounds where it lays a mask over a layer"
+    np.testing.assert_array_equal(first, to_array(console.pixels(before["layers"][-1]["id"], "R'G'B'A u8")))
+    console.close_image(new)

@@ -183,7 +183,7 @@ def drag(
 
 def update(phase: str, step: int, steps: int, picture: np.ndarray, drags: Any, result: Any = None) -> dict[str, Any]:
     small = np.ascontiguousarray(picture[::4, ::4, :3])
-    rgb = base64.b64encode(zlib.compress(small.tobytes(), 1)).decode()
+    packed = base64.b64encode(zlib.compress(small.tobytes(), 1)).decode()
     return {
         "phase": phase,
         "step": step,
@@ -194,7 +194,7 @@ def update(phase: str, step: int, steps: int, picture: np.ndarray, drags: Any, r
         "distances": [1.0 for _ in drags],
         "arrived": [False for _ in drags],
         "region": [0, 0, picture.shape[1], picture.shape[0]],
-        "preview": {"width": small.shape[1], "height": small.shape[0], "rgb": rgb},
+        "preview": {"width": small.shape[1], "height": small.shape[0], "channels": 3, "pixels": packed},
         "result": result,
     }
 
@@ -274,5 +274,5 @@ def announce(server: uvicorn.Server, url: str) -> None:
 
 if __name__ == "__main__":
     READY = Path(sys.argv[1])
-    PROTOCOL = int(sys.argv[2]) if len(sys.argv) > 2 else 2
+    PROTOCOL = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     serve()

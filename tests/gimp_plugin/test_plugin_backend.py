@@ -19,7 +19,7 @@ from backend.client.connection import Connection, prepare_environment
 from backend.client.protocol import OFFLINE
 from backend.errors import Cancelled, UserError
 
-READY = {"url": "http://127.0.0.1:9/", "pid": 1, "token": "t", "protocol": 2}
+READY = {"url": "http://127.0.0.1:9/", "pid": 1, "token": "t", "protocol": 3}
 
 
 @pytest.mark.parametrize("dies_after", [0.0, 0.5, None])
@@ -51,7 +51,7 @@ def test_a_backend_that_runs_is_used(running: Place):
 
 def test_where_none_runs_one_is_started_and_told_of(place: Place):
     told: list[str] = []
-    assert place.backend().connect(tell=told.append).health["protocol"] == 2
+    assert place.backend().connect(tell=told.append).health["protocol"] == 3
     assert told == ["Starting the backend..."]
 
 
@@ -135,7 +135,7 @@ def test_one_that_finds_another_starting_waits_for_that_one(place: Place):
     first.start()
     connection = place.backend("-c", "import sys; sys.exit(2)").connect()
     first.join(60)
-    assert connection.health["protocol"] == 2
+    assert connection.health["protocol"] == 3
 
 
 def test_waiting_for_the_backend_can_be_cancelled(place: Place):

@@ -33,7 +33,7 @@ def test_the_backend_is_asked_what_the_artist_asked(running: Place, work: Work):
     work(running, selection=SELECTION)
     sent = running.jobs[-2]
     assert sent["drags"] == [{"handle": [1, 2], "target": [30, 20], "via": []}]
-    assert (sent["options"], sent["mask"], sent["mode"], sent["protocol"]) == ({"model": "critters"}, True, "RGBA", 2)
+    assert (sent["options"], sent["mask"], sent["mode"], sent["protocol"]) == ({"model": "critters"}, True, "RGBA", 3)
 
 
 def test_a_drag_that_goes_on_sends_the_edit_and_the_pixels_that_it_began_with(
@@ -163,7 +163,7 @@ def test_a_drag_that_has_gone_far_enough_ends_with_its_result(running: Place, wo
 
 
 def test_a_backend_that_dies_in_the_middle_is_said_to_and_the_next_run_starts_it_anew(place: Place, work: Work):
-    left = r"ended in the middle of the work and the image was left as it was; run the filter .*; the log is .*\.log\.$"
+    left = r"ended in the middle of the work and the image was left as it was; try again, .*; the log is .*\.log\.$"
     with pytest.raises(UserError, match=left):
         work(place, "dies")
     result, _ = work(place)
@@ -202,7 +202,7 @@ def test_when_a_file_does_not_come_the_backend_is_gone(running: Place):
 
 def test_where_there_is_no_room_for_the_result_the_artist_is_told(running: Place, tmp_path: Path):
     full = running.backend().connect()._replace(downloads=tmp_path / "missing")
-    with pytest.raises(UserError, match=r"cannot be stored in .*missing .*make room there, and run the filter again\."):
+    with pytest.raises(UserError, match=r"cannot be stored in .*missing .*make room there, and try again\."):
         take(full, full.client.src)
 
 

@@ -177,8 +177,8 @@ def test_words_that_the_backend_puts_into_its_sentences_are_translated_too():
 
 def test_an_error_of_the_backends_client_is_translated_with_its_log():
     i18n.use(["de"])
-    error = UserError("The backend was not ready after 9 seconds; run the filter again.", Path("/logs/a b.log"))
-    expected = "Der Dienst war nach 9 Sekunden nicht bereit; starten Sie den Filter noch einmal; das Protokoll ist"
+    error = UserError("The backend was not ready after 9 seconds; try again.", Path("/logs/a b.log"))
+    expected = "Der Dienst war nach 9 Sekunden nicht bereit; versuchen Sie es noch einmal; das Protokoll ist"
     assert i18n.told(error) == f"{expected} {Path('/logs/a b.log')}."
 
 

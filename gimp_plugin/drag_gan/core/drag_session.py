@@ -89,6 +89,11 @@ class DragSession:
         return self._running
 
     @property
+    def follows(self) -> bool:
+        """Whether the subject goes where it is pulled, as soon as it can."""
+        return self._running and self._how_far == AS_PULLED
+
+    @property
     def how_far(self) -> float:
         """The place on the way gone that is shown."""
         return self._how_far

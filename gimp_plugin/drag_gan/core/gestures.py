@@ -8,6 +8,7 @@ from enum import Enum
 from core import may_move
 from core.drag_session import AS_PULLED, DragSession
 from core.i18n import _
+from core.pull import Pull
 from core.view import Box, Point, View
 
 REACH = 11.0  # pixels of the screen around a marker's middle that take it
@@ -35,6 +36,7 @@ class Gestures:
         view: through which the layer is seen.
         region: what the model sees of the layer, None while nobody knows.
         opening_mask: what may move as the job was opened, small; None: everything.
+        pull: the last one of a target, None before; and after a step back.
         hint: why the last press did nothing, or not what was meant; "" where all is well.
     """
 
@@ -44,6 +46,7 @@ class Gestures:
         self.view = View((1, 1), layer)
         self.region: Box | None = None
         self.opening_mask: may_move.png.Pixels | None = None
+        self.pull: Pull | None = None
         self.hint = ""
         self._start: Point | None = None  # on the screen, of the press
         self._last: Point = (0.0, 0.0)  # on the layer, of a brush
@@ -98,6 +101,7 @@ class Gestures:
 
     def abandon(self) -> None:
         """Forget this press and what it has changed."""
+        self.pull = None
         if self._start and self._changed:
             self._session.undo()
         self._start = None
@@ -107,6 +111,7 @@ class Gestures:
         if self.held:
             self.abandon()
         else:
+            self.pull = None
             self._session.undo()
 
     def take_layer(self, size: tuple[int, int]) -> None:
@@ -116,11 +121,13 @@ class Gestures:
     def _pull(self, place: Point) -> None:
         session, chosen = self._session, self._session.chosen
         if chosen is None and self._start:
-            session.add(self._inside(self.view.to_layer(self._start)), place)
-            self._taken = "target"
+            added = session.add(self._inside(self.view.to_layer(self._start)), place)
+            self._taken, self.pull = "target", Pull(added)
         elif chosen is not None and self._taken == "handle":
             session.grip_elsewhere(chosen, place, same_step=self._changed)
         elif chosen is not None:
+            if not self._changed:
+                self.pull = Pull(chosen)
             session.pull_on(chosen, place, same_step=self._changed)
         self._changed = True
 

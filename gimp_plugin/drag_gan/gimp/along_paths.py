@@ -58,42 +58,73 @@ def drag(
     if run_mode == Gimp.RunMode.INTERACTIVE:
         if not with_windows:
             raise UserError(_("There is no screen to show a dialog on; run the filter non-interactively."))
-        kept = pull(image, layer, canvas, config, backend, downloads)
-        subject, result = kept.subject, kept.result
-        if kept.as_frames:
-            return _insert_frames(image, layer, kept, backend, downloads)
-    else:
-        drags = again.meant(canvas, run_mode, config)
-        subject = Subject.write(image, canvas, downloads)
-        # A script has chosen the model with its argument.
-        last_model = canvas.parasite.model if run_mode == Gimp.RunMode.WITH_LAST_VALS else ""
-        request = subject.request(drags, options_from(config))
-        result = _do(subject, request, drags, last_model, backend, with_windows)
-    insertion, remarks = _as_it_is_now(image, layer, subject)
-    inserted = _insert(image, insertion, result, config, with_windows)
-    log.info("done: %s", dict(result.report))
-    tell([*remarks, *result.remarks()])
-    return inserted
+        return _pull(image, layer, canvas, config, backend, downloads)
+    drags = again.meant(canvas, run_mode, config)
+    subject = Subject.write(image, canvas, downloads)
+    # A script has chosen the model with its argument.
+    last_model = canvas.parasite.model if run_mode == Gimp.RunMode.WITH_LAST_VALS else ""
+    request = subject.request(drags, options_from(config))
+    result = _do(subject, request, drags, last_model, backend, with_windows)
+    return _keep(image, layer, subject, result, config, with_windows)
 
 
-def _insert(
+def _pull(
     image: Gimp.Image,
-    insertion: result_layer.Insertion,
+    layer: Gimp.Layer,
+    canvas: Canvas,
+    config: Gimp.ProcedureConfig,
+    backend: Backend,
+    downloads: Path,
+) -> Gimp.Layer:
+    """Have the artist pull in a window, and insert what comes of it. Raises Cancelled."""
+    from gimp.drag_window import DragWindow
+    from gimp.live_layer import LiveLayer
+
+    def look() -> Canvas:
+        return Canvas.read(image, layer)
+
+    def write(canvas: Canvas) -> Subject:
+        return Subject.write(image, canvas, downloads)
+
+    live = LiveLayer(image)
+    try:
+        kept = DragWindow(TITLE, config, backend, DragSource(canvas, look, write), live).run()
+        if not kept.as_frames:
+            return _keep(image, layer, kept.subject, kept.result, config, True, live.remove)
+        live.remove()
+        return _insert_frames(image, layer, kept, backend, downloads)
+    finally:
+        live.remove()
+
+
+def _keep(
+    image: Gimp.Image,
+    layer: Gimp.Layer,
+    subject: Subject,
     result: Result,
     config: Gimp.ProcedureConfig,
     with_windows: bool,
+    make_way: Callable[[], None] = lambda: None,
 ) -> Gimp.Layer:
-    """Insert the result in one undo step, ready for the drag to be done again."""
+    """Insert the result in one undo step, ready for the drag to be done again, and tell what is to be told.
+
+    Args:
+        make_way: is called just before the new layer comes; not within the undo step, which counts as a change.
+    """
+    insertion, remarks = _as_it_is_now(image, layer, subject)
+    goes_on, inserted = config.get_property("go-on"), result_layer.make(image, insertion, result)
+    make_way()
     source_layer.require_open(image)
-    goes_on = config.get_property("go-on")
     image.undo_group_start()
     try:
-        inserted = result_layer.insert(image, insertion, result, with_windows)
+        result_layer.insert(image, insertion, inserted, with_windows)
         drags = again.remember(result, insertion.source.offset, goes_on)
         if goes_on:
             again.go_on(image, drags, inserted)
     finally:
         image.undo_group_end()
+    log.info("done: %s", dict(result.report))
+    tell([*remarks, *result.remarks()])
     return inserted
 
 
@@ -102,30 +133,9 @@ def _insert_frames(image: Gimp.Image, layer: Gimp.Layer, kept: Kept, backend: Ba
     insertion, remarks = _as_it_is_now(image, layer, kept.subject)
     mask = kept.mask or kept.subject.canvas.selection
     motion = motion_frames.Motion.of_result(image, insertion, kept.result, mask, motion_frames.COUNT, downloads)
-    group = motion_frames.make(image, motion, backend, with_windows=True)
+    group = motion_frames.make(image, motion, backend, kept.new_image, with_windows=True)
     tell([*remarks, *kept.result.remarks()])
     return group
-
-
-def pull(
-    image: Gimp.Image,
-    layer: Gimp.Layer,
-    canvas: Canvas,
-    config: Gimp.ProcedureConfig,
-    backend: Backend,
-    downloads: Path,
-) -> Kept:
-    """Have the artist pull in a window. Raises Cancelled."""
-    from gimp import drag_window
-
-    def look() -> Canvas:
-        return Canvas.read(image, layer)
-
-    def write(canvas: Canvas) -> Subject:
-        return Subject.write(image, canvas, downloads)
-
-    source = DragSource(canvas, look, write)
-    return drag_window.DragWindow(TITLE, config, backend, source).run()
 
 
 def _as_it_is_now(image: Gimp.Image, layer: Gimp.Layer, subject: Subject) -> tuple[result_layer.Insertion, list[str]]:

@@ -62,6 +62,8 @@ def _add_arguments(procedure: Gimp.Procedure) -> None:
     procedure.add_string_argument("drags", _("Drags"), drags_help, "", FLAGS)
     on_help = _("Move the path to where the drag ended and select the new layer, so that a repeated drag goes on there")
     procedure.add_boolean_argument("go-on", _("Repeat from where it ends"), on_help, False, FLAGS)
+    show_help = _("While you pull, the subject moves in the image as well; switch it off if that makes it slow")
+    procedure.add_boolean_argument("show-in-image", _("Show it in the image, too"), show_help, True, FLAGS)
 
 
 def _add_advanced_arguments(procedure: Gimp.Procedure) -> None:

@@ -18,22 +18,22 @@ class DragButtons:
 
     Args:
         cancel: is called to leave the image as it was.
-        keep: is told whether the whole way is wanted as layers.
+        keep: is told whether the whole way is wanted, and whether as a new image.
         width: of all of them, in pixels.
     """
 
     def __init__(
-        self, window: Gtk.Window, cancel: Callable[[], object], keep: Callable[[bool], None], width: int
+        self, window: Gtk.Window, cancel: Callable[[], object], keep: Callable[[bool, bool], None], width: int
     ) -> None:
-        leave, self._frames, self._keep = (
-            Gtk.Button.new_with_mnemonic(label) for label in (_("_Cancel"), _("Keep as F_rames"), _("_Keep"))
+        leave, self._keep = (Gtk.Button.new_with_mnemonic(label) for label in (_("_Cancel"), _("_Keep")))
+        self._frames = Gtk.MenuButton(
+            label=_("Keep as F_rames"), use_underline=True, direction=Gtk.ArrowType.UP, popup=_menu(keep)
         )
         leave.set_tooltip_text(_("Leave the image as it was (Escape)."))
-        self._frames.set_tooltip_text(_("Make a group of layers that show the whole way to what is shown."))
+        self._frames.set_tooltip_text(_("Make layers that show the whole way to what is shown."))
         self._keep.set_tooltip_text(_("Make a new layer of what is shown."))
         leave.connect("clicked", lambda button: cancel())
-        self._frames.connect("clicked", lambda button: keep(True))
-        self._keep.connect("clicked", lambda button: keep(False))
+        self._keep.connect("clicked", lambda button: keep(False, False))
         self._row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6, width_request=width)
         for button in (help_button(window, "pull"), leave, self._frames, self._keep):
             self._row.pack_start(button, True, True, 0)
@@ -50,3 +50,14 @@ class DragButtons:
         row.pack_start(other, True, True, 0)
         row.pack_start(self._row, False, False, 0)
         return row
+
+
+def _menu(keep: Callable[[bool, bool], None]) -> Gtk.Menu:
+    """Where the frames may come."""
+    menu = Gtk.Menu()
+    for label, new_image in ((_("In a Group Above the Layer"), False), (_("As a New Image, Which GIMP Plays"), True)):
+        entry = Gtk.MenuItem(label=label)
+        entry.connect("activate", lambda entry, new_image=new_image: keep(True, new_image))
+        menu.append(entry)
+    menu.show_all()
+    return menu

@@ -18,6 +18,7 @@ from core import markers, may_move
 from core.drag_session import DragSession, is_pin
 from core.gestures import Gestures, Tool
 from core.view import Box, Point, View
+from gimp.soft_shift import shift
 from gimp.source_layer import NONE, SRGB
 from gimp.widgets import lay_on, to_pixbuf
 
@@ -60,6 +61,7 @@ class DragPicture:
         if self.frame:
             pixels, box = self.frame
             _scaled(to_pixbuf(pixels), canvas, view.box_on_screen(box), SMOOTH)
+        self._pull_ahead(canvas, view)
         self._darken(canvas, view)
         mask = self._gestures.mask
         if mask:
@@ -67,6 +69,15 @@ class DragPicture:
         for mark in (*markers.marks(list(self._trajectories(view)), view.size), *self._cursors(view)):
             lay_on(canvas, mark)
         return canvas
+
+    def _pull_ahead(self, canvas: GdkPixbuf.Pixbuf, view: View) -> None:
+        """Move what is pulled, until the model does."""
+        pull, session = self._gestures.pull, self._session
+        drag = session.drag(pull.number) if pull else None
+        if pull and drag and session.follows:
+            moved = pull.shift(view.to_screen(session.place_of(drag)), view.to_screen(drag.target))
+            if moved:
+                shift(canvas, moved)
 
     def _background(self, view: View) -> GdkPixbuf.Pixbuf:
         if self._layer is None or self._layer[0] != view:

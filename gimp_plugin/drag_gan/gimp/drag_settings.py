@@ -25,7 +25,8 @@ NUMBERS = (
     ("mask-weight", _("Mask weight"), 1.0, 0),
     ("inversion-steps", _("Steps to find the picture"), 10.0, 0),
 )
-ANCHORS, GO_ON = "anchors", "go-on"
+ANCHORS, IN_IMAGE = "anchors", "show-in-image"
+SWITCHES = (("go-on", _("Repeat from where it ends")), (IN_IMAGE, _("Show it in the image, too")))
 
 
 class DragSettings:
@@ -35,6 +36,7 @@ class DragSettings:
         with_anchors: whether the paths can be read in two ways.
         changed: is called when a setting has changed and no other follows.
         read_anew: is called when the paths are read in the other way.
+        show_in_image: is called when the subject is to be seen in the image, or no more.
 
     Attributes:
         widget: to be put into the window.
@@ -48,6 +50,7 @@ class DragSettings:
         with_anchors: bool,
         changed: Callable[[], None],
         read_anew: Callable[[], None],
+        show_in_image: Callable[[], None],
     ) -> None:
         self._config, self._changed = config, changed
         self._waiting = 0
@@ -57,7 +60,8 @@ class DragSettings:
         self.widget.add(self._grid(with_anchors))
         names = ("model", *(name for name, *_ in (*CHOICES, *NUMBERS)))
         self._handlers = [config.connect(f"notify::{name}", lambda *_: self._wait()) for name in names]
-        self._handlers.append(config.connect(f"notify::{ANCHORS}", lambda *_: read_anew()))
+        for name, react in ((ANCHORS, read_anew), (IN_IMAGE, show_in_image)):
+            self._handlers.append(config.connect(f"notify::{name}", lambda *_, react=react: react()))
 
     def leave(self) -> None:
         """The window closes: forget what is still asked."""
@@ -87,9 +91,10 @@ class DragSettings:
                 part.set_tooltip_text(self._config.find_property(name).blurb)
             grid.attach(title, 0, row, 1, 1)
             grid.attach(widget, 1, row, 1, 1)
-        go_on = GimpUi.prop_check_button_new(self._config, GO_ON, _("Repeat from where it ends"))
-        go_on.set_tooltip_text(self._config.find_property(GO_ON).blurb)
-        grid.attach(go_on, 0, len(rows) + 1, 2, 1)
+        for row, (name, label) in enumerate(SWITCHES, start=len(rows) + 1):
+            switch = GimpUi.prop_check_button_new(self._config, name, label)
+            switch.set_tooltip_text(self._config.find_property(name).blurb)
+            grid.attach(switch, 0, row, 2, 1)
         return grid
 
     def _wait(self) -> None:

@@ -31,13 +31,15 @@ class Kept(NamedTuple):
     Args:
         subject: that it was made of.
         mask: what was painted in the window, of the layer's size; None where nothing was.
-        as_frames: whether the whole way is wanted as layers, instead of one layer of its end.
+        as_frames: whether the whole way is wanted, instead of one layer of its end.
+        new_image: whether that is to be a new image.
     """
 
     subject: Subject
     result: Result
     mask: png.Pixels | None
     as_frames: bool
+    new_image: bool
 
 
 class DragSource:

@@ -34,6 +34,7 @@ from gimp.drag_picture import DragPicture
 from gimp.drag_settings import DragSettings
 from gimp.drag_source import DragSource, Kept
 from gimp.drag_status import DragStatus
+from gimp.live_layer import LiveLayer
 from gimp.live_work import LiveWork
 from gimp.widgets import end, text
 
@@ -46,8 +47,10 @@ log = logging.getLogger("draggan.drag_window")
 class DragWindow:
     """One window from its opening to Keep or Cancel."""
 
-    def __init__(self, title: str, config: Gimp.ProcedureConfig, backend: Backend, source: DragSource) -> None:
-        self._config, self._backend, self._source = config, backend, source
+    def __init__(
+        self, title: str, config: Gimp.ProcedureConfig, backend: Backend, source: DragSource, live: LiveLayer
+    ) -> None:
+        self._config, self._backend, self._source, self._live = config, backend, source, live
         self._options = options_from(config)
         self._all_the_same, self._away = False, False  # whether a poor fit is accepted; the keyboard is elsewhere
         drags, problem = source.drags(config.get_property("anchors"))
@@ -58,7 +61,7 @@ class DragWindow:
         self._loop = GLib.MainLoop()
         self._shown: Update | None = None
         self._result: Result | None = None
-        self._as_frames = False
+        self._as_frames, self._new_image = False, False
         self._error: BaseException | None = None
         self._regions = LatestQuestion(self._ask_region, lambda box: GLib.idle_add(self._take_region, box))
         self._build(title)
@@ -81,7 +84,7 @@ class DragWindow:
             raise Cancelled
         mask = self._session.scene.mask
         whole = may_move.enlarged(mask, self._source.size) if mask else None
-        return Kept(self._source.subject, self._result, whole, self._as_frames)
+        return Kept(self._source.subject, self._result, whole, self._as_frames, self._new_image)
 
     def _build(self, title: str) -> None:
         self._window = GimpUi.Dialog(title=title, role="draggan-drag")
@@ -102,6 +105,7 @@ class DragWindow:
             self._source.has_choice,
             self._settings_changed,
             self._read_paths,
+            self._show_in_image,
         )
         self._lay_out()
         self._window.connect("response", lambda window, response: self._cancel())
@@ -139,6 +143,7 @@ class DragWindow:
         if self._work.has_begun:
             self._session.begin_anew()
         self._picture.frame = None
+        self._live.remove()
         self._gestures.opening_mask = self._source.selection
         self._status.tell_trouble("")
         fit = {"poor_fit": "drag"} if self._all_the_same else {}
@@ -158,6 +163,8 @@ class DragWindow:
 
     def _take(self, update: Update) -> None:
         self._session.take(update)
+        if self._gestures.pull:
+            self._gestures.pull.take(update)
         self._show(update)
 
     def _show(self, update: Update) -> None:
@@ -166,6 +173,7 @@ class DragWindow:
             self._take_region(update.region)
         if update.preview and update.region and self._session.can_keep:
             self._picture.frame = update.preview, update.region
+            self._show_in_image()
         self._say()
         self._canvas.redraw()
         self._controls.show()
@@ -207,7 +215,8 @@ class DragWindow:
 
     def _stop(self, sentence: str) -> None:
         """Say why nothing goes on; all that was placed stays."""
-        self._shown = None
+        self._shown, self._gestures.pull = None, None
+        self._canvas.redraw()
         self._status.say("")
         self._status.tell_trouble(sentence)
 
@@ -226,8 +235,15 @@ class DragWindow:
             self._options, self._all_the_same = options, False
             self._begin()
 
-    def _keep_it(self, as_frames: bool) -> None:
-        self._as_frames = as_frames
+    def _show_in_image(self) -> None:
+        """Show what moves in the image, too, if that is wanted."""
+        if not self._config.get_property("show-in-image"):
+            self._live.remove()
+        elif self._picture.frame and self._loop.is_running():
+            self._live.show(self._source.subject.insertion, *self._picture.frame)
+
+    def _keep_it(self, as_frames: bool, new_image: bool) -> None:
+        self._as_frames, self._new_image = as_frames, new_image
         drags = [Drag(drag.handle, drag.target, drag.via).to_json() for drag in self._session.scene.drags]
         log.info("kept by the artist; asked: %s", {"drags": drags, **self._options})
         self._work.finish()
@@ -237,6 +253,7 @@ class DragWindow:
         log.info("cancelled by the artist")
         self._result = None
         self._loop.quit()
+        self._live.remove()
 
     def _leave(self) -> None:
         self._regions.close()

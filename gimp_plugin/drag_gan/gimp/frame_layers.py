@@ -100,3 +100,27 @@ def insert(
         image.undo_group_end()
     Gimp.displays_flush()
     return group
+
+
+def open_as_image(image: Gimp.Image, group: Gimp.GroupLayer) -> Gimp.Layer:
+    """Make a new image with a layer for each frame of a group, of all that is seen with it; return the last one.
+
+    Args:
+        image: of the group, in which no frame is visible afterwards.
+    """
+    size, kind = (image.get_width(), image.get_height()), image.get_base_type()
+    new = Gimp.Image.new_with_precision(*size, kind, image.get_precision())
+    new.set_resolution(*image.get_resolution()[1:])
+    profile = image.get_color_profile()
+    if profile:
+        new.set_color_profile(profile)
+    frames = group.get_children()
+    for frame in frames:
+        frame.set_visible(False)
+    new.undo_disable()
+    for frame in reversed(frames):
+        frame.set_visible(True)
+        new.insert_layer(Gimp.Layer.new_from_visible(image, new, frame.get_name()), None, 0)
+        frame.set_visible(False)
+    new.undo_enable()
+    return new.get_layers()[0]

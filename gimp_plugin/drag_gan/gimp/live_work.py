@@ -103,7 +103,8 @@ class LiveWork:
         with self._lock:
             waiting, self._newest = self._newest is not None, (job, update)
         if not waiting:
-            GLib.idle_add(self._hand_on)
+            # before the window is drawn anew: while the mouse moves there is always something to draw
+            GLib.idle_add(self._hand_on, priority=GLib.PRIORITY_HIGH_IDLE)
 
     def _hand_on(self) -> bool:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from core.i18n import _
 from gimp import display, frame_layers
 from gimp.edit_parasite import ORIGINAL, EditParasite, Origin
 from gimp.result_layer import Insertion
-from gimp.source_layer import DELETED, SourceLayer, require_in, write_png
+from gimp.source_layer import DELETED, SourceLayer, copy_of, is_in, require_in, require_open, write_png
 
 PROCEDURE = "draggan-motion-as-frames"
 TITLE = _("Motion as Frames")
@@ -50,7 +51,10 @@ def describe(procedure: Gimp.ImageProcedure) -> None:
     procedure.set_documentation(SHORT, LONG, PROCEDURE)
     flags, count_help = GObject.ParamFlags.READWRITE, _("How many layers, from the first to the last")
     procedure.add_int_argument("count", _("_Number of frames"), count_help, FEWEST, MOST, COUNT, flags)
-    procedure.add_layer_return_value("group", _("Group"), _("The new group with the frames"), True, flags)
+    image_help = _("As the layers of a new image, each with all that is seen around it: so GIMP plays and exports them")
+    procedure.add_boolean_argument("new-image", _("As a new _image"), image_help, False, flags)
+    group_help = _("The new group with the frames; the last frame, where they are a new image")
+    procedure.add_layer_return_value("group", _("Group"), group_help, True, flags)
 
 
 class Motion(NamedTuple):
@@ -142,6 +146,17 @@ class Motion(NamedTuple):
         layers = frame_layers.make(image, frames, pixels, (x, y), place)
         return frame_layers.insert(image, layers, self.source, self.covers, self.own_mask)
 
+    def open_as_image(self, image: Gimp.Image, frames: Frames) -> Gimp.Layer:
+        """Make a new image of what the backend has made, and return its last frame. Raises UserError."""
+        require_open(image)
+        source, copy = self.source, image.duplicate()
+        try:
+            if is_in(image, source.layer):
+                source = dataclasses.replace(source, layer=copy_of(source.layer, image.get_layers(), copy.get_layers()))
+            return frame_layers.open_as_image(copy, self._replace(source=source).insert(copy, frames))
+        finally:
+            copy.delete()
+
 
 def take(
     procedure: Gimp.Procedure,
@@ -151,7 +166,7 @@ def take(
     config: Gimp.ProcedureConfig,
     backend: Backend,
     downloads: Path,
-) -> Gimp.GroupLayer:
+) -> Gimp.Layer:
     """Take the motion of the edit that a layer carries, and insert its frames.
 
     Args:
@@ -168,19 +183,21 @@ def take(
             raise UserError(_("There is no screen to show a dialog on; run the command non-interactively."))
         _ask(procedure, config)
     motion = Motion.of_layer(image, layer, config.get_property("count"), downloads)
-    return make(image, motion, backend, with_windows)
+    return make(image, motion, backend, config.get_property("new-image"), with_windows)
 
 
-def make(image: Gimp.Image, motion: Motion, backend: Backend, with_windows: bool) -> Gimp.GroupLayer:
+def make(image: Gimp.Image, motion: Motion, backend: Backend, new_image: bool, with_windows: bool) -> Gimp.Layer:
     """Have the frames made, watched in a window if there are any, and insert them. Raises UserError, Cancelled."""
 
     def work(show: Callable[[Update], None], cancelled: Flag, finish_early: Flag) -> Frames:
         return job.frames(backend, motion.request, show, cancelled)
 
     frames = _watch(motion, work) if with_windows else work(lambda _: None, lambda: False, lambda: False)
-    group = motion.insert(image, frames)
+    made = motion.open_as_image(image, frames) if new_image else motion.insert(image, frames)
+    if new_image and with_windows:
+        Gimp.Display.new(made.get_image())
     log.info("done: %d frames", frames.count)
-    return group
+    return made
 
 
 def _ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig) -> None:
@@ -190,7 +207,7 @@ def _ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig) -> None:
 
     dialog = new_dialog(procedure, config, TITLE, _("_Make Frames"))
     add_help(dialog, "motion-as-frames")
-    dialog.fill(["count"])
+    dialog.fill(["count", "new-image"])
     accepted = dialog.run()
     dialog.destroy()
     if not accepted:

@@ -56,22 +56,15 @@ class Insertion:
         return edit_parasite.Origin(self.source.tattoo, result.region or whole)
 
 
-def insert(image: Gimp.Image, insertion: Insertion, result: Result, show_path: bool) -> Gimp.Layer:
-    """Insert the result in one undo step: above the source, or on top of the image when that was deleted meanwhile.
-
-    Args:
-        show_path: whether an artist looks on, who wants to see the path further on.
-
-    Returns:
-        The new layer; it carries its edit.
+def make(image: Gimp.Image, insertion: Insertion, result: Result) -> Gimp.Layer:
+    """Make the layer with the result, which carries its edit; it is not yet in the image: nothing is undoable before.
 
     Raises:
         UserError: the image was closed meanwhile.
         UserError: the backend's files cannot be read.
     """
-    layer = (_patch if insertion.as_patch else _whole)(image, insertion, result)
-    _insert(image, insertion, layer, show_path)
-    return layer
+    require_open(image)
+    return (_patch if insertion.as_patch else _whole)(image, insertion, result)
 
 
 def _patch(image: Gimp.Image, insertion: Insertion, result: Result) -> Gimp.Layer:
@@ -212,8 +205,17 @@ def _widen(layer_mask: Gimp.LayerMask, mask: png.File, box: Box) -> None:
     complete(layer_mask, values)
 
 
-def _insert(image: Gimp.Image, insertion: Insertion, layer: Gimp.Layer, show_path: bool) -> None:
-    """Insert the complete layer, and hide the source where it would be seen beside it."""
+def insert(image: Gimp.Image, insertion: Insertion, layer: Gimp.Layer, show_path: bool) -> None:
+    """Insert the complete layer in one undo step: above the source, or on top of the image when that was deleted.
+
+    The source is hidden where it would be seen beside it.
+
+    Args:
+        show_path: whether an artist looks on, who wants to see the path further on.
+
+    Raises:
+        UserError: the image was closed meanwhile.
+    """
     require_open(image)  # making the layer may have taken seconds
     source, selected = insertion.source.layer, image.get_selected_layers()
     there = is_in(image, source)

@@ -64,7 +64,7 @@ class SourceLayer:
             return cls(*known, layer.get_buffer(), offset_of(layer), size_of(layer))
         copy = image.duplicate()
         try:
-            twin = _copy_of(layer, image.get_layers(), copy.get_layers())
+            twin = copy_of(layer, image.get_layers(), copy.get_layers())
             if twin.is_group():
                 twin = twin.merge()
             else:
@@ -239,14 +239,14 @@ def strips(buffer: Gegl.Buffer, area: Gegl.Rectangle, pixel_format: str | None) 
         yield bytes(buffer.get(rows, 1.0, pixel_format, NONE))
 
 
-def _copy_of(layer: Gimp.Layer, originals: Sequence[Gimp.Layer], copies: Sequence[Gimp.Layer]) -> Gimp.Layer:
+def copy_of(layer: Gimp.Layer, originals: Sequence[Gimp.Layer], copies: Sequence[Gimp.Layer]) -> Gimp.Layer:
     """Return the layer of a copied image that stands where `layer` stands in the original; raises LookupError."""
     for original, copy in zip(originals, copies, strict=True):
         if original.get_id() == layer.get_id():
             return copy
         if original.is_group():
             try:
-                return _copy_of(layer, original.get_children(), copy.get_children())
+                return copy_of(layer, original.get_children(), copy.get_children())
             except LookupError:
                 continue
     raise LookupError(layer.get_name())

@@ -107,10 +107,15 @@ def test_pins_way_points_and_arrived_handles_are_the_same() -> None:
     assert in_windows(agree(network(), (handles, goals), stop_radius=1.0))
 
 
-def test_with_a_mask_the_whole_map_gives_the_same() -> None:
+@pytest.mark.parametrize("block", [4, 16, 64])
+def test_with_a_mask_tiles_of_the_block_before_give_the_same(block: int) -> None:
     mask = torch.zeros(128, 128)
     mask[30:90, 40:101] = 1
-    assert not in_windows(agree(network(), ONE, mask))
+    agree(network(), ONE, mask, feature_block=block)
+
+
+def test_with_a_mask_images_that_are_no_squares_give_the_same() -> None:
+    agree(network(width=192), ONE, torch.zeros(128, 192), max_steps=11)
 
 
 @pytest.mark.parametrize("block", [16, 32])

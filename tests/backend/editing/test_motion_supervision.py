@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from backend.editing.feature_map import FeatureMap, disc
-from backend.editing.motion_supervision import LONGEST, PULL, SHORTEST, MaskLoss, MotionSupervision
+from backend.editing.motion_supervision import LONGEST, PULL, SHORTEST, MotionSupervision
 
 SIZE = (64, 64)
 
@@ -23,10 +23,6 @@ def whole(features: torch.Tensor) -> FeatureMap:
 
 
 SUPERVISION = MotionSupervision(r1=3.0, device=torch.device("cpu"))
-
-
-def mask_loss(features: torch.Tensor, mask: torch.Tensor) -> MaskLoss:
-    return MaskLoss(whole(features), mask, weight=20.0)
 
 
 def test_features_are_read_at_pixel_centres_and_go_on_at_the_border() -> None:
@@ -59,9 +55,7 @@ def test_no_gradient_flows_through_the_patch_where_the_handle_is() -> None:
     assert touched.min() >= 3, "texels left of handle + one step belong to the patch that is held fixed"
 
 
-@pytest.mark.parametrize(
-    ("way", "pull"), [(25.0, LONGEST), (8.0, PULL * 8.0), (2.0, SHORTEST), (0.5, 0.5), (0.0, 0.0)]
-)
+@pytest.mark.parametrize(("way", "pull"), [(25.0, LONGEST), (8.0, PULL * 8.0), (2.0, SHORTEST), (0.5, 0.5), (0.0, 0.0)])
 def test_a_handle_is_pulled_by_a_share_of_the_way_and_not_beyond_the_target(way: float, pull: float) -> None:
     features = whole(blob(30, 30))
     loss, at = SUPERVISION, torch.tensor([[28.0, 30.0]])
@@ -84,20 +78,3 @@ def test_holding_costs_nothing_in_place_and_something_elsewhere() -> None:
     patches = loss.patches(whole(features), at)
     assert float(loss.pin_loss(whole(features), at, patches)) == 0.0
     assert float(loss.pin_loss(whole(blob(34, 30)), at, patches)) > 0.01
-
-
-def test_only_changes_outside_the_mask_cost() -> None:
-    mask = torch.zeros(SIZE)
-    mask[:, :32] = 1
-    loss = mask_loss(torch.zeros(1, 2, 32, 32), mask)
-    inside, outside = torch.zeros(1, 2, 32, 32), torch.zeros(1, 2, 32, 32)
-    inside[..., :16] = 1
-    outside[..., 16:] = 1
-    assert float(loss(whole(inside))) == 0.0
-    assert float(loss(whole(outside))) == 20 * 0.5, "lambda times the mean over channels and the whole map"
-
-
-def test_a_half_selected_pixel_costs_half() -> None:
-    change = torch.ones(1, 2, 32, 32)
-    loss = mask_loss(torch.zeros(1, 2, 32, 32), torch.full(SIZE, 0.5))
-    assert float(loss(whole(change))) == 10.0

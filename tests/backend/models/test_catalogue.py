@@ -60,7 +60,7 @@ def test_its_preset_has_the_papers_constants_at_its_size(entry: Entry) -> None:
     assert drag.step_size == (0.002 if fast else 0.001)
     assert drag.mask_weight == 20
     assert drag.layers == 6
-    assert drag.feature_block == min(256, entry.height // 2)
+    assert drag.feature_block == min(256, entry.height // 4)
     assert drag.r1 == max(3 * entry.height / 512, 1.5 * entry.height / drag.feature_block)
     assert drag.r2 == 12 * entry.height / 512
 

@@ -88,9 +88,13 @@ def test_what_is_known_of_a_published_file_goes_with_it(
     store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sha256 = stylegan2.load(SQUARE).sha256
-    entry = catalogue.entries()[0].model_copy(
-        update={"name": "known", "sha256": sha256, "urls": ("https://known",), "preset": {"step_size": 0.125}}
-    ).model_copy(update={"aligned_faces": True, "usable_height": 24})
+    entry = (
+        catalogue.entries()[0]
+        .model_copy(
+            update={"name": "known", "sha256": sha256, "urls": ("https://known",), "preset": {"step_size": 0.125}}
+        )
+        .model_copy(update={"aligned_faces": True, "usable_height": 24})
+    )
     monkeypatch.setattr(catalogue, "entries", lambda: (entry,))
     run(capsys, "add", SQUARE, "--name", "mine")
     loaded = open_model("mine")

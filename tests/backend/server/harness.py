@@ -166,7 +166,7 @@ def submit(
     drags: Any = None,
     mask: Path | None = None,
     edit: Path | None = None,
-    protocol: Any = 2,
+    protocol: Any = 3,
     original: Path | None = None,
 ) -> Job:
     """Send a drag job."""

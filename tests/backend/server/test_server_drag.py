@@ -25,7 +25,7 @@ def outputs(backend: Backend, picture: Path) -> list[tuple[Any, ...]]:
 
 def test_health_says_what_is_there(backend: Backend) -> None:
     health = backend.client().predict(api_name="/health")
-    assert health["protocol"] == 2
+    assert health["protocol"] == 3
     assert health["version"] == "0.1.0"
     assert health["device"] in ("cpu", "cuda", "mps")
     assert health["busy"] is False
@@ -73,7 +73,7 @@ def test_previews_are_pictures_of_the_models_size(outputs: list[tuple[Any, ...]]
     assert previews
     for preview in previews:
         assert (preview["width"], preview["height"]) == (256, 256)
-        pixels = np.frombuffer(zlib.decompress(base64.b64decode(preview["rgb"])), np.uint8)
+        pixels = np.frombuffer(zlib.decompress(base64.b64decode(preview["pixels"])), np.uint8)
         assert pixels.size == 256 * 256 * 3
         assert pixels.std() > 10  # not one colour
 
@@ -156,7 +156,7 @@ def test_thumbnails_come_one_by_one_and_show_what_the_sample_will_be(backend: Ba
     first, *shown = [output[0] for output in samples(backend, "/thumbnails", seeds=[3, 4], truncation_psi=0.5)]
     assert first["phase"] == "load"
     assert [(update["step"], update["steps"]) for update in shown] == [(1, 2), (2, 2)]
-    pictures = [zlib.decompress(base64.b64decode(update["preview"]["rgb"])) for update in shown]
+    pictures = [zlib.decompress(base64.b64decode(update["preview"]["pixels"])) for update in shown]
     for seed, picture in zip((3, 4), pictures, strict=True):
         layer = samples(backend, "/sample", seeds=[seed], truncation_psi=0.5)[-1][1]
         assert np.asarray(Image.open(layer))[..., :3].tobytes() == picture

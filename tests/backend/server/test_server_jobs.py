@@ -40,7 +40,7 @@ DRAG = [{"handle": [40, 32], "target": [52, 32]}]
 def request(picture: Path, session: str = "one", **changes: Any) -> Request:
     options = {"inversion_steps": 3, "steps": 3}
     wanted: dict[str, Any] = {"image": picture, "mask": None, "edit": None, "original": None, "drags": DRAG}
-    return Request(**{**wanted, "options": options, "protocol": 2, "session": session, **changes})
+    return Request(**{**wanted, "options": options, "protocol": 3, "session": session, **changes})
 
 
 @pytest.fixture(scope="module")

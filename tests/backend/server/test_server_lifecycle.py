@@ -48,7 +48,7 @@ def test_the_ready_file_says_where_and_is_its_owners_alone(own: Backend) -> None
     assert own.process
     assert own.ready["url"].startswith("http://127.0.0.1:")
     assert own.ready["pid"] == own.process.pid
-    assert own.ready["protocol"] == 2
+    assert own.ready["protocol"] == 3
     assert len(own.ready["token"]) >= 32
     if not WINDOWS:
         assert stat.S_IMODE(own.ready_file.stat().st_mode) == 0o600
@@ -101,7 +101,7 @@ def test_stop_ends_it_also_in_the_middle_of_a_job(own: Backend, picture: Path) -
 
 def test_the_stale_ready_file_of_a_killed_backend_is_recognised(own: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRAGGAN_HOME", str(own.home))
-    content = {"url": "http://127.0.0.1:1/", "pid": os.getpid(), "token": "t", "protocol": 2}
+    content = {"url": "http://127.0.0.1:1/", "pid": os.getpid(), "token": "t", "protocol": 3}
     instance.write_ready_file(content, paths.ready_file())
     assert instance.running() is None
     assert not own.ready_file.exists()

@@ -187,7 +187,7 @@ def upload(backend: Backend, path: Path) -> str:
     return json.loads(answer)[0]
 
 
-@pytest.mark.parametrize("protocol", [0, 1, "2", None, True, [2]])
+@pytest.mark.parametrize("protocol", [0, 2, "3", None, True, [3]])
 def test_another_protocol_is_refused(backend: Backend, picture: Path, protocol: Any) -> None:
     text = refusal(backend, picture, protocol=protocol)
     assert "of different versions; update both by running install.py." in text
