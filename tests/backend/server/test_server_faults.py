@@ -278,7 +278,7 @@ def test_a_link_in_the_place_of_the_work_folder_is_not_followed(
     (tmp_path / "home").mkdir()
     (tmp_path / "others.txt").write_text("of another")
     (tmp_path / "home" / "work").symlink_to(tmp_path)
-    assert list(lifecycle._empty_work_folder().iterdir()) == []
+    assert list(lifecycle.empty_work_folder().iterdir()) == []
     assert (tmp_path / "others.txt").exists()
 
 
