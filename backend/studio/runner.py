@@ -145,6 +145,9 @@ class StudioRunner(JobRunner):
             for output in outputs:
                 if isinstance(output, Refused):
                     raise UserError(output.sentence)
+                update, files = output
+                if update.phase == "done":
+                    self.files.keep(session, update, files)
                 yield output
         except GeneratorExit:  # the artist has cancelled it; again, nobody here can wait
             threading.Thread(target=self.ask, args=("queue.cancel", session), daemon=True).start()

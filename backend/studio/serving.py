@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from backend.studio.replica import Replica
 from backend.studio.runner import Place, StudioRunner
 
 ATTEMPTS = 4  # to start Ray
+TIDY_EVERY = 60.0  # seconds
 AT_ONCE = 100  # requests to a replica: jobs in its queue, and what is said to them
 
 
@@ -35,6 +38,7 @@ def serve(front: Front, files: Path, replicas: int | None) -> None:
         ray_serve.start(proxy_location="Disabled")
         places = [_place(f"gpu{number}", files, gpus > 0) for number in range(replicas or gpus or 1)]
         server = Server(StudioRunner(files, places), len(places), front)
+        threading.Thread(target=_tidy, args=(server,), daemon=True).start()
         with lifecycle.end_on_signals(server.stop):
             logger.info("The studio listens at port %d with %d replicas", server.port, len(places))
             print(f"The studio listens at port {server.port} with {len(places)} replicas.", flush=True)
@@ -42,6 +46,12 @@ def serve(front: Front, files: Path, replicas: int | None) -> None:
     finally:
         ray_serve.shutdown()
         ray.shutdown()
+
+
+def _tidy(server: Server) -> None:
+    while True:
+        time.sleep(TIDY_EVERY)
+        server.tidy()
 
 
 def _start_ray() -> None:
