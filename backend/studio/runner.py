@@ -183,7 +183,7 @@ class StudioRunner(JobRunner):
         steering = self._steering.get(request.session)
         if steering is not None:
             there = dict(zip(last.ids or [], last.points, strict=False))
-            drags = [{**drag, "handle": list(there.get(drag["id"], drag["handle"]))} for drag in steering["drags"]]
+            drags = [{**drag, "handle": list(there.get(drag["id"]) or drag["handle"])} for drag in steering["drags"]]
         logger.info("Session %s goes on from its last saved state", request.session)
         return dataclasses.replace(request, drags=drags, edit=edit)
 

@@ -70,7 +70,5 @@ def _start_ray() -> None:
 def _place(name: str, files: Path, on_gpu: bool) -> Place:
     """Start a replica: an application of its own, so that whoever asks it asks that one."""
     options: dict[str, Any] = {"num_cpus": 0, "num_gpus": 1 if on_gpu else 0}
-    deployment = ray_serve.deployment(Replica).options(
-        name=name, ray_actor_options=options, max_ongoing_requests=AT_ONCE
-    )
+    deployment: Any = ray_serve.deployment(name=name, ray_actor_options=options, max_ongoing_requests=AT_ONCE)(Replica)
     return Place(name, ray_serve.run(deployment.bind(str(files)), name=name, route_prefix=None))

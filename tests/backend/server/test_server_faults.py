@@ -204,7 +204,7 @@ def test_fifty_jobs_that_wait_are_all_done_and_each_gets_its_own(backend: Backen
     def picture_of(event: str) -> str:
         stream = backend.request("GET", f"/gradio_api/call/thumbnails/{event}")[1]
         answers = [json.loads(line[6:]) for line in stream.splitlines() if line.startswith(b"data: [")]
-        return next(answer[0]["preview"]["rgb"] for answer in answers if answer[0] and answer[0]["preview"])
+        return next(answer[0]["preview"]["pixels"] for answer in answers if answer[0] and answer[0]["preview"])
 
     events = [call(number) for number in range(50)]
     pictures = [picture_of(event) for event in events]

@@ -192,8 +192,13 @@ def belongs_to(result: Result, picture: Path, connection: Connection) -> None:
 def test_a_cancelled_drag_gives_its_replica_to_the_next_one(studio: Studio, tmp_path: Path):
     connection, seen = studio.connection(0, tmp_path / "downloads"), threading.Event()
     endless = DragRequest(picture(tmp_path, 1), None, DRAG, {"inversion_steps": WITHOUT_END, "poor_fit": "drag"})
+
+    def show(update: Update) -> None:
+        if update.phase == "invert":
+            seen.set()
+
     with pytest.raises(Cancelled):
-        jobs.drag(connection, endless, lambda update: update.phase == "invert" and seen.set(), seen.is_set)
+        jobs.drag(connection, endless, show, seen.is_set)
     assert jobs.drag(connection, DragRequest(picture(tmp_path, 2), None, DRAG, SHORT), lambda _: None).report
 
 
