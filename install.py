@@ -37,6 +37,7 @@ from backend.installer.removal import data_folder
 ROOT = Path(__file__).resolve().parent
 PROGRAM_PARTS = ("backend", "stylegan2", "LICENSE")
 BACKEND_REQUIREMENTS = ROOT / "backend" / "requirements.txt"
+STUDIO_REQUIREMENTS = ROOT / "backend" / "requirements-studio.txt"
 TEST_REQUIREMENTS = ROOT / "tests" / "requirements.txt"
 GIMP_BUILDER = ROOT / "tests" / "gimp" / "gimp_root.py"
 VENDOR_LOCK = ROOT / "gimp_plugin" / "vendor.lock"
@@ -221,7 +222,7 @@ def test(pytest_arguments: Sequence[str]) -> int:
 
     All of them run two files at a time: most tests wait for a backend or a GIMP, half of the time for nothing.
     """
-    environment = clone_environment(TEST_REQUIREMENTS)
+    environment = clone_environment(STUDIO_REQUIREMENTS, TEST_REQUIREMENTS)
     set_up(environment)
     environ = program_environment()
     if not pytest_arguments or any("gimp" in argument for argument in pytest_arguments):

@@ -1,4 +1,4 @@
-"""The backend's command line: `python -m backend drag|frames|sample|invert|models|doctor|serve|status|stop`."""
+"""The backend's command line: `python -m backend drag|frames|sample|invert|models|doctor|serve|status|stop|studio`."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ def _run(arguments: list[str] | None) -> int:
     from backend.doctor import commands as doctor_commands
     from backend.models import commands as model_commands
     from backend.server import commands as server_commands
+    from backend.studio import commands as studio_commands
     from stylegan2.errors import ModelError
 
     parser = _Parser(prog="python -m backend", description=(__doc__ or "").splitlines()[0])
@@ -57,6 +58,7 @@ def _run(arguments: list[str] | None) -> int:
     model_commands.add_commands(subparsers)
     doctor_commands.add_commands(subparsers)
     server_commands.add_commands(subparsers)
+    studio_commands.add_commands(subparsers)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))

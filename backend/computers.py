@@ -34,7 +34,7 @@ class Computers:
     """What is known of other computers.
 
     Args:
-        pythons: the backend's Python on each, by NAME@HOST.
+        pythons: the backend's Python on each, by NAME@HOST; "" of a studio.
         chosen: the one that computes, or HERE.
     """
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-DOCUMENTS = ("README.md", "docs/using.md", "docs/engine.md", "docs/architecture.md")
+DOCUMENTS = ("README.md", "docs/using.md", "docs/engine.md", "docs/studio.md", "docs/architecture.md")
 MANUAL = "docs/using.md"
 STYLE = """
 :root { color-scheme: light dark; --line: #8885; --soft: #8881; }

@@ -78,7 +78,8 @@ class PlainMaskLoss:
         self.maps, self.weight, self.enlarged = maps, weight, enlarged
         with torch.no_grad():
             self.start = self._read()
-        self.outside = 1 - F.adaptive_avg_pool2d(mask[None, None], self.start.shape[2:])
+        height, width = self.start.shape[2:]
+        self.outside = 1 - F.adaptive_avg_pool2d(mask[None, None], (height, width))
         self.tiles = Tiles(self.outside[0, 0])
 
     def _read(self) -> torch.Tensor:

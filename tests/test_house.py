@@ -20,6 +20,7 @@ TOP_LEVEL = {
     *("CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml", "LICENSE", ".ci", ".gitignore", "docs"),
 }
 SHARED = ("backend.computers", "backend.errors", "backend.files")  # by all rooms: the standard library is enough
+REQUIREMENTS = ("backend/requirements.txt", "backend/requirements-studio.txt", "tests/requirements.txt")
 MACHINE_PATHS = ("/" + "work/", "/" + "srv/", "/" + "opt/", "/" + "farm", "../" + "shared")
 
 
@@ -135,15 +136,15 @@ def test_no_file_names_a_place_of_the_machine_it_was_written_on():
     assert found == []
 
 
-@pytest.mark.parametrize("name", ["backend/requirements.txt", "tests/requirements.txt", "gimp_plugin/vendor.lock"])
+@pytest.mark.parametrize("name", [*REQUIREMENTS, "gimp_plugin/vendor.lock"])
 def test_every_package_is_pinned_to_one_version(name: str):
     lines = [line.strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines()]
     packages = [line for line in lines if line and not line.startswith(("#", "--hash"))]
     assert packages
-    assert [line for line in packages if not re.match(r"[A-Za-z0-9_.-]+==[0-9][\w.]*(\s|;|$)", line)] == []
+    assert [line for line in packages if not re.match(r"[A-Za-z0-9_.-]+(\[\w+\])?==[0-9][\w.]*(\s|;|$)", line)] == []
 
 
-@pytest.mark.parametrize("name", ["backend/requirements.txt", "tests/requirements.txt"])
+@pytest.mark.parametrize("name", REQUIREMENTS)
 def test_every_pin_says_why_it_is_there(name: str):
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if "==" in line and not re.search(r"  # \w+", line)] == []

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+import ssl
 import threading
 import urllib.error
 import urllib.parse
@@ -39,11 +40,17 @@ class Ready(NamedTuple):
     pid: int
     host: str = ""  # that it goes by where it is, when that is another computer
     computer: str = ""  # NAME@HOST of that
+    certificate: str = ""  # file of a studio's certificate, which it speaks TLS with
 
     @property
     def headers(self) -> dict[str, str]:
         """What every request must bring."""
         return {TOKEN_HEADER: self.token, **({"Host": self.host} if self.host else {})}
+
+    @property
+    def trusted(self) -> ssl.SSLContext | bool:
+        """What a TLS connection is checked with: the studio's own certificate, or those of the system."""
+        return ssl.create_default_context(cafile=self.certificate) if self.certificate else True
 
     @classmethod
     def parse(cls, text: str) -> Ready:
@@ -58,7 +65,8 @@ class Ready(NamedTuple):
         try:
             content = json.loads(text)
             named, protocol = (str(content["url"]), str(content["token"]), int(content["pid"])), content["protocol"]
-            ready = cls(*named, str(content.get("host", "")), str(content.get("computer", "")))
+            elsewhere = (str(content.get(name, "")) for name in ("host", "computer", "certificate"))
+            ready = cls(*named, *elsewhere)
         except (ValueError, KeyError, TypeError) as error:
             raise NotRunningError(f"damaged ready file: {error!r}") from error
         if protocol != PROTOCOL:
@@ -76,6 +84,7 @@ class Connection(NamedTuple):
         downloads: a folder for the files that it sends.
         log_file: its log, to be named where it fails.
         computer: NAME@HOST of the other computer on which it runs, or HERE.
+        certificate: file of a studio's certificate.
     """
 
     pid: int
@@ -84,6 +93,7 @@ class Connection(NamedTuple):
     downloads: Path
     log_file: Path
     computer: str = HERE
+    certificate: str = ""
 
     @property
     def models(self) -> list[str]:
@@ -130,8 +140,10 @@ class Connection(NamedTuple):
         import httpx
 
         target = self.downloads / f"received {Path(file['path']).name}"
-        place = urllib.parse.urlsplit(file["url"])._replace(netloc=urllib.parse.urlsplit(self.client.src).netloc)
-        request = httpx.stream("GET", place.geturl(), headers=self.client.headers, **self.client.httpx_kwargs)
+        source = urllib.parse.urlsplit(self.client.src)  # the server may know itself by another name
+        place = urllib.parse.urlsplit(file["url"])._replace(scheme=source.scheme, netloc=source.netloc)
+        options = {"verify": self.client.ssl_verify, **self.client.httpx_kwargs}
+        request = httpx.stream("GET", place.geturl(), headers=self.client.headers, **options)
         with request as response, open(target, "wb") as out:
             response.raise_for_status()
             for chunk in response.iter_bytes(CHUNK):
@@ -158,7 +170,7 @@ class Connection(NamedTuple):
     @property
     def _ready(self) -> Ready:
         token, host = str(self.client.headers[TOKEN_HEADER]), str(self.client.headers.get("Host", ""))
-        return Ready(self.client.src, token, self.pid, host)
+        return Ready(self.client.src, token, self.pid, host, certificate=self.certificate)
 
     def finish_early(self) -> None:
         """Ask that the drag of this connection ends at its next step, with its result."""
@@ -228,7 +240,7 @@ def open_connection(ready: Ready, downloads: Path, log_file: Path, silence_secon
     if health.get("protocol") != PROTOCOL:
         client.close()
         raise UserError(OTHER_VERSION)
-    return Connection(ready.pid, client, health, downloads, log_file, ready.computer)
+    return Connection(ready.pid, client, health, downloads, log_file, ready.computer, ready.certificate)
 
 
 def _greet(ready: Ready, silence_seconds: float) -> tuple[Any, Any]:
@@ -240,6 +252,7 @@ def _greet(ready: Ready, silence_seconds: float) -> tuple[Any, Any]:
     try:
         client = Client(
             ready.url,
+            ssl_verify=ready.trusted,  # pyright: ignore[reportArgumentType] - httpx takes more than its type says
             headers=ready.headers,
             httpx_kwargs={"timeout": silence_seconds, "trust_env": False},
             download_files=False,
@@ -270,7 +283,8 @@ def _post(ready: Ready, endpoint: str, arguments: list[object], session: str | N
         data=json.dumps({"data": arguments, "session_hash": session}).encode(),
         headers={"Content-Type": "application/json", **ready.headers},
     )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    tls = [urllib.request.HTTPSHandler(context=ready.trusted)] if isinstance(ready.trusted, ssl.SSLContext) else []
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), *tls)
     try:
         with opener.open(request, timeout=QUESTION_SECONDS) as response:
             return json.load(response)["data"]

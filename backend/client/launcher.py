@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from backend.client.connection import QUESTION_SECONDS, Connection, NotRunningError, Ready, open_connection
 from backend.client.protocol import Flag
-from backend.computers import HERE
+from backend.computers import HERE, Computers
 from backend.errors import Cancelled, UserError
 
 START_SECONDS = 180.0
@@ -69,7 +69,7 @@ class Installation:
 
     def attend(self) -> None:
         """Keep another computer's backend in reach for as long as the program runs that started this process."""
-        if not self.computer:
+        if not Computers.read(self.data).pythons.get(self.computer):
             return
         folder = self.ready_file.with_name(ATTENDANCE)
         try:

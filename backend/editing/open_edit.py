@@ -153,7 +153,7 @@ class OpenEdit:
 
     def result(self) -> EditResult:
         """Compose the layer of the edit as it is now."""
-        state = dataclasses.replace(self._open_state, path=self._path())
+        state = self.state
         region = state.region
         layer, changed = compose(
             self._layer,
@@ -166,6 +166,11 @@ class OpenEdit:
         )
         report = edit_report(self.loaded, self.device, state, self._inversion_seconds, self._record)
         return EditResult(self._layer, layer, changed, (region.x, region.y), state, report)
+
+    @property
+    def state(self) -> EditState:
+        """The edit as it is now, between two steps, to go on from with the image that it began with."""
+        return dataclasses.replace(self._open_state, path=self._path())
 
     @property
     def has_moved(self) -> bool:

@@ -47,6 +47,8 @@ def reach(computer: str) -> int:
     python = Computers.read(paths.data_folder()).pythons.get(computers.checked(computer))
     if python is None:
         raise ssh.not_installed(computer)
+    if not python:  # a studio's ready file stays, so it is only asked for when nothing answers
+        raise UserError(f"The studio of {computer} does not answer; ask whoever looks after it.")
     place = instance.installation().on(computer)
     paths.make_private(place.ready_file.parent)
     try:

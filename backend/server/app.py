@@ -39,7 +39,7 @@ Answer = tuple[dict[str, Any] | None, str | None, str | None, str | None]
 
 
 def build(
-    runner: JobRunner, catalogue: ModelCatalogue, token: str, port: int, stop: Callable[[], None]
+    runner: JobRunner, catalogue: ModelCatalogue, token: str, port: int, stop: Callable[[], None], at_once: int = 1
 ) -> tuple[Access, asyncio.Event, Uploads]:
     """Build the whole ASGI application.
 
@@ -49,6 +49,7 @@ def build(
         token: what every request must bring in the header X-DragGAN-Token.
         port: the loopback port it is served on, for the check of the Host header.
         stop: called when a client asks the server to end.
+        at_once: jobs that the runner does side by side.
 
     Returns:
         The application, the event that ends the clients' endless streams (heartbeats), and what clients have sent.
@@ -58,7 +59,7 @@ def build(
     blocks = gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP")
     uploads = Uploads(runner.files.folder, blocks)
     blocks.process_api = explained(blocks.process_api)
-    _fill(blocks, _Endpoints(runner, catalogue, stop, uploads, blocks), uploads)
+    _fill(blocks, _Endpoints(runner, catalogue, stop, uploads, blocks), uploads, at_once)
     gr.mount_gradio_app(
         page,
         blocks,
@@ -204,7 +205,7 @@ class _Endpoints:
                 yield (update.model_dump(mode="json"), *files)
 
 
-def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads) -> None:
+def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads, at_once: int) -> None:
     async def gone(request: gr.Request) -> None:
         # Gradio alone leaves a waiting job in the queue when its client goes before it listens for updates.
         await blocks._queue.clean_events(session_hash=_session(request))
@@ -228,7 +229,7 @@ def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads) -> None:
         request = [image, mask, drags, options, edit, protocol, original]
         of_samples: dict[str, list[Component]] = {"thumbnails": [options], "sample": [options]}
         frames: list[Component] = [image, mask, options, edit, protocol, original]
-        _add_jobs(endpoints, {"drag": request, "frames": frames, **of_samples}, [answer, *files])
+        _add_jobs(endpoints, {"drag": request, "frames": frames, **of_samples}, [answer, *files], at_once)
         again = gr.Button(visible=False)
         again.click(
             endpoints.result, [], [answer, *files], api_name="result", queue=False, api_visibility="undocumented"
@@ -245,7 +246,9 @@ def _add_questions(endpoints: _Endpoints, inputs: dict[str, list[Component]], an
         button.click(function, inputs.get(name, []), answer, api_name=name, queue=False, api_visibility="undocumented")
 
 
-def _add_jobs(endpoints: _Endpoints, inputs: dict[str, list[Component]], outputs: list[Component]) -> None:
+def _add_jobs(
+    endpoints: _Endpoints, inputs: dict[str, list[Component]], outputs: list[Component], at_once: int
+) -> None:
     """Add what computes, all of it in one queue, so that whoever waits is told how many jobs come before."""
     button = gr.Button(visible=False)
     for name, components in inputs.items():
@@ -256,7 +259,7 @@ def _add_jobs(endpoints: _Endpoints, inputs: dict[str, list[Component]], outputs
             api_name=name,
             api_visibility="undocumented",
             concurrency_id=JOBS,
-            concurrency_limit=1,
+            concurrency_limit=at_once,
             show_progress="hidden",
         )
 

@@ -54,7 +54,7 @@ def serve(idle_minutes: float = IDLE_MINUTES, unattended_minutes: float = 0) -> 
         _be_modest()
         paths.ready_file().unlink(missing_ok=True)
         _have_output()
-        files = _empty_work_folder()
+        files = empty_work_folder()
         os.environ["GRADIO_TEMP_DIR"] = str(files)
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(files / "torch")  # else an empty folder of torch's stays in /tmp
         try:
@@ -71,7 +71,7 @@ def _be_modest() -> None:
         process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else max(process.nice(), NICE))
 
 
-def _empty_work_folder() -> Path:
+def empty_work_folder() -> Path:
     """Return the work folder, without the pictures that a killed backend could not delete.
 
     What cannot be deleted stays: on Windows a virus scanner, say, may have a file open. A link is not followed.
@@ -105,7 +105,7 @@ def _serve(files: Path, idle_seconds: float, unattended_seconds: float) -> None:
 
     server = Server(JobRunner(files, cache=paths.cache_folder()))
     watcher = _Watcher(server, idle_seconds, unattended_seconds)
-    with _end_on_signals(server.stop):
+    with end_on_signals(server.stop):
         watcher.start()
         logger.info("Starting at %s on %s", server.ready["url"], server.runner.device)
         try:
@@ -172,7 +172,7 @@ class _Watcher(threading.Thread):
 
 
 @contextlib.contextmanager
-def _end_on_signals(stop: Any) -> Iterator[None]:
+def end_on_signals(stop: Any) -> Iterator[None]:
     """End in good order on Ctrl+C and on being asked to by the system.
 
     Uvicorn has handlers of its own while it runs and raises the signal again afterwards; these take that one.

@@ -44,6 +44,7 @@ class ResultFiles:
 
     def keep(self, session: str, update: Update, files: Files) -> None:
         """Keep the result of a session's latest job."""
+        self.tidy()
         self._finished[session] = Finished(update, files, time.monotonic())
         sizes = {one: _bytes_in(self._of(one)) for one in self._finished}
         while len(sizes) > 1 and sum(sizes.values()) > MOST_BYTES:

@@ -18,7 +18,7 @@ from backend.errors import UserError
 
 NOT_UPLOADED = "The request names a file that was not uploaded; send the file itself."
 UNUSED_SECONDS = 900.0  # a slow client sends one file after the other before it asks for its job
-OTHERS = ("results", "torch")  # in the same folder
+OTHERS = ("results", "saved", "torch")  # in the same folder; a studio saves edits there
 
 
 class _Parser(gradio.route_utils.GradioMultiPartParser):

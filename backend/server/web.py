@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -13,8 +15,20 @@ from backend.client.protocol import PROTOCOL
 from backend.server import app
 from backend.server.catalogue import ModelCatalogue
 from backend.server.jobs import JobRunner
+from backend.studio.artists import Door
 
 GRACE = 2  # seconds that open connections get at the end
+
+
+@dataclass(frozen=True)
+class Front:
+    """Where a studio listens, with which certificate, and to whom: names of artists by the hashes of their tokens."""
+
+    address: str
+    port: int
+    certificate: Path
+    key: Path
+    artists: dict[str, str]
 
 
 class Server(uvicorn.Server):
@@ -22,19 +36,25 @@ class Server(uvicorn.Server):
 
     Args:
         runner: does the jobs.
+        at_once: jobs that it does side by side.
+        front: of a studio, which listens to other computers.
     """
 
-    def __init__(self, runner: JobRunner) -> None:
+    def __init__(self, runner: JobRunner, at_once: int = 1, front: Front | None = None) -> None:
         self.runner, self.catalogue = runner, ModelCatalogue()
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._listener.bind(("127.0.0.1", 0))
+        self._listener.bind((front.address, front.port) if front else ("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._token = secrets.token_urlsafe(32)
-        built = app.build(runner, self.catalogue, self._token, self.port, self.stop)
+        stop = (lambda: None) if front else self.stop  # no artist ends the studio of all
+        built = app.build(runner, self.catalogue, self._token, self.port, stop, at_once)
         self.access, self._end_of_streams, self._uploads = built
+        door = Door(self.access, self._token, f"127.0.0.1:{self.port}", front.artists) if front else self.access
         super().__init__(
             uvicorn.Config(
-                self.access,
+                door,
+                ssl_certfile=front and front.certificate,
+                ssl_keyfile=front and front.key,
                 log_config=None,  # its own writes to stdout, which a program without a console does not have
                 access_log=False,
                 lifespan="on",

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -49,6 +49,7 @@ PULL_SECONDS = 10.0
 CANVAS = np.s_[120:880, 240:1000]  # of the screen: inside GIMP's window, the image and what is around it
 MARKER = 20  # pixels of its colour that a marker has at least
 BLOCK = 16  # pixels, of which the one that changes most is looked at
+MENU = "alt+r", "Up", "Right"  # keys to the first entry of the plug-in's menu
 PHASES = ("load", "invert", "drag")
 
 
@@ -84,16 +85,17 @@ def run(arguments: argparse.Namespace) -> None:
 def _find(folder: Path) -> None:
     """A picture that nobody has seen before: with no backend, then with one that runs."""
     with _opened(folder / "find", EXAMPLES[0], SIZES[0]) as story:
-        _print_found("no backend runs", story, *_until_it_moves(story, _from_the_menu))
+        story.press("menu", *MENU)
+        _print_found("no backend runs", story, *_until_it_moves(story, "Return"))
         _close(story)
         _open(story, EXAMPLES[1], SIZES[0])
-        _print_found("a backend runs", story, *_until_it_moves(story, lambda: story.desktop.press("ctrl+shift+f")))
+        _print_found("a backend runs", story, *_until_it_moves(story, "ctrl+shift+f"))
 
 
-def _until_it_moves(story: Story, start: Callable[[], None]) -> tuple[float, float]:
-    """Start the filter; when that was, and when the subject was seen to move in the image."""
+def _until_it_moves(story: Story, key: str) -> tuple[float, float]:
+    """Start the filter with a key; when that was, and when the subject was seen to move in the image."""
     started = time.time()
-    start()
+    story.desktop.press(key)
     _beside(story)
     before = story.desktop.picture()[CANVAS]
     wait_for(lambda: (story.desktop.picture()[CANVAS] != before).any(), "the subject in the image")
@@ -225,7 +227,7 @@ def _middle(story: Story, *colours: tuple[int, int, int]) -> tuple[float, float]
 
 
 def _from_the_menu(story: Story) -> None:
-    story.press("menu", "alt+r", "Up", "Right")
+    story.press("menu", *MENU)
     story.desktop.press("Return")
 
 

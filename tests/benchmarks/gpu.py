@@ -129,9 +129,8 @@ def feature_step(setting: Setting, layout: torch.memory_format) -> Callable[[], 
     for layer in (layer for block in synthesis.blocks for layer in (block.conv0, block.conv1) if layer):
         layer.weight = layer.weight.contiguous(memory_format=layout)
     w = loop.code.moving().detach().requires_grad_()
-    blocks = len(synthesis.blocks)
-    pull = torch.randn_like(synthesis.maps(w, blocks)[-1])
-    return lambda: torch.autograd.grad(synthesis.maps(w, blocks)[-1], w, pull)[0]
+    pull = torch.randn_like(synthesis.features(w))
+    return lambda: torch.autograd.grad(synthesis.features(w), w, pull)[0]
 
 
 def captured(step: Callable[[], Any], device: torch.device) -> Callable[[], Any]:
@@ -203,28 +202,28 @@ def milliseconds(function: Callable[[], object], device: torch.device) -> str:
 @contextlib.contextmanager
 def precise(precision: str, device: torch.device) -> Iterator[None]:
     """Compute in a precision: products in TF32, or the features of the steps in float16 where autocast has it."""
-    settings = torch.backends.cudnn.conv, torch.backends.cuda.matmul
+    convolutions: Any = torch.backends.cudnn.conv  # pyright: ignore[reportAttributeAccessIssue]
+    settings = convolutions, torch.backends.cuda.matmul
     before = [setting.fp32_precision for setting in settings]
-    maps, texels = FeatureSynthesis.maps, FeatureSynthesis.texels
+    whole, windows = FeatureSynthesis.features, FeatureSynthesis.texels
     for setting in settings:
         setting.fp32_precision = "ieee" if precision == EXACT else "tf32"
     if precision == HALF:
-        FeatureSynthesis.maps, FeatureSynthesis.texels = (_in_half(one, device) for one in (maps, texels))
+        FeatureSynthesis.features, FeatureSynthesis.texels = (_in_half(one, device) for one in (whole, windows))
     try:
         yield
     finally:
-        FeatureSynthesis.maps, FeatureSynthesis.texels = maps, texels
+        FeatureSynthesis.features, FeatureSynthesis.texels = whole, windows
         for setting, value in zip(settings, before, strict=True):
             setting.fp32_precision = value
 
 
-def _in_half(function: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
+def _in_half(function: Callable[..., torch.Tensor], device: torch.device) -> Callable[..., torch.Tensor]:
     half = torch.bfloat16 if device.type == "cpu" else torch.float16
 
-    def computed(*arguments: Any) -> Any:
+    def computed(*arguments: Any) -> torch.Tensor:
         with torch.autocast(device.type, dtype=half):
-            found = function(*arguments)
-        return [one.float() for one in found] if isinstance(found, list) else found.float()
+            return function(*arguments).float()
 
     return computed
 

@@ -77,6 +77,8 @@ def stop(backend: Backend, cancelled: Flag) -> None:
     connection = backend.running()
     if connection is None:
         return
+    if connection.client.src.startswith("https:"):
+        raise UserError(_("The studio computes for others, too; it is ended by whoever looks after it."))
     resources.stop(connection)
     deadline = time.monotonic() + END_SECONDS
     while connection.is_open() and not cancelled():

@@ -15,12 +15,12 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import Artist
 
 from backend import ssh
 from backend.client import DragRequest, Result, jobs
 from backend.computers import HERE, Computers
 from backend.errors import UserError
+from tests.backend.elsewhere.artist import Artist
 from tests.backend.server.harness import DRAG, SHORT, WITHOUT_END, wait_until
 from tests.ssh_server import SshServer
 

@@ -66,13 +66,14 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
 def files_no_larger(backend: Backend, size: int) -> Iterator[None]:
     """The disk takes no larger file from the backend, as if it were full."""
     assert backend.process
-    process = psutil.Process(backend.process.pid)
-    before = process.rlimit(psutil.RLIMIT_FSIZE)
-    process.rlimit(psutil.RLIMIT_FSIZE, (size, before[1]))
+    system: Any = psutil  # Linux's alone has limits
+    process, kind = system.Process(backend.process.pid), system.RLIMIT_FSIZE
+    before = process.rlimit(kind)
+    process.rlimit(kind, (size, before[1]))
     try:
         yield
     finally:
-        process.rlimit(psutil.RLIMIT_FSIZE, before)
+        process.rlimit(kind, before)
 
 
 def raw(backend: Backend, request: bytes) -> socket.socket:
@@ -203,7 +204,7 @@ def test_fifty_jobs_that_wait_are_all_done_and_each_gets_its_own(backend: Backen
     def picture_of(event: str) -> str:
         stream = backend.request("GET", f"/gradio_api/call/thumbnails/{event}")[1]
         answers = [json.loads(line[6:]) for line in stream.splitlines() if line.startswith(b"data: [")]
-        return next(answer[0]["preview"]["rgb"] for answer in answers if answer[0] and answer[0]["preview"])
+        return next(answer[0]["preview"]["pixels"] for answer in answers if answer[0] and answer[0]["preview"])
 
     events = [call(number) for number in range(50)]
     pictures = [picture_of(event) for event in events]
@@ -229,11 +230,12 @@ def test_a_model_whose_file_is_removed_under_it_can_be_dragged_to_the_end(own: B
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 def test_a_drag_goes_on_after_the_computer_was_suspended(own: Backend, picture: Path) -> None:
     assert own.process
+    signals: Any = signal
     job = submit(own.client(), picture, {**SHORT, "steps": 40, "stop_radius": 1e-3})
     until_phase(job, "drag")
-    own.process.send_signal(signal.SIGSTOP)
+    own.process.send_signal(signals.SIGSTOP)
     time.sleep(1.5)
-    own.process.send_signal(signal.SIGCONT)
+    own.process.send_signal(signals.SIGCONT)
     assert list(updates(job))[-1][0]["phase"] == "done"
 
 
@@ -276,7 +278,7 @@ def test_a_link_in_the_place_of_the_work_folder_is_not_followed(
     (tmp_path / "home").mkdir()
     (tmp_path / "others.txt").write_text("of another")
     (tmp_path / "home" / "work").symlink_to(tmp_path)
-    assert list(lifecycle._empty_work_folder().iterdir()) == []
+    assert list(lifecycle.empty_work_folder().iterdir()) == []
     assert (tmp_path / "others.txt").exists()
 
 

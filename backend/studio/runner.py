@@ -1,0 +1,203 @@
+"""The studio's side of the jobs: which replica does a session's, and what happens when that one dies."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ray.exceptions import RayActorError
+
+from backend.errors import UserError
+from backend.server.job_queue import JobQueue
+from backend.server.jobs import JobRunner, Updates
+from backend.server.log import logger
+from backend.server.protocol import Update
+from backend.server.requests import Request
+from backend.studio.replica import Refused, saved_edit
+
+ATTEMPTS = 4
+QUESTION_SECONDS = 30.0
+
+
+@dataclasses.dataclass(eq=False)
+class Place:
+    """A replica: `handle` is Ray Serve's; the sessions that it has, and the model that it was asked for last."""
+
+    name: str
+    handle: Any
+    sessions: set[str] = dataclasses.field(default_factory=set)
+    model: str | None = None
+    lost: bool = False
+
+    def ask(self, name: str, *arguments: Any) -> Any:
+        """Ask its runner. Raises UserError, RayActorError."""
+        answer = self.handle.ask.remote(name, *arguments).result(timeout_s=QUESTION_SECONDS)
+        if isinstance(answer, Refused):
+            raise UserError(answer.sentence)
+        return answer
+
+    def lose(self) -> None:
+        """Give it nothing to do until Ray Serve has started it anew."""
+        self.lost = True
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    def _wait(self) -> None:
+        while self.lost:
+            try:
+                self.handle.ask.remote("health").result()
+                self.lost = False
+            except RayActorError:
+                continue
+        logger.info("Replica %s is there again", self.name)
+
+
+class StudioRunner(JobRunner):
+    """Has jobs done by replicas. A session stays with its replica while that lives.
+
+    Args:
+        files: the work folder, which all replicas see.
+        places: the replicas.
+    """
+
+    def __init__(self, files: Path, places: Sequence[Place]) -> None:
+        super().__init__(files)
+        self._places = places
+        self._steering: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self.queue = _Queue(self)
+
+    def drag(self, request: Request) -> Updates:
+        """Do a drag; where its replica dies, another one goes on from what was saved last."""
+        last: Update | None = None
+        saved = saved_edit(self.files.folder, request.session)
+        saved.unlink(missing_ok=True)
+        for _ in range(ATTEMPTS):
+            place = self._place_of(request.session, _model_of(request))
+            try:
+                for update, files in self._updates(place, "drag", request.session, request):
+                    last = update if update.phase == "drag" else last
+                    yield update, files
+                saved.unlink(missing_ok=True)
+                return
+            except RayActorError:
+                self._lose(place)
+                if last is not None and saved.is_file():
+                    request = self._resumed(request, last, saved)
+        raise UserError("The computers of the studio failed one after the other; try again in some minutes.")
+
+    def frames(self, request: Request) -> Updates:
+        yield from self._again("frames", request.session, request)
+
+    def thumbnails(self, options: Any, session: str) -> Updates:
+        yield from self._again("thumbnails", session, options, session)
+
+    def sample(self, options: Any, session: str) -> Updates:
+        yield from self._again("sample", session, options, session)
+
+    def steer(self, steering: Any, session: str) -> dict[str, Any]:
+        self._steering[session] = steering
+        try:
+            return self._place_of(session).ask("steer", steering, session)
+        except RayActorError:  # what is wanted goes with the drag to another replica
+            return {}
+
+    def forget(self, session: str) -> None:
+        threading.Thread(target=self._forget, args=(session,), daemon=True).start()  # Gradio's loop cannot wait
+
+    def _forget(self, session: str) -> None:
+        self.ask("forget", session)
+        self._steering.pop(session, None)
+        saved_edit(self.files.folder, session).unlink(missing_ok=True)
+        with self._lock:
+            for place in self._places:
+                place.sessions.discard(session)
+
+    def ask(self, name: str, session: str) -> None:
+        """Tell a session's replica something, if it has one."""
+        for place in self._places:
+            if session in place.sessions and not place.lost:
+                try:
+                    place.ask(name, session)
+                except RayActorError:
+                    self._lose(place)
+
+    def clear_cache(self) -> None:
+        raise UserError("The cache belongs to all artists of the studio; ask whoever looks after it.")
+
+    def _again(self, name: str, session: str, *arguments: Any) -> Updates:
+        """A job without a state that could be saved: from its beginning where its replica dies."""
+        for _ in range(ATTEMPTS):
+            place = self._place_of(session)
+            try:
+                yield from self._updates(place, name, session, *arguments)
+                return
+            except RayActorError:
+                self._lose(place)
+        raise UserError("The computers of the studio failed one after the other; try again in some minutes.")
+
+    def _updates(self, place: Place, name: str, session: str, *arguments: Any) -> Updates:
+        outputs: Iterator[Any] = iter(place.handle.options(stream=True).job.remote(name, *arguments))
+        try:
+            for output in outputs:
+                if isinstance(output, Refused):
+                    raise UserError(output.sentence)
+                update, files = output
+                if update.phase == "done":
+                    self.files.keep(session, update, files)
+                yield output
+        except GeneratorExit:  # the artist has cancelled it; again, nobody here can wait
+            threading.Thread(target=self.ask, args=("queue.cancel", session), daemon=True).start()
+            raise
+
+    def _place_of(self, session: str, model: str | None = None) -> Place:
+        """The replica of a session; for a new one that with the fewest, and with the model if that says nothing."""
+        with self._lock:
+            there = [place for place in self._places if not place.lost] or list(self._places)
+            place = next((place for place in there if session in place.sessions), None)
+            if place is None:
+                place = min(there, key=lambda place: (len(place.sessions), place.model != model))
+                place.sessions.add(session)
+                place.model = model
+                logger.info("Session %s computes on %s", session, place.name)
+            return place
+
+    def _lose(self, place: Place) -> None:
+        with self._lock:
+            if place.lost:
+                return
+            logger.warning("Replica %s has died; its %d sessions move", place.name, len(place.sessions))
+            place.sessions.clear()
+            place.lose()
+
+    def _resumed(self, request: Request, last: Update, saved: Path) -> Request:
+        """Return the request of the same drag from where it was saved: its handles are where they have gone."""
+        edit = saved.with_name(f"{saved.stem}-resumed.safetensors")
+        saved.replace(edit)
+        drags = json.loads(json.dumps(request.drags))
+        for drag, point in zip(drags, last.points, strict=False):
+            drag["handle"] = list(point)
+        steering = self._steering.get(request.session)
+        if steering is not None:
+            there = dict(zip(last.ids or [], last.points, strict=False))
+            drags = [{**drag, "handle": list(there.get(drag["id"]) or drag["handle"])} for drag in steering["drags"]]
+        logger.info("Session %s goes on from its last saved state", request.session)
+        return dataclasses.replace(request, drags=drags, edit=edit)
+
+
+class _Queue(JobQueue):
+    """The replicas have the queues."""
+
+    def __init__(self, runner: StudioRunner) -> None:
+        super().__init__()
+        self._runner = runner
+
+    def finish_early(self, session: str) -> None:
+        self._runner.ask("queue.finish_early", session)
+
+
+def _model_of(request: Request) -> str | None:
+    return request.options.get("model") if isinstance(request.options, dict) else None

@@ -1,0 +1,74 @@
+"""Starting the replicas on Ray Serve, and in front of them the server."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before it is imported: nothing is told to anybody
+import ray
+from ray import serve as ray_serve
+
+from backend.errors import UserError
+from backend.server import lifecycle
+from backend.server.log import logger
+from backend.server.web import Front, Server
+from backend.studio.replica import Replica
+from backend.studio.runner import Place, StudioRunner
+
+ATTEMPTS = 4  # to start Ray
+TIDY_EVERY = 60.0  # seconds
+AT_ONCE = 100  # requests to a replica: jobs in its queue, and what is said to them
+
+
+def serve(front: Front, files: Path, replicas: int | None) -> None:
+    """Be the studio until the system ends it.
+
+    Args:
+        front: where it listens, and to whom.
+        files: the work folder; on several machines one that all of them see.
+        replicas: how many; one for each GPU of the cluster by default.
+    """
+    _start_ray()
+    try:
+        gpus = int(ray.cluster_resources().get("GPU", 0))
+        ray_serve.start(proxy_location="Disabled")
+        places = [_place(f"gpu{number}", files, gpus > 0) for number in range(replicas or gpus or 1)]
+        server = Server(StudioRunner(files, places), len(places), front)
+        threading.Thread(target=_tidy, args=(server,), daemon=True).start()
+        with lifecycle.end_on_signals(server.stop):
+            logger.info("The studio listens at port %d with %d replicas", server.port, len(places))
+            print(f"The studio listens at port {server.port} with {len(places)} replicas.", flush=True)
+            server.serve_until_stopped()
+    finally:
+        ray_serve.shutdown()
+        ray.shutdown()
+
+
+def _tidy(server: Server) -> None:
+    while True:
+        time.sleep(TIDY_EVERY)
+        server.tidy()
+
+
+def _start_ray() -> None:
+    """Start Ray on this machine, its ports on loopback, or join the cluster of RAY_ADDRESS."""
+    alone: dict[str, Any] = {} if "RAY_ADDRESS" in os.environ else {"_node_ip_address": "127.0.0.1"}
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, **alone)
+            return
+        except Exception as error:  # it knows no other, and on a busy machine gives up after 30 seconds (2.60)
+            ray.shutdown()
+            if not left:
+                raise UserError(f"Ray does not start ({error}).") from error
+
+
+def _place(name: str, files: Path, on_gpu: bool) -> Place:
+    """Start a replica: an application of its own, so that whoever asks it asks that one."""
+    options: dict[str, Any] = {"num_cpus": 0, "num_gpus": 1 if on_gpu else 0}
+    deployment: Any = ray_serve.deployment(name=name, ray_actor_options=options, max_ongoing_requests=AT_ONCE)(Replica)
+    return Place(name, ray_serve.run(deployment.bind(str(files)), name=name, route_prefix=None))
