@@ -116,7 +116,7 @@ def test_what_cannot_be_deleted_in_the_work_folder_keeps_no_backend_from_startin
     kept.parent.mkdir(mode=0o755)
     kept.touch()
     monkeypatch.setattr(lifecycle.shutil, "rmtree", lambda *_, **__: None)
-    files = lifecycle._empty_work_folder()
+    files = lifecycle.empty_work_folder()
     assert list(files.iterdir()) == [kept]
     assert WINDOWS or stat.S_IMODE(files.stat().st_mode) == 0o700
 
