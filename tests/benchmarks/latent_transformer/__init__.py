@@ -6,5 +6,6 @@ moves, 41 to 105 % where a mouth, an ear or the head's size is asked for; the dr
 
 It is no first answer in the drag window: a pass (0.02 s) is worth five to ten steps of the loop, those cost 0.03 s, and
 the picture that would have to be shown of either costs more (on a random network of 512 pixels: pass 0.19 s, step 0.07
-to 0.17 s, draft 0.5 to 1.1 s). The loop that goes on from it ends no nearer.
+to 0.17 s, draft 0.5 to 1.1 s). On 6 pairs, at 427 steps of its training, the loop
+that went on from it ended as near as without it with one point (4.1 and 4.0 pixels), nearer with five (3.4 and 4.5).
 """
