@@ -33,7 +33,7 @@ from PIL import Image
 
 from backend.client import Backend, Connection, DragRequest, Installation, Result, Update, jobs
 from backend.client.connection import Ready, open_connection
-from backend.client.protocol import TOKEN_HEADER
+from backend.client.protocol import PROTOCOL, TOKEN_HEADER
 from backend.computers import HERE, Computers
 from backend.errors import Cancelled
 from backend.studio import artists
@@ -244,5 +244,5 @@ def test_an_artist_joins_with_a_token_and_the_plug_in_finds_the_studio(studio: S
 def test_no_artist_ends_the_studio(studio: Studio, tmp_path: Path):
     connection = studio.connection(1, tmp_path)
     connection.client.submit(api_name="/stop").result(30)
-    assert connection.client.submit(api_name="/health").result(30)["protocol"] == 2
+    assert connection.client.submit(api_name="/health").result(30)["protocol"] == PROTOCOL
     assert studio.process.poll() is None
