@@ -75,9 +75,9 @@ def lock_file() -> Path:
     return data_folder() / "backend.lock"
 
 
-def attendance_folder() -> Path:
+def client_processes_folder() -> Path:
     """A file for each process that has a backend stay that was started for another computer."""
-    return data_folder() / "attendance"
+    return data_folder() / "client-processes"
 
 
 def work_folder() -> Path:

@@ -59,8 +59,8 @@ def start(
 
 
 def backend_command(python: str, *arguments: str) -> str:
-    """Return the command line, for the other computer's shell, of a command of `backend.elsewhere` there."""
-    return f"exec {shlex.join([python, '-u', '-m', 'backend.elsewhere', *arguments])}"
+    """Return the command line, for the other computer's shell, of a command of `backend.remote` there."""
+    return f"exec {shlex.join([python, '-u', '-m', 'backend.remote', *arguments])}"
 
 
 def not_installed(computer: str) -> UserError:

@@ -26,7 +26,7 @@ FOLDER, DOMAIN = PLUGIN / "locale", "draggan"  # as in core/i18n.py
 SPOKEN = ("ssh.py", "elsewhere/*.py", "client/*.py", "server/*.py", "editing/*.py", "models/*.py")
 UNSPOKEN = (
     *("commands.py", "settings.py", "instance.py", "lifecycle.py", "app.py", "sentences.py", "log.py", "encoders.py"),
-    "joining.py",
+    "studio.py",
 )
 OF_A_MODEL = ("title", "shows", "hint", "where")  # in the catalogue of models, read by artists
 SENTENCE = re.compile(r"[A-Z{\"].*[^\W\d] .*[.](\.\.)?", re.DOTALL)

@@ -189,8 +189,7 @@ def _understand(output: Sequence[Any], connection: Connection) -> Update:
         raise gone(connection) from error
     except OSError as error:
         raise UserError(
-            f"The result cannot be stored in {connection.downloads} ({error.strerror}); make room there, and "
-            "try again."
+            f"The result cannot be stored in {connection.downloads} ({error.strerror}); make room there, and try again."
         ) from error
     except (KeyError, TypeError, ValueError, zlib.error) as error:
         log.exception("update not understood")

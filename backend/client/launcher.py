@@ -26,9 +26,9 @@ ALREADY_RUNNING = 2  # the backend's exit code when another one is starting, who
 OTHER_START_SECONDS = 60.0
 SILENCE_SECONDS = 60.0  # the server says something every 15 s even when a job is silent
 
-REACH = ("-u", "-m", "backend.elsewhere", "reach")
-FOLDER, LOG, LOG_HERE = "elsewhere", "elsewhere.log", "backend.log"
-ATTENDANCE = "attendance"  # a folder with a file for each process that makes use of a backend, named by its number
+TUNNEL = ("-u", "-m", "backend.remote", "tunnel")
+FOLDER, LOG, LOG_HERE = "remote", "remote.log", "backend.log"
+CLIENT_PROCESSES = "client-processes"  # a folder with a file for each process that uses a backend, named by its id
 
 log = logging.getLogger("draggan.client")
 Answer = TypeVar("Answer")
@@ -67,21 +67,21 @@ class Installation:
         log_file = self.log_file.with_name(LOG if computer else LOG_HERE)
         return replace(self, ready_file=folder / self.ready_file.name, log_file=log_file, computer=computer)
 
-    def attend(self) -> None:
+    def register_client(self) -> None:
         """Keep another computer's backend in reach for as long as the program runs that started this process."""
         if not Computers.read(self.data).pythons.get(self.computer):
             return
-        folder = self.ready_file.with_name(ATTENDANCE)
+        folder = self.ready_file.with_name(CLIENT_PROCESSES)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             (folder / str(os.getppid())).touch()
         except OSError as error:  # then it stays in reach until it is idle
-            log.info("attend: %r", error)
+            log.info("register: %r", error)
 
     @property
     def command(self) -> tuple[str, ...]:
         """The arguments of its Python that start it, or lead to it."""
-        return (*REACH, self.computer) if self.computer else self.arguments
+        return (*TUNNEL, self.computer) if self.computer else self.arguments
 
     def environment(self) -> Mapping[str, str]:
         """The environment variables that the backend gets."""

@@ -54,7 +54,7 @@ class LoopStep:
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class Snapshot:
     """Where a drag was: its code's offset from the start, and its handles."""
 
     offset: torch.Tensor
@@ -120,16 +120,16 @@ class DragLoop:
         self.settled = self.step + SETTLING if self.step else 0
         self._begin_anew()
 
-    def place(self) -> Place:
+    def snapshot(self) -> Snapshot:
         """Return where the drag is, to go back there later."""
-        return Place(self.code.offset.detach().clone(), self.handles)
+        return Snapshot(self.code.offset.detach().clone(), self.handles)
 
-    def go_back(self, place: Place) -> None:
+    def restore(self, snapshot: Snapshot) -> None:
         """Go on from where the drag was."""
         with torch.no_grad():
-            self.code.offset.copy_(place.offset)
+            self.code.offset.copy_(snapshot.offset)
         self.optimizer.state.clear()
-        self.handles = place.handles
+        self.handles = snapshot.handles
         self._begin_anew()
 
     def _begin_anew(self) -> None:

@@ -11,7 +11,7 @@ import torch
 
 import stylegan2
 from backend.editing.code_path import CodePath, code_at, length_of
-from backend.editing.drag_loop import DragLoop, LoopStep, Place
+from backend.editing.drag_loop import DragLoop, LoopStep, Snapshot
 from backend.editing.handles import Aim
 from backend.editing.points import Drag
 from backend.editing.region import Region
@@ -66,7 +66,7 @@ class LiveDrag:
         self.steering = Steering()
         self._loop = DragLoop(generator, w_plus, np.zeros((0, 2)), [], None, settings)
         self._way, self._length_before = CodePath(path), length_of(path)
-        self._stops: dict[int, tuple[Place, CodePath]] = {0: self._stop()}
+        self._stops: dict[int, tuple[Snapshot, CodePath]] = {0: self._stop()}
         self._now = self._loop.look()
         self._seconds = 0.0
 
@@ -81,8 +81,8 @@ class LiveDrag:
         self._stops[before.revision] = self._stop()
         self.steering = steering
         if steering.back_to is not None:
-            place, way = self._stops[self._known(steering.back_to)]
-            self._loop.go_back(place)
+            snapshot, way = self._stops[self._known(steering.back_to)]
+            self._loop.restore(snapshot)
             self._way = way.copy()
         if steering.mask is not before.mask:
             self._loop.restrain(mask)
@@ -138,8 +138,8 @@ class LiveDrag:
         drags = tuple(self.steering.drags.values())
         return DragRecord(drags, lengths, self.shown(), self.settings, self._seconds, self.steering.how_far)
 
-    def _stop(self) -> tuple[Place, CodePath]:
-        return self._loop.place(), self._way.copy()
+    def _stop(self) -> tuple[Snapshot, CodePath]:
+        return self._loop.snapshot(), self._way.copy()
 
     def _known(self, revision: int) -> int:
         """The revision that was in force when `revision` was the newest: that may have come too late to be it."""

@@ -11,9 +11,9 @@ from pathlib import Path
 APPLICATION = "draggan-gimp"
 # In the data folder, all but the models; endings are those of copies that were cut off.
 DATA = ("environment", "program", "program.new", "program.old", "work", "cache", "backend.json")
-DATA += ("backend.lock", "installation.json", "computers.json", "artists.json", "elsewhere")
-DATA += ("attendance", ".*.tmp")
-LOGS = ("backend.log", "backend.log.*", "elsewhere.log", "plugin.log", "plugin.log.*", "plugin-*.log*")
+DATA += ("backend.lock", "installation.json", "computers.json", "artists.json", "remote")
+DATA += ("client-processes", ".*.tmp")
+LOGS = ("backend.log", "backend.log.*", "remote.log", "plugin.log", "plugin.log.*", "plugin-*.log*")
 # In GIMP's folder: the plug-in, copies that were cut off, and what GIMP keeps of its dialog.
 PLUGIN = ("plug-ins/drag_gan", "plug-ins/drag_gan.new", "plug-ins/drag_gan.old")
 PLUGIN += ("plug-in-settings/draggan-*",)

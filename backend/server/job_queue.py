@@ -14,7 +14,7 @@ import torch
 from backend.errors import Cancelled, UserError
 from backend.models.device import is_out_of_memory
 from backend.server.log import logger
-from backend.server.steering import Asked, Helm
+from backend.server.steering import Asked, SteeringInbox
 from backend.server.threads import Threads
 
 POLL_SECONDS = 0.05  # between looks whether a waiting job has been cancelled
@@ -37,13 +37,13 @@ class JobControl:
         session: of the client.
         cancelled: end at once, without a result.
         finish_early: end the drag at its next step, with its result.
-        helm: of a drag that can be steered; None of another job.
+        inbox: of a drag that can be steered; None of another job.
     """
 
     session: str
     cancelled: threading.Event = field(default_factory=threading.Event)
     finish_early: threading.Event = field(default_factory=threading.Event)
-    helm: Helm | None = None
+    inbox: SteeringInbox | None = None
 
     def cancel(self) -> None:
         """End the job at once."""
@@ -55,8 +55,8 @@ class JobControl:
 
     def _tell(self, event: threading.Event) -> None:
         event.set()
-        if self.helm is not None:
-            self.helm.news.set()
+        if self.inbox is not None:
+            self.inbox.news.set()
 
 
 class JobQueue:
@@ -86,7 +86,7 @@ class JobQueue:
             UserError: there is too little memory for it.
         """
         try:
-            with self._running(JobControl(session, helm=Helm() if live else None)) as control:
+            with self._running(JobControl(session, inbox=SteeringInbox() if live else None)) as control:
                 torch.set_num_threads(self._threads.choose())
                 for output in work(control):
                     yield output
@@ -142,11 +142,11 @@ class JobQueue:
 
     def steer(self, session: str, asked: Asked) -> None:
         """Hand what a client asks for to its live drag. Raises UserError where it has none."""
-        helms = [control.helm for control in self._of(session) if control.helm is not None]
-        if not helms:
+        inboxes = [control.inbox for control in self._of(session) if control.inbox is not None]
+        if not inboxes:
             raise UserError("There is no drag to be steered any more; open the window again.")
-        for helm in helms:
-            helm.ask(asked)
+        for inbox in inboxes:
+            inbox.ask(asked)
 
     def finish_early(self, session: str) -> None:
         """End the drag of `session` at its next step, with its result so far."""

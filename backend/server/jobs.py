@@ -135,9 +135,9 @@ class JobRunner:
                 return None
         region = editor.region  # where it was found
         last = Update(phase="drag")
-        if control.helm is not None:
-            wanted = Wanted(control.helm, job.drags, job.mask, job.image.shape[:2])
-            for last in live_updates(editor.live_drag(wanted, settings), control, control.helm, region.box):
+        if control.inbox is not None:
+            wanted = Wanted(control.inbox, job.drags, job.mask, job.image.shape[:2])
+            for last in live_updates(editor.live_drag(wanted, settings), control, control.inbox, region.box):
                 yield last, NO_FILES
             return (region, last.model_copy(update={"refused": None})) if editor.has_moved else None
         for step, preview in throttle.limit(editor.drag(job.drags, job.mask, settings)):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from backend import attendance, paths
+from backend import client_processes, paths
 from backend.client.connection import Ready
 from backend.errors import UserError
 from backend.server import log
@@ -39,7 +39,7 @@ def serve(idle_minutes: float = IDLE_MINUTES, unattended_minutes: float = 0) -> 
 
     Args:
         idle_minutes: without a client after which it ends; 0: never.
-        unattended_minutes: the same without any process that attends, of one started for others; 0: never.
+        unattended_minutes: the same without any client process, of one started for others; 0: never.
 
     Raises:
         UserError: another backend of this user is running, or the log cannot be written.
@@ -164,7 +164,7 @@ class _Watcher(threading.Thread):
             self.server.stop()
         fetching = self.server.catalogue.downloads.is_busy
         patience = self.idle_seconds or math.inf
-        if self.unattended_seconds and not attendance.anyone(paths.attendance_folder()):
+        if self.unattended_seconds and not client_processes.any_running(paths.client_processes_folder()):
             patience = min(patience, self.unattended_seconds)
         if min(alone, resting) > patience and not fetching:
             logger.info("Nobody asked for anything in %.1f minutes; ending", patience / 60)

@@ -12,7 +12,7 @@ from backend.server.job_queue import JobControl
 from backend.server.log import logger
 from backend.server.progress import Box, drag_update
 from backend.server.protocol import Update
-from backend.server.steering import Helm
+from backend.server.steering import SteeringInbox
 
 FRAME_EVERY = 0.05  # seconds: as often as a viewer sees a motion, not single pictures
 FRAME_SHARE = 0.5  # of the time, at most: of a large model a frame costs as much as many steps
@@ -20,7 +20,7 @@ SIGN_EVERY = 0.5  # seconds: Gradio can end a job only where an update comes
 REST_MINUTES = 30.0  # after which a drag that nobody steers any more ends, as if it was to be kept
 
 
-def live_updates(steps: Iterable[DragStep], control: JobControl, helm: Helm, box: Box) -> Iterator[Update]:
+def live_updates(steps: Iterable[DragStep], control: JobControl, inbox: SteeringInbox, box: Box) -> Iterator[Update]:
     """Yield the updates of a drag until it is to finish; while it rests, wait for something new.
 
     Nobody may come back to a window that was left open, and others wait for their jobs: so a long rest ends the drag.
@@ -28,7 +28,7 @@ def live_updates(steps: Iterable[DragStep], control: JobControl, helm: Helm, box
     Args:
         steps: of the drag, without end.
         control: of its job.
-        helm: the same.
+        inbox: the same.
         box: the region (x, y, width, height).
 
     Raises:
@@ -44,16 +44,16 @@ def live_updates(steps: Iterable[DragStep], control: JobControl, helm: Helm, box
         if frames.is_due(step):
             yield frames.timed(step, box)
         if not step.running:
-            yield from _rest(step, control, helm, box)
-            if not helm.news.is_set():
+            yield from _rest(step, control, inbox, box)
+            if not inbox.news.is_set():
                 logger.info("The drag of session %s has rested for %.0f minutes", control.session, REST_MINUTES)
                 return
 
 
-def _rest(step: DragStep, control: JobControl, helm: Helm, box: Box) -> Iterator[Update]:
+def _rest(step: DragStep, control: JobControl, inbox: SteeringInbox, box: Box) -> Iterator[Update]:
     """Yield signs of life until there is something new, or the rest has been too long."""
     deadline = time.monotonic() + 60 * REST_MINUTES
-    while not helm.news.wait(SIGN_EVERY) and time.monotonic() < deadline:
+    while not inbox.news.wait(SIGN_EVERY) and time.monotonic() < deadline:
         yield drag_update(step, box, preview=None)
 
 

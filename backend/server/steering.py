@@ -80,7 +80,7 @@ def _read_mask(text: str | None) -> np.ndarray | None:
 
 
 @dataclass(eq=False)
-class Helm:
+class SteeringInbox:
     """Where the newest that a client asked for waits for the next step of its drag. Safe to use from several threads.
 
     Attributes:
@@ -116,22 +116,24 @@ class Helm:
 class Wanted:
     """What is wanted of a job's drag, for the engine: at first as the job was opened, then as its client asks."""
 
-    def __init__(self, helm: Helm, drags: Sequence[Drag], mask: np.ndarray | None, size: tuple[int, int]) -> None:
+    def __init__(
+        self, inbox: SteeringInbox, drags: Sequence[Drag], mask: np.ndarray | None, size: tuple[int, int]
+    ) -> None:
         """Begin as the job was opened.
 
         Args:
-            helm: of the job.
+            inbox: of the job.
             drags: of its request.
             mask: uint8 [H, W], the same.
             size: (height, width) of the layer.
         """
-        self._helm, self._size = helm, size
+        self._inbox, self._size = inbox, size
         self._first = Steering(drags=dict(enumerate(drags)), mask=mask)
         self._masks: tuple[str | None, np.ndarray | None] = None, mask
 
     def __call__(self) -> Steering:
         """Return the newest."""
-        asked = self._helm.take()
+        asked = self._inbox.take()
         if asked is None:
             return self._first
         if asked.mask_text != self._masks[0]:

@@ -97,7 +97,7 @@ def choose(backend: Backend, cancelled: Flag, computer: str) -> None:
     known.chosen = computer
     known.write(installation.data)
     chosen = installation.on(computer)
-    chosen.attend()
+    chosen.register_client()
     backend.use(chosen)
     log.info("computes on %s", computer or "this computer")
 

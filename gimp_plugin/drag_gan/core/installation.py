@@ -64,13 +64,13 @@ class PluginInstallation(Installation):
     def on_chosen(self) -> Installation:
         """Return the same of the computer that the artist has chosen, kept in reach while this GIMP runs."""
         chosen = self.on(Computers.read(self.data).chosen)
-        chosen.attend()
+        chosen.register_client()
         return chosen
 
-    def attend(self) -> None:
+    def register_client(self) -> None:
         """Keep another computer's backend in reach while this GIMP runs; in a sandbox processes have other numbers."""
         if not FLATPAK_MARK.exists():
-            super().attend()
+            super().register_client()
 
     def environment(self) -> Mapping[str, str]:
         """Without what GIMP and its bundles set for their own programs."""

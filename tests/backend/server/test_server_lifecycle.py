@@ -19,7 +19,7 @@ import httpx
 import psutil
 import pytest
 
-from backend import attendance, paths
+from backend import client_processes, paths
 from backend.errors import UserError
 from backend.server import commands, instance, lifecycle
 from tests.backend.server.harness import WITHOUT_END, Backend, submit, until_phase, updates, wait_until
@@ -244,23 +244,23 @@ def test_one_that_was_started_for_another_computer_ends_soon_after_the_last_of_i
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DRAGGAN_HOME", str(tmp_path))
-    attends = paths.attendance_folder() / str(os.getpid())
-    attends.parent.mkdir()
-    attends.touch()
+    client = paths.client_processes_folder() / str(os.getpid())
+    client.parent.mkdir()
+    client.touch()
     assert look(alone=90, resting=90, unattended=60) == []
-    attends.unlink()
+    client.unlink()
     assert look(alone=50, resting=90, unattended=60) == []
     assert look(alone=90, resting=90, unattended=60) == ["stop"]
     assert look(alone=90, resting=90, unattended=60, idle_seconds=0) == ["stop"]
 
 
-def test_who_was_killed_or_has_the_number_of_an_older_process_does_not_attend(tmp_path: Path) -> None:
+def test_a_client_that_was_killed_or_has_the_number_of_an_older_process_does_not_count(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     (tmp_path / str(ended.pid)).touch()
-    assert not attendance.anyone(tmp_path)
+    assert not client_processes.any_running(tmp_path)
     (tmp_path / str(os.getpid())).touch()
-    assert attendance.anyone(tmp_path)
+    assert client_processes.any_running(tmp_path)
     os.utime(tmp_path / str(os.getpid()), (1, 1))
-    assert not attendance.anyone(tmp_path)
+    assert not client_processes.any_running(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -222,7 +222,7 @@ def test_nobody_comes_in_without_a_token_of_an_artist(studio: Studio):
 
 def test_an_artist_joins_with_a_token_and_the_plug_in_finds_the_studio(studio: Studio, tmp_path: Path):
     home, artist = tmp_path / "home", "anna@localhost"
-    join = [sys.executable, "-m", "backend.elsewhere", "join", artist, "--port", str(studio.port)]
+    join = [sys.executable, "-m", "backend.remote", "join", artist, "--port", str(studio.port)]
     command = [*join, "--certificate", str(studio.certificate)]
     environment = {**os.environ, "DRAGGAN_HOME": str(home), "PYTHONPATH": str(ROOT)}
 

@@ -47,7 +47,5 @@ def test_a_model_without_one_says_how_to_train_it(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("DRAGGAN_HOME", str(tmp_path))
     loaded = open_model(CHECKPOINTS / "official_square.pkl")
     w_plus, point = loaded.model.generator.mapping(torch.ones(1, loaded.model.generator.z_dim)), np.ones((1, 2))
-    with pytest.raises(
-        UserError, match=r"train it with `.* latent-transformer --model official_square`\."
-    ):
+    with pytest.raises(UserError, match=r"train it with `.* latent-transformer --model official_square`\."):
         in_one_pass(loaded, w_plus, point, point)

@@ -1,6 +1,6 @@
 """A drag in a real GIMP that is computed on another computer: through a real sshd, from the path to the layer.
 
-The backend there has a toy for an engine; that it is installed there is seen in tests/backend/elsewhere.
+The backend there has a toy for an engine; that it is installed there is seen in tests/backend/remote.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def test_a_drag_is_computed_on_the_chosen_computer_until_gimp_ends(
     assert len(session.state(image)["layers"]) == before + 1
     assert left_behind(home) == []
     assert not (here / "backend.json").exists()
-    leads_there = here / "elsewhere" / server.computer / "backend.json"
+    leads_there = here / "remote" / server.computer / "backend.json"
     assert json.loads(leads_there.read_text())["computer"] == server.computer
     assert json.loads((there / "backend.json").read_text())["token"] in leads_there.read_text()
     session.close_image(image)
     session.close()
     wait_for(lambda: not leads_there.exists(), "the end of the way there")
-    wait_for(lambda: not list((there / "attendance").iterdir()), "the end of who attends there")
+    wait_for(lambda: not list((there / "client-processes").iterdir()), "the end of the client there")

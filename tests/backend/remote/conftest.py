@@ -15,7 +15,7 @@ from PIL import Image
 
 from backend.installer import other_computer
 from stylegan2.critters.making import factors, renderer
-from tests.backend.elsewhere.artist import Artist
+from tests.backend.remote.artist import Artist
 from tests.drafts import remember_drafts
 from tests.ssh_server import CLONE, NoServerError, SshServer
 

@@ -20,7 +20,7 @@ from backend import ssh
 from backend.client import DragRequest, Result, jobs
 from backend.computers import HERE, Computers
 from backend.errors import UserError
-from tests.backend.elsewhere.artist import Artist
+from tests.backend.remote.artist import Artist
 from tests.backend.server.harness import DRAG, SHORT, WITHOUT_END, wait_until
 from tests.ssh_server import SshServer
 
@@ -35,9 +35,9 @@ echo '{"url": "http://127.0.0.1:1/", "token": "t", "pid": 1, "protocol": 1}'
 def gimp(artist: Artist) -> Iterator[subprocess.Popen[bytes]]:
     """A program that stands for GIMP: its plug-in has said that the backend is to stay in reach while it runs."""
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
-    attendance = artist.installation.ready_file.with_name("attendance")
-    attendance.mkdir(parents=True, exist_ok=True)
-    (attendance / str(process.pid)).touch()
+    clients = artist.installation.ready_file.with_name("client-processes")
+    clients.mkdir(parents=True, exist_ok=True)
+    (clients / str(process.pid)).touch()
     yield process
     process.kill()
     process.wait()
@@ -91,14 +91,14 @@ def test_a_broken_connection_is_one_sentence_and_comes_back_by_itself(artist: Ar
 
 def test_it_ends_with_gimp_and_leaves_nothing_behind(artist: Artist, gimp: subprocess.Popen[bytes], picture: Path):
     artist.backend().connect()
-    reaching = psutil.Process(json.loads(artist.installation.ready_file.read_text())["pid"])
-    assert list((artist.their_home / "attendance").iterdir())
+    tunnel = psutil.Process(json.loads(artist.installation.ready_file.read_text())["pid"])
+    assert list((artist.their_home / "client-processes").iterdir())
     gimp.kill()
     gimp.wait()
-    wait_until(lambda: not reaching.is_running() or reaching.status() == psutil.STATUS_ZOMBIE, "the way there ended")
-    wait_until(lambda: not list((artist.their_home / "attendance").iterdir()), "nobody attended any more")
+    wait_until(lambda: not tunnel.is_running() or tunnel.status() == psutil.STATUS_ZOMBIE, "the way there ended")
+    wait_until(lambda: not list((artist.their_home / "client-processes").iterdir()), "no client ran any more")
     assert not artist.installation.ready_file.exists()
-    assert not list(artist.installation.ready_file.with_name("attendance").iterdir())
+    assert not list(artist.installation.ready_file.with_name("client-processes").iterdir())
     assert psutil.pid_exists(theirs(artist)["pid"])  # it ends by itself in a minute, see test_server_lifecycle.py
 
 
@@ -108,7 +108,7 @@ def test_a_killed_way_there_goes_when_nobody_uses_it_and_the_next_drag_makes_ano
     backend = artist.backend()
     connection = backend.connect()
     os.kill(connection.pid, signal.Signals["SIGKILL"])
-    wait_until(lambda: not list((artist.their_home / "attendance").iterdir()), "nobody attended any more")
+    wait_until(lambda: not list((artist.their_home / "client-processes").iterdir()), "no client ran any more")
     assert connection.is_open()
     backend.close()
     wait_until(lambda: not connection.is_open(), "ssh has ended, too")

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import filelock
 
-from backend import attendance, computers, paths, ssh
-from backend.client.launcher import ATTENDANCE
+from backend import client_processes, computers, paths, ssh
+from backend.client.launcher import CLIENT_PROCESSES
 from backend.client.protocol import PROTOCOL
 from backend.computers import Computers
-from backend.elsewhere import link
-from backend.elsewhere.link import Attendance
 from backend.errors import UserError
+from backend.remote import forwarded_port
+from backend.remote.forwarded_port import ForwardedPort
 from backend.server import instance
 
 LOOK_EVERY = 0.5  # seconds
@@ -31,11 +31,11 @@ RETRY_EVERY, RETRY_SECONDS = 2.0, 120.0  # after which a broken connection is gi
 LARGEST_LOG = 1_000_000  # bytes
 
 
-class AlreadyReachedError(UserError):
+class TunnelRunningError(UserError):
     """Another process leads there."""
 
 
-def reach(computer: str) -> int:
+def keep_open(computer: str) -> int:
     """Lead to a computer's backend until nobody makes use of it, or it has ended.
 
     Args:
@@ -52,27 +52,27 @@ def reach(computer: str) -> int:
     place = instance.installation().on(computer)
     paths.make_private(place.ready_file.parent)
     try:
-        with filelock.FileLock(place.ready_file.with_name("reach.lock"), timeout=0), _asked_to_end() as over:
+        with filelock.FileLock(place.ready_file.with_name("tunnel.lock"), timeout=0), _asked_to_end() as over:
             _keep_log_short(place.log_file)
-            _Reach(computer, python, place.ready_file, over).run()
+            _Tunnel(computer, python, place.ready_file, over).run()
     except filelock.Timeout as error:
-        raise AlreadyReachedError(
+        raise TunnelRunningError(
             f"The connection to {computer} is broken; it is tried again until it can be reached."
         ) from error
     return 0
 
 
-class _Reach:
+class _Tunnel:
     def __init__(self, computer: str, python: str, ready_file: Path, over: threading.Event) -> None:
         self._computer, self._python, self._ready_file, self._over = computer, python, ready_file, over
-        self._attended = False
+        self._was_used = False
         self._broken: float | None = None  # since when
 
     def run(self) -> None:
         """Lead there until the end. Raises UserError."""
         while self._wanted():
             try:
-                port, attending = self._open()
+                port, forwarded = self._open()
             except UserError as error:
                 if self._broken is None or time.monotonic() - self._broken > RETRY_SECONDS:
                     raise
@@ -81,33 +81,33 @@ class _Reach:
                 continue
             _tell(f"{self._computer} is reached through port {port}")
             try:
-                while attending.end is None and self._wanted():
+                while forwarded.end is None and self._wanted():
                     self._over.wait(LOOK_EVERY)
             finally:
                 self._ready_file.unlink(missing_ok=True)
-                attending.close()
-            if attending.end == 0:
+                forwarded.close()
+            if forwarded.end == 0:
                 _tell(f"The backend on {self._computer} has ended")
                 return
             self._broken = time.monotonic()
-            _tell(f"The connection to {self._computer} has ended ({attending.last_words})")
+            _tell(f"The connection to {self._computer} has ended ({forwarded.last_words})")
 
-    def _open(self) -> tuple[int, Attendance]:
+    def _open(self) -> tuple[int, ForwardedPort]:
         """Connect, and tell clients where. Raises UserError."""
-        lent = link.ask(self._computer, self._python)
+        remote = forwarded_port.start_backend(self._computer, self._python)
         port = _free_port()
-        attending = Attendance(self._computer, self._python, port, lent.port)
-        attending.wait_until_open()
-        ready = {"url": f"http://127.0.0.1:{port}/", "token": lent.ready.token, "pid": os.getpid()}
-        names = {"protocol": PROTOCOL, "host": f"127.0.0.1:{lent.port}", "computer": self._computer}
+        forwarded = ForwardedPort(self._computer, self._python, port, remote.port)
+        forwarded.wait_until_open()
+        ready = {"url": f"http://127.0.0.1:{port}/", "token": remote.ready.token, "pid": os.getpid()}
+        names = {"protocol": PROTOCOL, "host": f"127.0.0.1:{remote.port}", "computer": self._computer}
         instance.write_ready_file({**ready, **names}, self._ready_file)
-        return port, attending
+        return port, forwarded
 
     def _wanted(self) -> bool:
-        """Whether GIMP runs; a GIMP that cannot be seen from here, as in Flatpak, never attends."""
-        attends = attendance.anyone(self._ready_file.with_name(ATTENDANCE))
-        self._attended = self._attended or attends
-        return not self._over.is_set() and (attends or not self._attended)
+        """Whether GIMP runs; a GIMP that cannot be seen from here, as in Flatpak, is never seen to run."""
+        used = client_processes.any_running(self._ready_file.with_name(CLIENT_PROCESSES))
+        self._was_used = self._was_used or used
+        return not self._over.is_set() and (used or not self._was_used)
 
 
 def _free_port() -> int:

@@ -12,12 +12,12 @@ import psutil
 CLOCKS = 2.0  # seconds by which the times of a file and of a process may differ
 
 
-def anyone(folder: Path) -> bool:
-    """Whether a process attends that is named in the folder; forget those that have ended."""
-    return any(list(map(_attends, folder.glob("[0-9]*"))))
+def any_running(folder: Path) -> bool:
+    """Tell whether a process runs that is named in the folder; forget those that have ended."""
+    return any(list(map(_runs, folder.glob("[0-9]*"))))
 
 
-def _attends(file: Path) -> bool:
+def _runs(file: Path) -> bool:
     try:
         # a younger process has the number of one that has ended
         if psutil.Process(int(file.name)).create_time() <= file.stat().st_mtime + CLOCKS:

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from backend import ssh
 from backend.client.connection import NotRunningError, Ready
 from backend.client.protocol import PROTOCOL
-from backend.elsewhere.lending import ATTENDING
 from backend.errors import UserError
+from backend.remote.host import ALIVE
 
-LEND_SECONDS = 240.0  # for a backend to start on a computer that has long not done it
+START_SECONDS = 240.0  # for a backend to start on a computer that has long not done it
 OPEN_SECONDS = 60.0
 END_SECONDS = 3.0
 
 
-class Attendance:
+class ForwardedPort:
     """The program on the other computer that has its backend stay, and with it the forwarded port.
 
     Args:
@@ -32,19 +32,19 @@ class Attendance:
 
     def __init__(self, computer: str, python: str, local: int, remote: int) -> None:
         self._computer, self._said = computer, deque[str](maxlen=20)
-        self._attending = threading.Event()
+        self._alive = threading.Event()
         forward = f"127.0.0.1:{local}:127.0.0.1:{remote}"
         self._process = ssh.start(
-            computer, ssh.backend_command(python, "attend"), forward=forward, stderr=subprocess.STDOUT
+            computer, ssh.backend_command(python, "keep-alive"), forward=forward, stderr=subprocess.STDOUT
         )
         threading.Thread(target=self._read, daemon=True).start()
 
     def wait_until_open(self) -> None:
         """Wait until the port leads there: ssh starts the program when it does. Raises UserError."""
         deadline = time.monotonic() + OPEN_SECONDS
-        while not self._attending.wait(0.05):
+        while not self._alive.wait(0.05):
             code = self._process.poll()
-            if code is not None and not self._attending.is_set():
+            if code is not None and not self._alive.is_set():
                 raise ssh.failure(self._computer, code, self._said)
             if time.monotonic() > deadline:
                 self.close()
@@ -75,43 +75,45 @@ class Attendance:
         assert self._process.stdout
         for line in self._process.stdout:
             words = line.decode("utf-8", "replace").strip()
-            if words == ATTENDING:
-                self._attending.set()
+            if words == ALIVE:
+                self._alive.set()
             elif words and words != ".":
                 self._said.append(words)
 
 
 @dataclass(frozen=True)
-class Lent:
+class RemoteBackend:
     """What another computer's backend says of itself."""
 
     ready: Ready
     port: int
 
 
-def ask(computer: str, python: str) -> Lent:
+def start_backend(computer: str, python: str) -> RemoteBackend:
     """Have the backend of another computer started, if it does not run, and ask how it is reached. Raises UserError."""
-    process = ssh.start(computer, ssh.backend_command(python, "lend"), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = ssh.start(
+        computer, ssh.backend_command(python, "start"), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     try:
-        answer, errors = process.communicate(timeout=LEND_SECONDS)
+        answer, errors = process.communicate(timeout=START_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
         raise UserError(
-            f"The backend on {computer} was not ready after {LEND_SECONDS:.0f} seconds; try again."
+            f"The backend on {computer} was not ready after {START_SECONDS:.0f} seconds; try again."
         ) from None
     if process.returncode:
         raise ssh.failure(computer, process.returncode, errors.decode("utf-8", "replace").splitlines())
     return _understood(computer, answer.decode("utf-8", "replace"))
 
 
-def _understood(computer: str, answer: str) -> Lent:
+def _understood(computer: str, answer: str) -> RemoteBackend:
     lines = [line for line in answer.splitlines() if line.startswith("{")]  # a shell's greeting may come before
     try:
         content = json.loads(lines[-1])
         if content["protocol"] == PROTOCOL:
             ready = Ready.parse(lines[-1])
-            return Lent(ready, int(ready.url.rstrip("/").rpartition(":")[2]))
+            return RemoteBackend(ready, int(ready.url.rstrip("/").rpartition(":")[2]))
     except (ValueError, LookupError, TypeError, NotRunningError):
         pass
     raise UserError(f"DragGAN on {computer} is of another version; update it with python3 install.py --on {computer}.")

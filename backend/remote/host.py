@@ -17,10 +17,10 @@ from backend.server import instance
 UNATTENDED_MINUTES = "1"  # after which a backend ends that was started for others: they may come back after a break
 LOOK_EVERY = 1.0  # seconds
 SIGNS_EVERY = 15  # looks, after which a client is written to: one that has vanished is noticed by that
-ATTENDING = "attending"
+ALIVE = "alive"
 
 
-def lend() -> int:
+def start_backend() -> int:
     """Print the ready file of the backend, which is started if it does not run. Raises UserError."""
     installation = instance.installation()
     arguments = (*installation.arguments, "--unattended-minutes", UNATTENDED_MINUTES)
@@ -32,13 +32,13 @@ def lend() -> int:
     return 0
 
 
-def attend() -> int:
+def keep_alive() -> int:
     """Stay until the backend has ended (0), or who started this is gone (1)."""
-    file = paths.attendance_folder() / str(os.getpid())
+    file = paths.client_processes_folder() / str(os.getpid())
     paths.make_private(file.parent)
     file.touch()
     try:
-        print(ATTENDING, flush=True)
+        print(ALIVE, flush=True)
         looks = 0
         while isinstance(instance.running(), Ready):
             if select.select([sys.stdin], [], [], LOOK_EVERY)[0] and not os.read(sys.stdin.fileno(), 1):
