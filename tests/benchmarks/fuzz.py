@@ -23,7 +23,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from backend.client.protocol import TOKEN_HEADER
+from backend.client.protocol import PROTOCOL, TOKEN_HEADER
 from tests.backend.server.harness import Backend
 
 ENDPOINTS = (
@@ -191,7 +191,7 @@ def _options(texts: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]
 
 def _drag_data(file: st.SearchStrategy[Any], values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
     drags = st.just([{"handle": [40, 32], "target": [52, 32]}])
-    return st.tuples(file, st.one_of(st.none(), file), drags, values, st.none(), st.just(2), st.none()).map(list)
+    return st.tuples(file, st.one_of(st.none(), file), drags, values, st.none(), st.just(PROTOCOL), st.none()).map(list)
 
 
 def _multipart(texts: st.SearchStrategy[str], content: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:

@@ -22,6 +22,7 @@ import pytest
 from gradio_client.exceptions import AppError
 
 from backend.client import DragRequest, Update, jobs
+from backend.client.protocol import PROTOCOL
 from backend.errors import UserError
 from backend.server import app, lifecycle, protocol
 from backend.server.result_files import NO_FILES
@@ -170,7 +171,8 @@ def test_a_client_that_sends_half_and_vanishes_leaves_no_file(own: Backend) -> N
 
 def test_a_client_that_reads_nothing_holds_nobody_up_and_its_job_ends_with_it(own: Backend) -> None:
     options = {"inversion_steps": 0, "live": True, "poor_fit": "drag"}
-    job = {"data": [upload(own), None, DRAG, options, None, 2, None], "session_hash": "deaf", "fn_index": fn_index(own)}
+    data = [upload(own), None, DRAG, options, None, PROTOCOL, None]
+    job = {"data": data, "session_hash": "deaf", "fn_index": fn_index(own)}
     assert own.request("POST", "/gradio_api/queue/join", json.dumps(job).encode())[0] == 200
     with closing(raw(own, b"GET /gradio_api/queue/data?session_hash=deaf HTTP/1.1\r\n\r\n")):
         wait_until(lambda: own.health()["busy"], "the job runs")

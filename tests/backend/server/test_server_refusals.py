@@ -10,6 +10,7 @@ import pytest
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from backend.client.protocol import PROTOCOL
 from tests.backend.server.harness import DRAG, SHORT, Backend, submit, updates
 
 
@@ -130,7 +131,7 @@ def test_a_coordinate_that_is_not_finite_is_refused(backend: Backend, picture: P
     # gradio_client cannot send these; another program can.
     image = f'{{"path": "{upload(backend, picture)}", "meta": {{"_type": "gradio.FileData"}}}}'
     drags = f'[{{"handle": [{number}, 32], "target": [52, 32]}}]'
-    body = f'{{"data": [{image}, null, {drags}, {{}}, null, 2, null], "session_hash": "notfinite"}}'
+    body = f'{{"data": [{image}, null, {drags}, {{}}, null, {PROTOCOL}, null], "session_hash": "notfinite"}}'
     status, answer = backend.request("POST", "/gradio_api/call/drag", body.encode())
     assert status == 200, answer
     _, stream = backend.request("GET", f"/gradio_api/call/drag/{json.loads(answer)['event_id']}")
@@ -141,7 +142,7 @@ def test_a_coordinate_that_is_not_finite_is_refused(backend: Backend, picture: P
 def call_with_image(backend: Backend, path: str) -> bytes:
     """The stream of a drag whose image is named by a path or URL, which gradio_client would upload."""
     image = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    body = json.dumps({"data": [image, None, DRAG, SHORT, None, 2, None], "session_hash": "named"})
+    body = json.dumps({"data": [image, None, DRAG, SHORT, None, PROTOCOL, None], "session_hash": "named"})
     status, answer = backend.request("POST", "/gradio_api/call/drag", body.encode())
     assert status == 200, answer
     return backend.request("GET", f"/gradio_api/call/drag/{json.loads(answer)['event_id']}")[1]
