@@ -21,7 +21,7 @@ from backend.computers import HERE, Computers
 from backend.errors import Cancelled, UserError
 
 START_SECONDS = 180.0
-SAID_WHY = 3  # the exit code of one that has said all that there is to say
+SAID_WHY = 69  # EX_UNAVAILABLE of sysexits.h: the exit code of one that has said all that there is to say
 ALREADY_RUNNING = 2  # the backend's exit code when another one is starting, whose ready file is still to come
 OTHER_START_SECONDS = 60.0
 SILENCE_SECONDS = 60.0  # the server says something every 15 s even when a job is silent

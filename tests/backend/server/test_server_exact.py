@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 import stylegan2
+from backend.client.protocol import PROTOCOL
 from backend.editing import edit_state
 from backend.editing.edit_state import EditState
 from backend.editing.preset import Preset, preset_for
@@ -66,7 +67,7 @@ class Service:
     def drag(self, layer: Path, edit: Path | None = None, **options: Any) -> Done:
         """Drag by one step, and keep the layer that an artist has then, and its edit."""
         drags = [{"handle": [40, 32], "target": [52, 32]}]
-        asked = Request(layer, None, edit, None, drags, {**SHORT, **options}, 2, "one")
+        asked = Request(layer, None, edit, None, drags, {**SHORT, **options}, PROTOCOL, "one")
         outputs = list(self.runner.drag(asked))
         updates, (changed, _, state) = [update for update, _ in outputs], outputs[-1][1]
         number = len(list(self.home.iterdir()))

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from backend.client import DragRequest, Update, jobs
-from backend.client.protocol import TOKEN_HEADER
+from backend.client.protocol import PROTOCOL, TOKEN_HEADER
 from backend.client.steering import SteeredDrag, Steering, steer
 from backend.errors import Cancelled, UserError
 from backend.server.jobs import JobRunner
@@ -157,6 +157,6 @@ def test_a_rest_that_is_too_long_ends_as_if_it_was_to_be_kept(
     drags = [{"handle": NOSE.handle, "target": NOSE.target}] if moved else []
     options = {**QUICK, "steps": 2, "live": True}
     runner = JobRunner(tmp_path, torch.device("cpu"))
-    updates = list(runner.drag(Request(picture, None, None, None, drags, options, 2, "one")))
+    updates = list(runner.drag(Request(picture, None, None, None, drags, options, PROTOCOL, "one")))
     assert updates[-1][0].phase == ("done" if moved else "drag")
     assert not runner.queue.busy
