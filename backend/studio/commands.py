@@ -11,7 +11,6 @@ from backend import paths
 from backend.errors import UserError
 from backend.server import lifecycle, log
 from backend.server.instance import sole_instance
-from backend.server.web import Front
 from backend.studio import artists
 
 PORT = 8443
@@ -40,13 +39,15 @@ def _studio(options: argparse.Namespace) -> int:
     known = artists.read(file)
     if not known:
         raise UserError("The studio has no artists yet; add each with: python -m backend studio --new-artist NAME")
-    front = Front(options.address, options.port, options.certificate, options.key, known)
     with sole_instance() as alone:
         if not alone:
             raise UserError("A backend is running here; end it with: python -m backend stop")
         log.start()
         files = lifecycle.empty_work_folder()
         os.environ["GRADIO_TEMP_DIR"] = str(files)
+        from backend.server.web import Front  # Gradio reads its temporary folder's name when it is imported
+
+        front = Front(options.address, options.port, options.certificate, options.key, known)
         try:
             from backend.studio import serving
         except ImportError as error:

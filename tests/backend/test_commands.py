@@ -288,3 +288,12 @@ def test_ctrl_c_stops_at_once_and_writes_nothing(picture: Path, tmp_path: Path) 
     assert b"Traceback" not in rest
     assert b"Stopped; nothing was written." in rest
     assert not list(tmp_path.iterdir())
+
+
+def test_gradio_is_imported_by_what_serves_alone():
+    """It takes seconds, and the folder of its temporary files is named before it is imported."""
+    program = (
+        "import sys; from backend.__main__ import main; main(['models', 'list']); sys.exit('gradio' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0
