@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PLUGIN = ROOT / "gimp_plugin" / "drag_gan"
 FOLDER, DOMAIN = PLUGIN / "locale", "draggan"  # as in core/i18n.py
 # Where what the backend says to artists comes from. Its command line, and why a foreign file is no model, stay English.
-SPOKEN = ("ssh.py", "elsewhere/*.py", "client/*.py", "server/*.py", "editing/*.py", "models/*.py")
+SPOKEN = ("ssh.py", "remote/*.py", "client/*.py", "server/*.py", "editing/*.py", "models/*.py")
 UNSPOKEN = (
     *("commands.py", "settings.py", "instance.py", "lifecycle.py", "app.py", "sentences.py", "log.py", "encoders.py"),
     "studio.py",
