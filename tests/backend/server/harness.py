@@ -143,7 +143,7 @@ class Backend:
         port = int(self.ready["url"].rstrip("/").rpartition(":")[2])
         own = {"Content-Type": "application/json", TOKEN_HEADER: self.ready["token"]}
         wanted = {name: value for name, value in {**own, **(headers or {})}.items() if value is not None}
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
             connection.request(method, path, body, wanted)
             response = connection.getresponse()
             return response.status, response.read()
