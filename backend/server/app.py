@@ -60,6 +60,12 @@ def build(
     uploads = Uploads(runner.files.folder, blocks)
     blocks.process_api = explained(blocks.process_api)
     _fill(blocks, _Endpoints(runner, catalogue, stop, uploads, blocks), uploads, at_once)
+    gradio_app = _mount(page, blocks, port)
+    return Access(page, token, port), gradio_app.stop_event, uploads
+
+
+def _mount(page: FastAPI, blocks: gr.Blocks, port: int) -> App:
+    """Mount Gradio without all that it would show, share or tell; errors are one sentence."""
     gr.mount_gradio_app(
         page,
         blocks,
@@ -79,7 +85,7 @@ def build(
     assert isinstance(gradio_app, App)
     for one in (page, gradio_app):
         one.add_exception_handler(Exception, told)
-    return Access(page, token, port), gradio_app.stop_event, uploads
+    return gradio_app
 
 
 class _Endpoints:

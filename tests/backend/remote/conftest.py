@@ -10,11 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
-from PIL import Image
 
 from backend.installer import other_computer
-from stylegan2.critters.making import factors, renderer
 from tests.backend.remote.artist import Artist
 from tests.drafts import remember_drafts
 from tests.ssh_server import CLONE, NoServerError, SshServer
@@ -56,15 +53,6 @@ def artist(server: SshServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
         other_computer.install(server.computer, program(tmp_path_factory.mktemp("program")))
         yield artist
         artist.close()
-
-
-@pytest.fixture(scope="session")
-def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An animal head, 80 x 64 pixels."""
-    pixels = renderer.render(torch.as_tensor(factors.random(5, 1)).float(), 64, 80)[0]
-    path = tmp_path_factory.mktemp("pictures") / "animal.png"
-    Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(path)
-    return path
 
 
 def program(folder: Path) -> Path:

@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from stylegan2.critters.making import factors, renderer
 from tests.backend.server.harness import Backend
 from tests.backend.server.live import Live
 
@@ -31,15 +29,6 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     running = Backend(tmp_path_factory.mktemp("backend") / "Jörg Müller").start()
     yield running
     running.end()
-
-
-@pytest.fixture(scope="session")
-def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An animal head, 80 x 64 pixels, so that the region is the middle 64 x 64."""
-    pixels = renderer.render(torch.as_tensor(factors.random(5, 1)).float(), 64, 80)[0]
-    path = tmp_path_factory.mktemp("pictures") / "animal.png"
-    Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(path)
-    return path
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ No learned point tracker comes with its weights by pip; the library's is that of
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import cv2
@@ -20,7 +21,7 @@ from backend.editing.optical_flow import dense_flow, read
 from backend.editing.settings import DragSettings
 
 
-class _ImageTrackedLoop(DragLoop):
+class _ImageTrackedLoop(DragLoop, ABC):
     """Sees the image after each step; its arguments are those of a DragLoop."""
 
     def __init__(
@@ -43,9 +44,9 @@ class _ImageTrackedLoop(DragLoop):
         found = points + self._motion(before, self.image, points.astype(np.float32))
         self.points = self._tensor(np.clip(found, 0, [width, height]))
 
+    @abstractmethod
     def _motion(self, before: np.ndarray, after: np.ndarray, points: np.ndarray) -> np.ndarray:
         """How far points [N, 2] of an image float32 [h, w, 3], -1 .. 1, have moved in the next."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def _image(self) -> np.ndarray:
