@@ -92,7 +92,9 @@ class _Sides:
         nearer = subject / (ground + subject + 1e-6)
         halo = np.clip(4 * nearer - 1.5, 0, 1) * alike * shows_background(warped, found)
         plain = np.clip(4 * found.bare() - 0.5, 0, 1)
-        self.background = np.maximum(plain, halo * (1 - found.subject)).astype(np.float32)  # [h, w], 0 .. 1: one or the other, but at edges
+        self.background = np.maximum(plain, halo * (1 - found.subject)).astype(
+            np.float32
+        )  # [h, w], 0 .. 1: one or the other, but at edges
 
     def mean(self, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Of `values` [h, w] or [h, w, C], as far as `weight` [h, w] knows them."""
