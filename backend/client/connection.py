@@ -247,7 +247,8 @@ def _greet(ready: Ready, silence_seconds: float) -> tuple[Any, Any]:
     """Make a client and ask the backend how it is. Raises TimeoutError when it says nothing for too long."""
     prepare_environment()
     import httpx
-    from gradio_client import Client
+
+    from backend.client.stream import Client
 
     try:
         client = Client(

@@ -34,6 +34,8 @@ CHUNK = 1 << 20  # bytes of a result file sent at a time
 JOBS = "jobs"  # Gradio's name of the one queue of all that computes
 PREVIEWS_BEHIND = 50  # updates that a client has not read yet, after which it gets no previews
 MOST_BEHIND = 2000  # after which it will not read any more, as far as anybody can tell
+GONE_SECONDS = 1.0  # without heartbeat and without anybody who reads its updates: between two jobs nobody does
+LOOK_SECONDS = 0.1
 
 Answer = tuple[dict[str, Any] | None, str | None, str | None, str | None]
 
@@ -56,12 +58,13 @@ def build(
     """
     FileResponse.chunk_size = CHUNK  # with starlette's 64 KB a large layer takes twice as long; Gradio sets no other
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    access = Access(page, token, port)
     blocks = gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP")
     uploads = Uploads(runner.files.folder, blocks)
     blocks.process_api = explained(blocks.process_api)
-    _fill(blocks, _Endpoints(runner, catalogue, stop, uploads, blocks), uploads, at_once)
+    _fill(blocks, _Endpoints(runner, catalogue, stop, uploads, blocks), uploads, access, at_once)
     gradio_app = _mount(page, blocks, port)
-    return Access(page, token, port), gradio_app.stop_event, uploads
+    return access, gradio_app.stop_event, uploads
 
 
 def _mount(page: FastAPI, blocks: gr.Blocks, port: int) -> App:
@@ -211,11 +214,16 @@ class _Endpoints:
                 yield (update.model_dump(mode="json"), *files)
 
 
-def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads, at_once: int) -> None:
-    async def gone(request: gr.Request) -> None:
+def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads, access: Access, at_once: int) -> None:
+    async def without_heartbeat(request: gr.Request) -> None:
+        # A heartbeat can break alone, where a machine is very busy, or there are two: who reads the updates is there.
+        session, unheard = _session(request), 0.0
+        while unheard < GONE_SECONDS and not blocks.app.stop_event.is_set():
+            await asyncio.sleep(LOOK_SECONDS)
+            unheard = 0.0 if access.is_heard(session) else unheard + LOOK_SECONDS
         # Gradio alone leaves a waiting job in the queue when its client goes before it listens for updates.
-        await blocks._queue.clean_events(session_hash=_session(request))
-        endpoints.forget(_session(request))
+        await blocks._queue.clean_events(session_hash=session)
+        endpoints.forget(session)
 
     with blocks:
         gr.Markdown("This is the service behind DragGAN for GIMP; use it from GIMP: Filters > DragGAN.")
@@ -240,8 +248,9 @@ def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads, at_once: i
         again.click(
             endpoints.result, [], [answer, *files], api_name="result", queue=False, api_visibility="undocumented"
         )
-        blocks.unload(gone)
+        blocks.unload(without_heartbeat)
     blocks.queue(max_size=None, api_open=False)
+    uploads.watch()
 
 
 def _add_questions(endpoints: _Endpoints, inputs: dict[str, list[Component]], answer: Component) -> None:

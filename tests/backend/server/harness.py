@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -94,6 +95,10 @@ class Backend:
         """What clients have sent, and what is kept for them."""
         return [file for file in (self.home / "work").rglob("*") if file.is_file()]
 
+    def uploads(self) -> list[Path]:
+        """What clients have sent, and is still there."""
+        return [file for file in self.files_of_jobs() if "results" not in file.parts]
+
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m backend` with the same home folder."""
         return subprocess.run(
@@ -157,6 +162,18 @@ class Backend:
         started = time.monotonic()
         wait_until(lambda: not self.health()["busy"], "the backend's job had ended", patience)
         return time.monotonic() - started
+
+
+def raw(backend: Backend, request: bytes) -> socket.socket:
+    """A connection with a request on it, which nobody reads the answer of."""
+    port = int(backend.ready["url"].rstrip("/").rpartition(":")[2])
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect(("127.0.0.1", port))
+    head, separator, body = request.partition(b"\r\n\r\n")
+    own = f"\r\nHost: 127.0.0.1:{port}\r\n{TOKEN_HEADER}: {backend.ready['token']}"
+    connection.sendall(head + own.encode() + separator + body)
+    return connection
 
 
 def submit(

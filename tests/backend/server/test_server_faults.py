@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -31,9 +30,9 @@ from tests.backend.server.cut import Cut
 from tests.backend.server.harness import (
     DRAG,
     SHORT,
-    TOKEN_HEADER,
     WITHOUT_END,
     Backend,
+    raw,
     submit,
     until_phase,
     updates,
@@ -77,23 +76,6 @@ def files_no_larger(backend: Backend, size: int) -> Iterator[None]:
         process.rlimit(kind, before)
 
 
-def raw(backend: Backend, request: bytes) -> socket.socket:
-    """A connection with a request on it, which nobody reads the answer of."""
-    port = int(backend.ready["url"].rstrip("/").rpartition(":")[2])
-    connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    connection.connect(("127.0.0.1", port))
-    head, separator, body = request.partition(b"\r\n\r\n")
-    own = f"\r\nHost: 127.0.0.1:{port}\r\n{TOKEN_HEADER}: {backend.ready['token']}"
-    connection.sendall(head + own.encode() + separator + body)
-    return connection
-
-
-def sent(backend: Backend) -> list[Path]:
-    """The files that clients have sent."""
-    return [file for file in backend.files_of_jobs() if "results" not in file.parts]
-
-
 def request(picture: Path, options: dict[str, Any]) -> DragRequest:
     return DragRequest(picture, None, DRAG, options)
 
@@ -119,7 +101,7 @@ def test_the_files_of_a_job_go_with_it_but_its_result_can_be_fetched_again(
     kept = Update.from_output(output, again.fetch)
     assert kept.result is not None
     assert kept.result.layer.read_bytes() == done.layer.read_bytes()
-    wait_until(lambda: sent(own) == [], f"what was sent is gone {sent(own)}", 10)
+    wait_until(lambda: own.uploads() == [], f"what was sent is gone {own.uploads()}", 10)
     assert own.files_of_jobs() != []
     again.client.session_hash = "another"
     assert again.result_again() is None
@@ -146,7 +128,7 @@ def test_a_full_disk_is_said_and_costs_no_drag(own: Backend, picture: Path, tmp_
     connection = own.connection(tmp_path)
     with files_no_larger(own, 100), pytest.raises(UserError, match=r"cannot store what was sent \(.*\); make room"):
         jobs.drag(connection, request(picture, SHORT), lambda update: None)
-    assert sent(own) == []
+    assert own.uploads() == []
 
     short = {**SHORT, "steps": 5}
     job = submit(own.client(), picture, short)

@@ -1,0 +1,36 @@
+"""What is sent for a job goes with it, however it ends, and without one when its sender is gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.backend.server.harness import WITHOUT_END, Backend, submit, until_phase, wait_until
+
+ENDLESS = {"inversion_steps": WITHOUT_END}
+
+
+@pytest.fixture
+def other_picture(tmp_path: Path) -> Path:
+    """Gradio gives the same content the same place; the running job has one of its own."""
+    Image.fromarray(np.full((64, 80, 3), 99, np.uint8)).save(tmp_path / "other.png")
+    return tmp_path / "other.png"
+
+
+def test_what_was_sent_for_a_job_that_is_cancelled_as_soon_as_it_waits_is_deleted(
+    backend: Backend, picture: Path, other_picture: Path
+) -> None:
+    running = submit(backend.client(), picture, ENDLESS)
+    until_phase(running, "invert")
+    before = backend.uploads()
+    for _ in range(5):  # the files are looked at once a second: one of these falls between two looks
+        waiting = submit(backend.client(), other_picture, ENDLESS)
+        wait_until(lambda: waiting.communicator and waiting.communicator.event_id, "it waits")
+        waiting.cancel()
+        assert backend.queue_length() == 0
+    wait_until(lambda: backend.uploads() == before, "what was sent for them is gone", 10)
+    running.cancel()
+    backend.wait_idle()
