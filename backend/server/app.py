@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -202,8 +203,9 @@ class _Endpoints:
         a result to come back for.
         """
         number = secrets.token_hex(4)  # by which its lines are found in the log
+        steps = log.of_job(number, updates)
         with one_sentence(doing, number), log.phases(number) as enter:
-            for update, files in log.of_job(number, updates):
+            for update, files in steps:
                 enter(update.phase)
                 unread = self._blocks._queue.pending_messages_per_session.get(session)
                 behind = unread.qsize() if unread is not None else 0
@@ -211,7 +213,17 @@ class _Endpoints:
                     update = update.model_copy(update={"preview": None})
                 if behind > MOST_BEHIND:
                     self._runner.queue.finish_early(session)
-                yield (update.model_dump(mode="json"), *files)
+                try:
+                    yield (update.model_dump(mode="json"), *files)
+                except GeneratorExit:
+                    if self._is_gone(session) and self._runner.queue.leave(session):
+                        threading.Thread(target=_finish, args=(steps,), daemon=True).start()  # Gradio cannot wait
+                    raise
+
+    def _is_gone(self, session: str) -> bool:
+        """Whether Gradio ends a job because nobody reads its updates any more; else its client has cancelled it."""
+        events = list(self._blocks._queue.event_ids_to_events.values())
+        return any(event.session_hash == session and not event.alive for event in events)
 
 
 def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads, access: Access, at_once: int) -> None:
@@ -277,6 +289,15 @@ def _add_jobs(
             concurrency_limit=at_once,
             show_progress="hidden",
         )
+
+
+def _finish(steps: Iterator[Any]) -> None:
+    """Do what is left of a job that nobody follows any more; its result is kept."""
+    try:
+        for _ in steps:
+            pass
+    except Exception:
+        log.unexpected("finishing a drag")
 
 
 def _session(request: gr.Request) -> str:

@@ -21,7 +21,6 @@ import pytest
 from gradio_client.exceptions import AppError
 
 from backend.client import DragRequest, Update, jobs
-from backend.client.protocol import PROTOCOL
 from backend.errors import UserError
 from backend.server import app, lifecycle, protocol
 from backend.server.result_files import NO_FILES
@@ -32,13 +31,13 @@ from tests.backend.server.harness import (
     SHORT,
     WITHOUT_END,
     Backend,
+    join,
     raw,
     submit,
     until_phase,
     updates,
     wait_until,
 )
-from tests.backend.server.live import png
 
 ENDLESS = {**SHORT, "steps": WITHOUT_END, "step_size": 1e-6, "stop_radius": 1e-3}
 LINUX = sys.platform == "linux"
@@ -152,10 +151,7 @@ def test_a_client_that_sends_half_and_vanishes_leaves_no_file(own: Backend) -> N
 
 
 def test_a_client_that_reads_nothing_holds_nobody_up_and_its_job_ends_with_it(own: Backend) -> None:
-    options = {"inversion_steps": 0, "live": True, "poor_fit": "drag"}
-    data = [upload(own), None, DRAG, options, None, PROTOCOL, None]
-    job = {"data": data, "session_hash": "deaf", "fn_index": fn_index(own)}
-    assert own.request("POST", "/gradio_api/queue/join", json.dumps(job).encode())[0] == 200
+    join(own, "deaf", DRAG, {"inversion_steps": 0, "live": True, "poor_fit": "drag"})
     with closing(raw(own, b"GET /gradio_api/queue/data?session_hash=deaf HTTP/1.1\r\n\r\n")):
         wait_until(lambda: own.health()["busy"], "the job runs")
         time.sleep(1)
@@ -264,18 +260,3 @@ def test_a_link_in_the_place_of_the_work_folder_is_not_followed(
     (tmp_path / "home" / "work").symlink_to(tmp_path)
     assert list(lifecycle.empty_work_folder().iterdir()) == []
     assert (tmp_path / "others.txt").exists()
-
-
-def fn_index(backend: Backend) -> int:
-    """Gradio's number of /drag."""
-    config = json.loads(backend.request("GET", "/config")[1])
-    return next(one["id"] for one in config["dependencies"] if one["api_name"] == "drag")
-
-
-def upload(backend: Backend) -> dict[str, Any]:
-    """Send a picture as a script does."""
-    sent = png(np.zeros((64, 80, 3), np.uint8))
-    body = b'--e\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + sent + b"\r\n--e--\r\n"
-    headers = {"Content-Type": "multipart/form-data; boundary=e"}
-    (path,) = json.loads(backend.request("POST", "/gradio_api/upload", body, headers)[1])
-    return {"path": path, "meta": {"_type": "gradio.FileData"}}
