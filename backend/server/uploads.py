@@ -18,6 +18,7 @@ from backend.errors import UserError
 
 NOT_UPLOADED = "The request names a file that was not uploaded; send the file itself."
 UNUSED_SECONDS = 900.0  # a slow client sends one file after the other before it asks for its job
+ALONE_SECONDS = 60.0  # without any client, after which none will ask for one
 OTHERS = ("results", "saved", "torch")  # in the same folder; a studio saves edits there
 
 
@@ -92,8 +93,12 @@ class Uploads:
                 if str(path) not in awaited and _changed(path) == changed:
                     self._delete(path)
 
-    def tidy(self) -> None:
-        """Delete what was sent for a job that was cancelled while it waited, or long ago and for no job at all."""
+    def tidy(self, seconds_alone: float) -> None:
+        """Delete what was sent for a job that was cancelled while it waited, or long ago and for no job at all.
+
+        Args:
+            seconds_alone: for which nobody has been connected.
+        """
         now, named, seen = time.monotonic(), list(self._named), {}
         awaited = {_entry(path) for path in self._awaited(None)}
         given_up = {entry: self._named.pop(entry) for entry in named if entry not in awaited}
@@ -103,7 +108,8 @@ class Uploads:
                 continue
             last = self._seen.get(entry)
             seen[entry] = last if last and last[0] == changed and entry not in awaited else (changed, now)
-            if given_up.get(entry) == changed or now - seen[entry][1] > UNUSED_SECONDS:
+            unused = now - seen[entry][1] > (UNUSED_SECONDS if seconds_alone < ALONE_SECONDS else 0)
+            if given_up.get(entry) == changed or unused:
                 self._delete(entry)
         self._seen = seen
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
 
+from backend.server.uploads import ALONE_SECONDS, Uploads
 from tests.backend.server.harness import WITHOUT_END, Backend, submit, until_phase, wait_until
 
 ENDLESS = {"inversion_steps": WITHOUT_END}
@@ -34,3 +36,17 @@ def test_what_was_sent_for_a_job_that_is_cancelled_as_soon_as_it_waits_is_delete
     wait_until(lambda: backend.uploads() == before, "what was sent for them is gone", 10)
     running.cancel()
     backend.wait_idle()
+
+
+def test_what_no_job_has_asked_for_is_deleted_when_nobody_is_connected_any_more(tmp_path: Path) -> None:
+    blocks = gr.Blocks()
+    blocks.queue()
+    uploads = Uploads(tmp_path, blocks)
+    sent = tmp_path / "of a client" / "layer.png"
+    sent.parent.mkdir()
+    sent.write_bytes(b"its layer")
+    uploads.tidy(0.0)
+    uploads.tidy(ALONE_SECONDS - 1)
+    assert sent.exists()
+    uploads.tidy(ALONE_SECONDS)
+    assert not sent.parent.exists()
