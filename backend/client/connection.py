@@ -195,7 +195,7 @@ class Connection(NamedTuple):
             return False
 
     def close(self) -> None:
-        """End the connection; the backend ends its jobs and deletes their files."""
+        """End the connection; the backend ends its jobs, and deletes their files, once nobody reads their updates."""
         # gradio_client waits up to a second for its stream's thread: nobody else has to
         threading.Thread(target=self.client.close, daemon=True).start()
 
