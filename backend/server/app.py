@@ -26,6 +26,7 @@ from backend.server.access import LARGEST_UPLOAD, Access
 from backend.server.catalogue import ModelCatalogue
 from backend.server.jobs import JobRunner, Updates
 from backend.server.openings import shown_region
+from backend.server.presence import Presence
 from backend.server.requests import Request
 from backend.server.result_files import NO_FILES
 from backend.server.sentences import explained, one_sentence, told
@@ -35,8 +36,6 @@ CHUNK = 1 << 20  # bytes of a result file sent at a time
 JOBS = "jobs"  # Gradio's name of the one queue of all that computes
 PREVIEWS_BEHIND = 50  # updates that a client has not read yet, after which it gets no previews
 MOST_BEHIND = 2000  # after which it will not read any more, as far as anybody can tell
-GONE_SECONDS = 1.0  # without heartbeat and without anybody who reads its updates: between two jobs nobody does
-LOOK_SECONDS = 0.1
 
 Answer = tuple[dict[str, Any] | None, str | None, str | None, str | None]
 
@@ -63,7 +62,8 @@ def build(
     blocks = gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP")
     uploads = Uploads(runner.files.folder, blocks)
     blocks.process_api = explained(blocks.process_api)
-    _fill(blocks, _Endpoints(runner, catalogue, stop, uploads, blocks), uploads, access, at_once)
+    endpoints = _Endpoints(runner, catalogue, stop, uploads, Presence(blocks, access))
+    _fill(blocks, endpoints, uploads, at_once)
     gradio_app = _mount(page, blocks, port)
     return access, gradio_app.stop_event, uploads
 
@@ -101,10 +101,10 @@ class _Endpoints:
         catalogue: ModelCatalogue,
         stop: Callable[[], None],
         uploads: Uploads,
-        blocks: gr.Blocks,
+        presence: Presence,
     ) -> None:
         self._runner, self._catalogue, self._stop = runner, catalogue, stop
-        self._uploads, self._blocks = uploads, blocks
+        self._uploads, self.presence = uploads, presence
 
     def health(self) -> dict[str, Any]:
         with one_sentence("looking after the backend"):
@@ -207,8 +207,7 @@ class _Endpoints:
         with one_sentence(doing, number), log.phases(number) as enter:
             for update, files in steps:
                 enter(update.phase)
-                unread = self._blocks._queue.pending_messages_per_session.get(session)
-                behind = unread.qsize() if unread is not None else 0
+                behind = self.presence.behind(session)
                 if behind > PREVIEWS_BEHIND and update.result is None:
                     update = update.model_copy(update={"preview": None})
                 if behind > MOST_BEHIND:
@@ -216,26 +215,15 @@ class _Endpoints:
                 try:
                     yield (update.model_dump(mode="json"), *files)
                 except GeneratorExit:
-                    if self._is_gone(session) and self._runner.queue.leave(session):
+                    if self.presence.has_left(session) and self._runner.queue.leave(session):
                         threading.Thread(target=_finish, args=(steps,), daemon=True).start()  # Gradio cannot wait
                     raise
 
-    def _is_gone(self, session: str) -> bool:
-        """Whether Gradio ends a job because nobody reads its updates any more; else its client has cancelled it."""
-        events = list(self._blocks._queue.event_ids_to_events.values())
-        return any(event.session_hash == session and not event.alive for event in events)
 
-
-def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads, access: Access, at_once: int) -> None:
-    async def without_heartbeat(request: gr.Request) -> None:
-        # A heartbeat can break alone, where a machine is very busy, or there are two: who reads the updates is there.
-        session, unheard = _session(request), 0.0
-        while unheard < GONE_SECONDS and not blocks.app.stop_event.is_set():
-            await asyncio.sleep(LOOK_SECONDS)
-            unheard = 0.0 if access.is_heard(session) else unheard + LOOK_SECONDS
-        # Gradio alone leaves a waiting job in the queue when its client goes before it listens for updates.
-        await blocks._queue.clean_events(session_hash=session)
-        endpoints.forget(session)
+def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads, at_once: int) -> None:
+    async def gone(request: gr.Request) -> None:
+        await endpoints.presence.without_heartbeat(_session(request))
+        endpoints.forget(_session(request))
 
     with blocks:
         gr.Markdown("This is the service behind DragGAN for GIMP; use it from GIMP: Filters > DragGAN.")
@@ -260,7 +248,7 @@ def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads, access: Ac
         again.click(
             endpoints.result, [], [answer, *files], api_name="result", queue=False, api_visibility="undocumented"
         )
-        blocks.unload(without_heartbeat)
+        blocks.unload(gone)
     blocks.queue(max_size=None, api_open=False)
     uploads.watch()
 

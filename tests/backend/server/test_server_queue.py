@@ -15,7 +15,7 @@ import torch
 import stylegan2
 from backend.client import DragRequest, Update, jobs
 from backend.errors import Cancelled
-from backend.server import app
+from backend.server.presence import GONE_SECONDS
 from stylegan2.architecture import generator_architecture
 from tests.backend.server.harness import (
     SHORT,
@@ -151,7 +151,7 @@ def test_who_loses_only_the_heartbeat_keeps_the_job_that_runs_and_the_one_that_w
     for client in (first, second):  # one more, which breaks
         with raw(backend, f"GET /gradio_api/heartbeat/{client.session_hash} HTTP/1.1\r\n\r\n".encode()) as heartbeat:
             assert heartbeat.recv(100)
-    time.sleep(app.GONE_SECONDS + 1)
+    time.sleep(GONE_SECONDS + 1)
     first.predict(api_name="/keep")
     assert list(updates(running))[-1][0]["phase"] == "done"
     assert list(updates(waiting))[-1][0]["phase"] == "done"
