@@ -179,6 +179,7 @@ def test_who_cancels_before_the_job_is_in_the_queue_cancels_it(backend: Backend,
     connection = backend.connection(tmp_path)
     with pytest.raises(Cancelled):
         jobs.sample(connection, {"seeds": [1]}, lambda update: None, lambda: True)
+    time.sleep(1)
     assert backend.queue_length() == 0
     connection.close()
     first.cancel()
