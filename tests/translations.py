@@ -25,8 +25,8 @@ FOLDER, DOMAIN = PLUGIN / "locale", "draggan"  # as in core/i18n.py
 # Where what the backend says to artists comes from. Its command line, and why a foreign file is no model, stay English.
 SPOKEN = ("ssh.py", "remote/*.py", "client/*.py", "server/*.py", "editing/*.py", "models/*.py")
 UNSPOKEN = (
-    *("commands.py", "settings.py", "instance.py", "lifecycle.py", "app.py", "sentences.py", "log.py", "encoders.py"),
-    "studio.py",
+    *("commands.py", "settings.py", "instance.py", "lifecycle.py", "app.py", "error_messages.py", "log.py"),
+    *("encoders.py", "studio.py"),
 )
 OF_A_MODEL = ("title", "shows", "hint", "where")  # in the catalogue of models, read by artists
 SENTENCE = re.compile(r"[A-Z{\"].*[^\W\d] .*[.](\.\.)?", re.DOTALL)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 
+from backend.editing.change_preview import ChangePreview
 from backend.editing.compositing import compose
 from backend.editing.correspondence import EditImages
 from backend.editing.drag_loop import LoopStep
@@ -20,7 +21,6 @@ from backend.editing.preset import LoadedModel
 from backend.editing.region import Region
 from backend.editing.report import DragRecord, edit_report
 from backend.editing.settings import DragSettings
-from backend.editing.shown_change import ShownChange
 from backend.editing.steps import DragStep, EditResult
 from backend.errors import UserError
 
@@ -38,7 +38,7 @@ class OpenEdit:
         self._state: EditState | None = None
         self._live: LiveDrag | None = None
         self._record: DragRecord | None = None
-        self._change: ShownChange | None = None
+        self._change: ChangePreview | None = None
 
     def check(
         self,
@@ -144,7 +144,7 @@ class OpenEdit:
             ids=tuple(drags),
             refused=refused,
             preview=lambda: self._draft(step.w_plus),
-            change=lambda: self._shown_change().of(self._draft(step.w_plus), self._mask),
+            change=lambda: self._change_preview().of(self._draft(step.w_plus), self._mask),
         )
 
     def _path(self) -> torch.Tensor:
@@ -202,10 +202,10 @@ class OpenEdit:
         """What a code shows, in place, in no more pixels than a window shows: uint8 [h, w, 3]."""
         return to_pixels(self._place.image(self.generator.synthesis.draft(w_plus, PREVIEW_SIDE)))
 
-    def _shown_change(self) -> ShownChange:
+    def _change_preview(self) -> ChangePreview:
         """What compares the model's pictures with that of the layer; made when it is first wanted."""
         if self._change is None:
-            self._change = ShownChange(self._draft(self._shown), self._layer, self.region)
+            self._change = ChangePreview(self._draft(self._shown), self._layer, self.region)
         return self._change
 
     def _preview(self, w_plus: torch.Tensor, place: Placement | None = None) -> Callable[[], np.ndarray]:

@@ -16,7 +16,7 @@ from backend.models import catalogue, licences, models, store
 from backend.models.catalogue import Entry
 from backend.models.conversion import sole_writer, take_in
 from backend.models.part_file import PartFile
-from backend.models.transfer import Progress, Wanted, fetch
+from backend.models.transfer import Progress, Source, fetch
 from stylegan2.errors import ModelError
 
 Phase = Literal["downloading", "converting", "failed"]
@@ -90,7 +90,7 @@ def _fetch(entry: Entry, part: PartFile, tell: Tell, cancelled: Flag) -> None:
         tell(State(entry.name, "downloading", progress.done, progress.total or size, *progress[2:]))
 
     tell(State(entry.name, "downloading", part.size, part.notes.total or size))
-    fetch(Wanted(entry.urls, entry.bytes, entry.sha256, models.place_by_hand(entry)), part, told, cancelled)
+    fetch(Source(entry.urls, entry.bytes, entry.sha256, models.place_by_hand(entry)), part, told, cancelled)
 
 
 def check(name: str, without_licence: bool = False) -> Entry:

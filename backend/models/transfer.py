@@ -47,7 +47,7 @@ class Progress(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Source:
     """The file that is wanted.
 
     Attributes:
@@ -63,7 +63,7 @@ class Wanted:
     by_hand: Path
 
 
-def fetch(wanted: Wanted, part: PartFile, tell: Callable[[Progress], None], cancelled: Flag) -> None:
+def fetch(wanted: Source, part: PartFile, tell: Callable[[Progress], None], cancelled: Flag) -> None:
     """Fetch a file into a part, or the rest of it; at the end it is complete and verified.
 
     Args:
@@ -93,7 +93,7 @@ async def _unless_cancelled(work: Coroutine[None, None, None], cancelled: Flag) 
 class _Transfer:
     """One transfer, from the first attempt to the last."""
 
-    def __init__(self, wanted: Wanted, part: PartFile, tell: Callable[[Progress], None]) -> None:
+    def __init__(self, wanted: Source, part: PartFile, tell: Callable[[Progress], None]) -> None:
         self.wanted, self.part = wanted, part
         self._meter = _Meter(part, tell)
         self._resumed = False

@@ -24,12 +24,12 @@ from starlette.routing import Mount
 from backend.server import log
 from backend.server.access import LARGEST_UPLOAD, Access
 from backend.server.catalogue import ModelCatalogue
+from backend.server.error_messages import explained, one_sentence, told
+from backend.server.job_setup import shown_region
 from backend.server.jobs import JobRunner, Updates
-from backend.server.openings import shown_region
 from backend.server.presence import Presence
 from backend.server.requests import Request
 from backend.server.result_files import NO_FILES
-from backend.server.sentences import explained, one_sentence, told
 from backend.server.uploads import Uploads
 
 CHUNK = 1 << 20  # bytes of a result file sent at a time

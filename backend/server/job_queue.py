@@ -58,7 +58,7 @@ class JobControl:
     def _tell(self, event: threading.Event) -> None:
         event.set()
         if self.inbox is not None:
-            self.inbox.news.set()
+            self.inbox.changed.set()
 
 
 class JobQueue:

@@ -28,14 +28,14 @@ from backend.server import protocol, resources
 from backend.server.finding import find
 from backend.server.frames import make_frames
 from backend.server.job_queue import JobControl, JobQueue
+from backend.server.job_setup import model_of, opening_of, region_of, usable
 from backend.server.live import live_updates
 from backend.server.log import logger
-from backend.server.openings import model_of, opening_of, region_of, usable
 from backend.server.progress import Throttle, drag_update
 from backend.server.protocol import Preview, SampleOptions, Update
 from backend.server.requests import FramesJob, Job, Request
 from backend.server.result_files import KEPT_SECONDS, NO_FILES, Files, ResultFiles
-from backend.server.steering import Wanted, read_steering
+from backend.server.steering import SteeringSource, read_steering
 
 SUGGESTION_SECONDS = 4.0  # after which no other model is looked at any more where the chosen one does not fit
 
@@ -136,9 +136,9 @@ class JobRunner:
         region = editor.region  # where it was found
         last = Update(phase="drag")
         if control.inbox is not None:
-            wanted = Wanted(control.inbox, job.drags, job.mask, job.image.shape[:2])
+            source = SteeringSource(control.inbox, job.drags, job.mask, job.image.shape[:2])
             control.worth_keeping = True  # hours may be in it, and no request can do it again
-            for last in live_updates(editor.live_drag(wanted, settings), control, control.inbox, region.box):
+            for last in live_updates(editor.live_drag(source, settings), control, control.inbox, region.box):
                 yield last, NO_FILES
             return (region, last.model_copy(update={"refused": None})) if editor.has_moved else None
         for step, preview in throttle.limit(editor.drag(job.drags, job.mask, settings)):

@@ -45,7 +45,7 @@ def live_updates(steps: Iterable[DragStep], control: JobControl, inbox: Steering
             yield frames.timed(step, box)
         if not step.running:
             yield from _rest(step, control, inbox, box)
-            if not inbox.news.is_set():
+            if not inbox.changed.is_set():
                 logger.info("The drag of session %s has rested for %.0f minutes", control.session, REST_MINUTES)
                 return
 
@@ -53,7 +53,7 @@ def live_updates(steps: Iterable[DragStep], control: JobControl, inbox: Steering
 def _rest(step: DragStep, control: JobControl, inbox: SteeringInbox, box: Box) -> Iterator[Update]:
     """Yield signs of life until there is something new, or the rest has been too long."""
     deadline = time.monotonic() + 60 * REST_MINUTES
-    while not inbox.news.wait(SIGN_EVERY) and time.monotonic() < deadline:
+    while not inbox.changed.wait(SIGN_EVERY) and time.monotonic() < deadline:
         yield drag_update(step, box, preview=None)
 
 

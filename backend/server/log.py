@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from backend import paths
 
-LARGEST, KEPT = 1_000_000, 3  # bytes of one file, older files kept
+LARGEST, BACKUPS = 1_000_000, 3  # bytes of one file, older files kept
 NO_JOB = "-"
 
 logger = logging.getLogger("backend")
@@ -33,7 +33,7 @@ def start() -> Path:
     """
     path = paths.log_file()
     paths.make_private(path.parent)
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=LARGEST, backupCount=KEPT, encoding="utf-8")
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=LARGEST, backupCount=BACKUPS, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(process)d job %(job)s %(name)s: %(message)s"))
     handler.addFilter(_with_job)
     logging.raiseExceptions = False  # a disk that is full costs the line, not a page on stderr for each

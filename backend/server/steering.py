@@ -84,10 +84,10 @@ class SteeringInbox:
     """Where the newest that a client asked for waits for the next step of its drag. Safe to use from several threads.
 
     Attributes:
-        news: set whenever there is something to be taken, or the job is to end.
+        changed: set whenever there is something to be taken, or the job is to end.
     """
 
-    news: threading.Event = field(default_factory=threading.Event)
+    changed: threading.Event = field(default_factory=threading.Event)
     _asked: Asked | None = None
     _taken: bool = True
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -103,17 +103,17 @@ class SteeringInbox:
                 back_to = before.steering.back_to
                 asked = replace(asked, steering=replace(asked.steering, back_to=back_to))
             self._asked, self._taken = asked, False
-        self.news.set()
+        self.changed.set()
 
     def take(self) -> Asked | None:
         """Return the newest; None where nobody has asked for anything."""
         with self._lock:
-            self.news.clear()
+            self.changed.clear()
             self._taken = True
             return self._asked
 
 
-class Wanted:
+class SteeringSource:
     """What is wanted of a job's drag, for the engine: at first as the job was opened, then as its client asks."""
 
     def __init__(

@@ -19,7 +19,7 @@ from backend.errors import UserError
 NOT_UPLOADED = "The request names a file that was not uploaded; send the file itself."
 UNUSED_SECONDS = 900.0  # a slow client sends one file after the other before it asks for its job
 ALONE_SECONDS = 60.0  # without any client, after which none will ask for one
-OTHERS = ("results", "saved", "torch")  # in the same folder; a studio saves edits there
+NOT_UPLOADS = ("results", "saved", "torch")  # in the same folder; a studio saves edits there
 
 
 class _Parser(gradio.route_utils.GradioMultiPartParser):
@@ -104,7 +104,7 @@ class Uploads:
         given_up = {entry: self._named.pop(entry) for entry in named if entry not in awaited}
         for entry in self._folder.iterdir():
             changed = _changed(entry)
-            if entry.name in OTHERS or changed is None:
+            if entry.name in NOT_UPLOADS or changed is None:
                 continue
             last = self._seen.get(entry)
             seen[entry] = last if last and last[0] == changed and entry not in awaited else (changed, now)

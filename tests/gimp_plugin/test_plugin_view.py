@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.view import KEPT, LARGEST_SCALE, MARGIN, View
+from core.view import LARGEST_SCALE, LEAST_SHOWN, MARGIN, View
 
 LAYER = (400, 200)
 
@@ -43,7 +43,7 @@ def test_one_cannot_zoom_without_end():
 
 def test_the_layer_cannot_be_lost_beside_the_screen():
     view = View((900, 600), LAYER).moved(-5000, 7000)
-    assert view.visible()[2:] == (KEPT, KEPT)
+    assert view.visible()[2:] == (LEAST_SHOWN, LEAST_SHOWN)
 
 
 def test_a_larger_window_shows_the_same_in_its_middle():

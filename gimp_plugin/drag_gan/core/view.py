@@ -10,7 +10,7 @@ Box = tuple[int, int, int, int]  # x, y, width, height
 MARGIN = 12  # pixels of the screen around what is fitted in
 LARGEST_SCALE = 16.0
 SMALLEST = 64  # pixels of the screen that the layer's longer side has at least
-KEPT = 48  # pixels of the layer that stay on the screen, however far it is moved
+LEAST_SHOWN = 48  # pixels of the layer that stay on the screen, however far it is moved
 
 
 class View(NamedTuple):
@@ -76,5 +76,8 @@ class View(NamedTuple):
 
     def _kept(self) -> View:
         """Return the view with a part of the layer on the screen."""
-        x, y = (round(min(max(self.corner[i], KEPT - self.layer[i] * self.scale), self.size[i] - KEPT)) for i in (0, 1))
+        x, y = (
+            round(min(max(self.corner[i], LEAST_SHOWN - self.layer[i] * self.scale), self.size[i] - LEAST_SHOWN))
+            for i in (0, 1)
+        )
         return self._replace(corner=(x, y))

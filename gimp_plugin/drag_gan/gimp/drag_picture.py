@@ -18,7 +18,7 @@ from core import markers, may_move
 from core.drag_session import DragSession, is_pin
 from core.gestures import Gestures, Tool
 from core.view import Box, Point, View
-from gimp.soft_shift import shift
+from gimp.local_warp import shift
 from gimp.source_layer import NONE, SRGB
 from gimp.widgets import lay_on, to_pixbuf
 

@@ -15,7 +15,7 @@ import pytest
 from backend.errors import Cancelled, UserError
 from backend.models import transfer
 from backend.models.part_file import PartFile
-from backend.models.transfer import Progress, Wanted, fetch
+from backend.models.transfer import Progress, Source, fetch
 from tests.backend.file_server import (
     Answer,
     FileServer,
@@ -53,12 +53,12 @@ def part(tmp_path: Path) -> PartFile:
     return PartFile(tmp_path / "model.pkl", "models")
 
 
-def wanted(*urls: str, size: int | None = None, sha256: str | None = "", by_hand: str = "model.pkl") -> Wanted:
+def wanted(*urls: str, size: int | None = None, sha256: str | None = "", by_hand: str = "model.pkl") -> Source:
     digest = hashlib.sha256(CONTENT).hexdigest() if sha256 == "" else sha256
-    return Wanted(urls, size, digest, Path(by_hand))
+    return Source(urls, size, digest, Path(by_hand))
 
 
-def fetched(what: Wanted, part: PartFile) -> list[Progress]:
+def fetched(what: Source, part: PartFile) -> list[Progress]:
     """Fetch, and check that the file is right."""
     told: list[Progress] = []
     fetch(what, part, told.append, lambda: False)
@@ -67,7 +67,7 @@ def fetched(what: Wanted, part: PartFile) -> list[Progress]:
     return told
 
 
-def refusal(what: Wanted, part: PartFile) -> str:
+def refusal(what: Source, part: PartFile) -> str:
     """The one sentence by which a fetch fails."""
     with pytest.raises(UserError) as refused:
         fetch(what, part, lambda _: None, lambda: False)

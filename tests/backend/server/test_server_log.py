@@ -90,7 +90,7 @@ def test_the_log_does_not_grow_without_end(monkeypatch: pytest.MonkeyPatch, requ
     for number in range(200):
         log.logger.info("line %d", number)
     files = sorted(path.parent.iterdir())
-    assert [file.name for file in files] == ["backend.log", *(f"backend.log.{n + 1}" for n in range(log.KEPT))]
+    assert [file.name for file in files] == ["backend.log", *(f"backend.log.{n + 1}" for n in range(log.BACKUPS))]
     assert all(file.stat().st_size <= 1000 for file in files)
     assert lines(path)[-1] == "- line 199"
 

@@ -15,7 +15,7 @@ TONE, FAR_TONE = 12.0, 60.0  # sigmas, pixels: the tones are those of so large a
 SIDE = 256  # pixels that a picture's longer side has for which these are
 
 
-class ShownChange:
+class ChangePreview:
     """Compares the model's pictures of one edit with that of its layer."""
 
     def __init__(self, first: np.ndarray, part: np.ndarray, region: Region) -> None:
