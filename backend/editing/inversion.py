@@ -19,7 +19,7 @@ from stylegan2.latent_space import LatentSpace
 
 VERSION = 5  # to be raised when invert() finds other codes: what was remembered before is not found any more
 DRAFT_SHARE = 0.25  # of the steps, on drafts; the others, at most, on whole images
-WARM_UP, COOL_DOWN = 0.05, 0.5  # shares of the steps on drafts in which Adam's step grows to its size, and shrinks back to 0
+WARM_UP, COOL_DOWN = 0.05, 0.5  # shares of those in which Adam's step grows to its size, and shrinks back to 0
 LAYER_RATE = 0.3  # of Adam's step for each layer, beside that for all layers together
 HISTORY = 60  # steps, nearly always all, from which L-BFGS knows the curvature
 MOST_EVALUATIONS = 25  # of the loss in a step of L-BFGS; nearly always it takes one
@@ -188,10 +188,10 @@ def _search(
 
 def _optimise(inversion: _Inversion, code: torch.Tensor) -> Generator[InversionStep, None, Found]:
     """Optimise a code in W+ on drafts, then on whole images; yields each step, returns the end."""
-    found = math.inf, code
-    for found in inversion.approach(code, inversion.draft_steps):
-        yield inversion.step(found[1])
-    for found in inversion.converge(found[1], inversion.settings.steps - inversion.draft_steps):
+    found = near = math.inf, code
+    for near in inversion.approach(code, inversion.draft_steps):
+        yield inversion.step(near[1])
+    for found in inversion.converge(near[1], inversion.settings.steps - inversion.draft_steps):
         yield inversion.step(found[1])
     return found
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.editing.edit_state import EditState
+from backend.editing.fit import Fit
 from backend.editing.pivotal_tuning import TuningStep
 from backend.editing.region import Region
 
