@@ -14,6 +14,7 @@ import torch.nn.functional as F
 import stylegan2
 from backend.editing.filters import blur, resample, weighted_blur
 from backend.editing.optical_flow import CUBIC, dense_flow, interpolate_flow, trajectory_flow, warp
+from backend.editing.segmentation import segment
 
 LONGEST_SIDE = 256  # images are compared at this size at most
 FINER = 2  # whether a pixel stayed or moved is decided at this many times their size
@@ -22,8 +23,10 @@ MOST_STEPS = 4  # more add up more small errors than they avoid (measured)
 STILL_FEATURES = 0.10  # features, in their own spread, that differ by less belong to something that stayed
 SEEN = 1.0  # pixels: a smaller motion is none
 OUTLINE = 25  # pixels, across: how wide around what stayed the decision is made anew from the colours
+BESIDE_OUTLINE = 5  # pixels, across: so near to an outline features are of both
 LIKE_BACKGROUND = 0.12  # of -1 .. 1: how far the colours of a background differ from place to place
 CHANGED_FEATURES = 0.35  # as STILL_FEATURES, but belongs to something that moved; between, it votes for neither
+STRAND = 5  # pixels, across, at FINER times the size: a thinner moving thing is a stray piece of an outline
 FEATURE_ODDS = 3.0  # how much likelier a pixel stayed, or moved, where its features vote for it
 DECISIVE = 8  # a mixture of both would show everything twice
 MATCH = 0.16  # of -1 .. 1: how far colours may differ where the right place was found
@@ -82,6 +85,7 @@ class Correspondence(NamedTuple):
         still: [FINER h, FINER w], 0 .. 1: where the pixel stayed in place instead.
         background: bool [h, w]: what surely stayed, out to the border.
         moved: bool [h, w]: what surely moved, by its features and its flow; plain things show it in nothing else.
+        subject: [h, w], 0 .. 1: how surely end shows what moves there, by its features; none of it near an outline.
         confidence: [h, w], 0 .. 1: where one of both is believed; elsewhere start does not show what end shows.
     """
 
@@ -91,7 +95,12 @@ class Correspondence(NamedTuple):
     still: np.ndarray
     background: np.ndarray
     moved: np.ndarray
+    subject: np.ndarray
     confidence: np.ndarray
+
+    def bare(self) -> np.ndarray:
+        """How much each pixel of the end looks like the background, and not like what moves: [h, w], 0 .. 1."""
+        return like_background(self.end, self.end, self.background) * (1 - self.subject)
 
     def warp(self, image: np.ndarray) -> np.ndarray:
         """Warp `image` [h, w] or [h, w, C] from the start of the edit to its end, where that is known."""
@@ -109,13 +118,15 @@ def find_correspondence(images: EditImages) -> Correspondence:
     outline = _grown(background, OUTLINE)
     flow = _smoothed(flow, back, start, end, background, outline)
     back = np.where(background[..., None], 0, back).astype(np.float32)
+    moves = np.linalg.norm(flow, axis=2) > SEEN
+    subject = _subject(images, background, moves & (change > CHANGED_FEATURES))
+    moved, sure = moves & (change > STILL_FEATURES), np.ones(start.shape[:2], np.float32)
+    found = Correspondence(start, end, flow, sure, background, moved, subject, sure)
     feature_vote = (STILL_FEATURES + CHANGED_FEATURES - 2 * change) / (CHANGED_FEATURES - STILL_FEATURES)
     # features reach beyond the outline
-    feature_vote = np.maximum(feature_vote, 2 * like_background(end, end, background) - 1)
+    feature_vote = np.maximum(feature_vote, 2 * found.bare() - 1)
     still = _still(start, end, flow, feature_vote.clip(-1, 1).astype(np.float32), outline)
-    moved = (change > STILL_FEATURES) & (np.linalg.norm(flow, axis=2) > SEEN)
-    moved &= resample(still, moved.shape) < 0.5
-    found = Correspondence(start, end, flow, still, background, moved, np.ones(start.shape[:2], np.float32))
+    found = found._replace(still=still, moved=moved & (resample(still, moved.shape) < 0.5))
     return found._replace(confidence=_confidence(found, back))
 
 
@@ -154,6 +165,12 @@ def _feature_change(images: EditImages, size: tuple[int, int]) -> np.ndarray:
     change = ((after - before).abs() / spread).mean(dim=0, keepdim=True)
     change = F.interpolate(change[None].float(), size, mode="bilinear", align_corners=False)[0, 0]
     return blur(change.cpu().numpy(), 1.0)
+
+
+def _subject(images: EditImages, background: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """What moves, [h, w], 0 .. 1, learned from all that is not near the outline of `background`."""
+    inner = ~_grown(~background, BESIDE_OUTLINE)
+    return segment(images.features(0.0), images.features(1.0), inner, moves & ~_grown(background, BESIDE_OUTLINE))
 
 
 def _connected_to_border(area: np.ndarray) -> np.ndarray:
@@ -197,7 +214,8 @@ def _still(
     likely = likely * FEATURE_ODDS ** cv2.resize(feature_vote, size)
     other = np.exp(-np.square(blur(_misfit(fine_end, fine_warped), 1.0) / MATCH))
     likely, other = likely**DECISIVE, other**DECISIVE
-    return blur(likely / (likely + other + 1e-9), 0.7).astype(np.float32)
+    still = cv2.morphologyEx(likely / (likely + other + 1e-9), cv2.MORPH_CLOSE, np.ones((STRAND, STRAND), np.uint8))
+    return blur(still, 0.7).astype(np.float32)
 
 
 def _confidence(found: Correspondence, back: np.ndarray) -> np.ndarray:

@@ -21,8 +21,7 @@ def grain_strength(original: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     Returns the deviation [h, w], levels. Near an edge it is that of the surroundings: an edge is no grain.
     """
     grey = cv2.cvtColor(original, cv2.COLOR_RGBA2GRAY)
-    coarse = resample(grey, tuple(max(length // COARSEST, 1) for length in size))
-    fine = cv2.absdiff(grey, resample(coarse, grey.shape)).astype(np.float32)
+    fine = cv2.absdiff(grey, _coarse(grey, size)).astype(np.float32)
     square = resample(np.square(fine, out=fine), size)
     smooth = resample(grey, size).astype(np.float32)
     slope = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)) / 8
@@ -47,13 +46,22 @@ def grain_tile(original: np.ndarray, strength: np.ndarray, target: float, where:
         return None
     y, x = _most_even(strength, where, (height, width), side, target)
     patch = original[y : y + side, x : x + side, :3].astype(np.float32)
-    patch -= cv2.GaussianBlur(patch, (0, 0), max(COARSEST * width / strength.shape[1], 1.0))
+    cells = tuple(
+        max(round(side * cells / length), 1) for cells, length in zip(strength.shape, (height, width), strict=True)
+    )
+    patch -= _coarse(patch, cells)
     patch *= np.hanning(side)[:, None, None] * np.hanning(side)[None, :, None]
     phases = np.angle(np.fft.rfft2(np.random.default_rng(0).standard_normal((side, side))))
     spectrum = np.abs(np.fft.rfft2(patch, axes=(0, 1))) * np.exp(1j * phases)[..., None]
     # the phases of all colours turn together, so that grey grain stays grey
     tile = np.fft.irfft2(spectrum, s=(side, side), axes=(0, 1))
-    return (tile / max(float(tile.std()), 1e-6)).astype(np.float32)
+    tile = tile.astype(np.float32)
+    return tile / max(float(cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY).std()), 1e-6)
+
+
+def _coarse(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """What of `image` is not finer than COARSEST cells of a grid of `size` (h, w)."""
+    return resample(resample(image, tuple(max(length // COARSEST, 1) for length in size)), image.shape)
 
 
 def _most_even(

@@ -10,7 +10,7 @@ import torch
 
 from backend.editing.background import Continuation, continue_background
 from backend.editing.blocks import Block
-from backend.editing.correspondence import Correspondence, like_background
+from backend.editing.correspondence import Correspondence
 from backend.editing.filters import blur, resample, weighted_blur
 from backend.editing.grain import grain_strength, grain_tile, laid
 from backend.editing.misplaced import shows_background
@@ -91,8 +91,10 @@ class _Sides:
         subject = np.abs(found.end - self.before(found.end, np.square(1 - alike))).max(axis=2)
         nearer = subject / (ground + subject + 1e-6)
         halo = np.clip(4 * nearer - 1.5, 0, 1) * alike * shows_background(warped, found)
-        plain = np.clip(4 * like_background(found.end, found.end, found.background) - 0.5, 0, 1)
-        self.background = np.maximum(plain, halo).astype(np.float32)  # [h, w], 0 .. 1: one or the other, but at edges
+        plain = np.clip(4 * found.bare() - 0.5, 0, 1)
+        self.background = np.maximum(plain, halo * (1 - found.subject)).astype(
+            np.float32
+        )  # [h, w], 0 .. 1: one or the other, but at edges
 
     def mean(self, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Of `values` [h, w] or [h, w, C], as far as `weight` [h, w] knows them."""
@@ -131,7 +133,7 @@ def _colour_corrections(small: np.ndarray, found: Correspondence, sides: _Sides)
     known = found.confidence * found.warp(shown.astype(np.float32))
     colours = sides.mean(found.warp(missed), known)
     # where the generator has made a halo beside what moved, the layer's background has none
-    halo = sides.background * (1 - like_background(found.end, found.end, found.background))
+    halo = sides.background * (1 - found.bare())
     plain = sides.behind(found.warp(small[..., :3]), known) - end
     return colours + halo[..., None] * (plain - colours)
 

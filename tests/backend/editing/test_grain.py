@@ -60,6 +60,17 @@ def test_a_tile_has_no_brightness_of_its_own_and_a_standard_deviation_of_one(dev
     assert abs(tile.mean()) < 0.05
 
 
+def test_a_tile_is_as_strong_as_the_grain_that_it_continues_though_the_layer_is_mottled() -> None:
+    y, x = np.mgrid[:512, :512]
+    mottled = noisy(6.0)
+    mottled[..., :3] = (mottled[..., :3] + 40.0 * (np.sin(x / 20) * np.sin(y / 20))[..., None]).clip(0, 255)
+    strength = grain_strength(mottled, SIZE)
+    tile = grain_tile(mottled, strength, float(np.median(strength)), EVERYWHERE)
+    assert tile is not None
+    painted = layer(128 + np.median(strength) * np.tile(tile, (2, 2, 1)))
+    assert np.median(grain_strength(painted, SIZE)) == pytest.approx(np.median(strength), rel=0.15)
+
+
 def test_grey_grain_stays_grey_and_coloured_grain_coloured() -> None:
     grey, coloured = (
         grain_tile(image, grain_strength(image, SIZE), 12.0, EVERYWHERE)
