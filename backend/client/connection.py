@@ -195,7 +195,7 @@ class Connection(NamedTuple):
             return False
 
     def close(self) -> None:
-        """End the connection; the backend ends its jobs and deletes their files."""
+        """End the connection; the backend ends its jobs, and deletes their files, once nobody reads their updates."""
         # gradio_client waits up to a second for its stream's thread: nobody else has to
         threading.Thread(target=self.client.close, daemon=True).start()
 
@@ -247,7 +247,8 @@ def _greet(ready: Ready, silence_seconds: float) -> tuple[Any, Any]:
     """Make a client and ask the backend how it is. Raises TimeoutError when it says nothing for too long."""
     prepare_environment()
     import httpx
-    from gradio_client import Client
+
+    from backend.client.stream import Client
 
     try:
         client = Client(

@@ -199,6 +199,8 @@ def _understand(output: Sequence[Any], connection: Connection) -> Update:
 
 
 def _cancel(job: Any) -> None:
+    while job.communicator.event_id is None and not job.done():  # what is not in the queue yet cannot be cancelled
+        time.sleep(POLL_SECONDS)
     try:
         job.cancel()
     except Exception as error:  # the backend notices a client that goes away, so nothing is lost

@@ -33,7 +33,7 @@ def follow_misplaced(found: Correspondence, layer: np.ndarray) -> Correspondence
     # the subject is before all this: as the generator shows it at the end; and the layer's, as it was and as it moved
     subject = found.moved & (found.bare() < UNLIKE)
     own = (empty < UNLIKE).astype(np.float32)
-    own = np.maximum(own, found.warp(own)) > 0.5
+    own = _grown(np.maximum(own, found.warp(own)) > 0.5, 3)  # with its outline
     for part, missing in _misplaced(found, empty):
         step = _motion_beside(found, part)
         shift = np.array([[1, 0, -step[0]], [0, 1, -step[1]]], np.float32)

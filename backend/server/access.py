@@ -9,6 +9,8 @@ from __future__ import annotations
 import hmac
 import re
 import time
+import urllib.parse
+from collections import Counter
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,7 +19,7 @@ from backend.client.protocol import TOKEN_HEADER
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_LARGE = 401, 403, 404, 413
 
-UPLOAD = "/gradio_api/upload"
+UPLOAD, UPDATES = "/gradio_api/upload", "/gradio_api/queue/data"
 LARGEST_UPLOAD = 512 << 20  # bytes of a body with files
 LARGEST_BODY = 4 << 20  # bytes of any other: the largest is a mask of a live drag
 
@@ -32,7 +34,8 @@ OPEN = re.compile(
 class Access:
     """ASGI middleware around everything the server answers, websockets included; no route is exempt.
 
-    It also knows how many requests are open and when the last one ended, by which idleness is noticed.
+    It also knows how many requests are open and when the last one ended, by which idleness is noticed, and which
+    sessions' updates are read.
 
     Args:
         app: the application behind it.
@@ -47,6 +50,11 @@ class Access:
         self._origins = {b"http://" + host for host in self._hosts}
         self._open = 0
         self._last = time.monotonic()
+        self._listeners: Counter[str] = Counter()
+
+    def is_heard(self, session: str) -> bool:
+        """Whether somebody reads the updates of a session's jobs."""
+        return session in self._listeners
 
     @property
     def seconds_alone(self) -> float:
@@ -62,10 +70,13 @@ class Access:
         if status:
             await _refuse(scope, send, status)
             return
+        listeners = _listener(scope)
         self._open += 1
+        self._listeners += listeners
         try:
             await self.app(scope, _limited(receive, _largest(scope)), send)
         finally:
+            self._listeners -= listeners
             self._open -= 1
             self._last = time.monotonic()
 
@@ -88,6 +99,13 @@ class Access:
 def _values(scope: Scope, name: bytes) -> list[bytes]:
     headers: list[tuple[bytes, bytes]] = scope.get("headers", [])
     return [value for key, value in headers if key.lower() == name]
+
+
+def _listener(scope: Scope) -> Counter[str]:
+    """The session whose updates a request is for, if it is for any."""
+    if scope.get("path") != UPDATES:
+        return Counter()
+    return Counter(urllib.parse.parse_qs(scope.get("query_string", b"").decode("latin-1")).get("session_hash", [])[:1])
 
 
 def _largest(scope: Scope) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from backend.server.access import LARGEST_UPLOAD, Access
 from backend.server.catalogue import ModelCatalogue
 from backend.server.jobs import JobRunner, Updates
 from backend.server.openings import shown_region
+from backend.server.presence import Presence
 from backend.server.requests import Request
 from backend.server.result_files import NO_FILES
 from backend.server.sentences import explained, one_sentence, told
@@ -56,12 +58,14 @@ def build(
     """
     FileResponse.chunk_size = CHUNK  # with starlette's 64 KB a large layer takes twice as long; Gradio sets no other
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    access = Access(page, token, port)
     blocks = gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP")
     uploads = Uploads(runner.files.folder, blocks)
     blocks.process_api = explained(blocks.process_api)
-    _fill(blocks, _Endpoints(runner, catalogue, stop, uploads, blocks), uploads, at_once)
+    endpoints = _Endpoints(runner, catalogue, stop, uploads, Presence(blocks, access))
+    _fill(blocks, endpoints, uploads, at_once)
     gradio_app = _mount(page, blocks, port)
-    return Access(page, token, port), gradio_app.stop_event, uploads
+    return access, gradio_app.stop_event, uploads
 
 
 def _mount(page: FastAPI, blocks: gr.Blocks, port: int) -> App:
@@ -97,10 +101,10 @@ class _Endpoints:
         catalogue: ModelCatalogue,
         stop: Callable[[], None],
         uploads: Uploads,
-        blocks: gr.Blocks,
+        presence: Presence,
     ) -> None:
         self._runner, self._catalogue, self._stop = runner, catalogue, stop
-        self._uploads, self._blocks = uploads, blocks
+        self._uploads, self.presence = uploads, presence
 
     def health(self) -> dict[str, Any]:
         with one_sentence("looking after the backend"):
@@ -199,22 +203,26 @@ class _Endpoints:
         a result to come back for.
         """
         number = secrets.token_hex(4)  # by which its lines are found in the log
+        steps = log.of_job(number, updates)
         with one_sentence(doing, number), log.phases(number) as enter:
-            for update, files in log.of_job(number, updates):
+            for update, files in steps:
                 enter(update.phase)
-                unread = self._blocks._queue.pending_messages_per_session.get(session)
-                behind = unread.qsize() if unread is not None else 0
+                behind = self.presence.behind(session)
                 if behind > PREVIEWS_BEHIND and update.result is None:
                     update = update.model_copy(update={"preview": None})
                 if behind > MOST_BEHIND:
                     self._runner.queue.finish_early(session)
-                yield (update.model_dump(mode="json"), *files)
+                try:
+                    yield (update.model_dump(mode="json"), *files)
+                except GeneratorExit:
+                    if self.presence.has_left(session) and self._runner.queue.leave(session):
+                        threading.Thread(target=_finish, args=(steps,), daemon=True).start()  # Gradio cannot wait
+                    raise
 
 
 def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads, at_once: int) -> None:
     async def gone(request: gr.Request) -> None:
-        # Gradio alone leaves a waiting job in the queue when its client goes before it listens for updates.
-        await blocks._queue.clean_events(session_hash=_session(request))
+        await endpoints.presence.without_heartbeat(_session(request))
         endpoints.forget(_session(request))
 
     with blocks:
@@ -242,6 +250,7 @@ def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads, at_once: i
         )
         blocks.unload(gone)
     blocks.queue(max_size=None, api_open=False)
+    uploads.watch()
 
 
 def _add_questions(endpoints: _Endpoints, inputs: dict[str, list[Component]], answer: Component) -> None:
@@ -268,6 +277,15 @@ def _add_jobs(
             concurrency_limit=at_once,
             show_progress="hidden",
         )
+
+
+def _finish(steps: Iterator[Any]) -> None:
+    """Do what is left of a job that nobody follows any more; its result is kept."""
+    try:
+        for _ in steps:
+            pass
+    except Exception:
+        log.unexpected("finishing a drag")
 
 
 def _session(request: gr.Request) -> str:

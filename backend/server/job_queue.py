@@ -38,12 +38,14 @@ class JobControl:
         cancelled: end at once, without a result.
         finish_early: end the drag at its next step, with its result.
         inbox: of a drag that can be steered; None of another job.
+        worth_keeping: whether it is a drag whose result so far is kept where its client is gone.
     """
 
     session: str
     cancelled: threading.Event = field(default_factory=threading.Event)
     finish_early: threading.Event = field(default_factory=threading.Event)
     inbox: SteeringInbox | None = None
+    worth_keeping: bool = False
 
     def cancel(self) -> None:
         """End the job at once."""
@@ -135,10 +137,17 @@ class JobQueue:
                 self._lock.release()
 
     def cancel(self, session: str) -> None:
-        """End the job of `session`, whose client is gone, at its next step."""
+        """End the job of `session` at its next step."""
         for control in self._of(session):
-            logger.info("The client of session %s is gone", session)
             control.cancel()
+
+    def leave(self, session: str) -> bool:
+        """End the job of `session`, whose client is gone, at its next step; say whether its result so far is kept."""
+        controls = self._of(session)
+        for control in controls:
+            logger.info("The client of session %s is gone", session)
+            control.finish() if control.worth_keeping else control.cancel()
+        return any(control.worth_keeping for control in controls)
 
     def steer(self, session: str, asked: Asked) -> None:
         """Hand what a client asks for to its live drag. Raises UserError where it has none."""

@@ -137,6 +137,7 @@ class JobRunner:
         last = Update(phase="drag")
         if control.inbox is not None:
             wanted = Wanted(control.inbox, job.drags, job.mask, job.image.shape[:2])
+            control.worth_keeping = True  # hours may be in it, and no request can do it again
             for last in live_updates(editor.live_drag(wanted, settings), control, control.inbox, region.box):
                 yield last, NO_FILES
             return (region, last.model_copy(update={"refused": None})) if editor.has_moved else None
@@ -250,8 +251,8 @@ class JobRunner:
         return {}
 
     def forget(self, session: str) -> None:
-        """End the job of a client that is gone at its next step; a result that has come already is kept for a while."""
-        self.queue.cancel(session)
+        """End the job of a client that is gone at its next step; a result that there is already is kept for a while."""
+        self.queue.leave(session)
 
     def health(self) -> dict[str, Any]:
         """Return what a client wants to know before it sends a job."""

@@ -18,6 +18,7 @@ from backend.errors import UserError
 
 NOT_UPLOADED = "The request names a file that was not uploaded; send the file itself."
 UNUSED_SECONDS = 900.0  # a slow client sends one file after the other before it asks for its job
+ALONE_SECONDS = 60.0  # without any client, after which none will ask for one
 OTHERS = ("results", "saved", "torch")  # in the same folder; a studio saves edits there
 
 
@@ -48,7 +49,21 @@ class Uploads:
         gradio.route_utils.GradioMultiPartParser = _Parser
         self._folder, self._blocks = folder, blocks
         self._seen: dict[Path, tuple[int, float]] = {}  # when it was changed, and first seen so (on the steady clock)
-        self._awaited_before: dict[Path, int | None] = {}  # when it was changed, seen first while a job needed it
+        self._named: dict[Path, int | None] = {}  # by jobs that were sent; when it was changed then
+
+    def watch(self) -> None:
+        """Have each job that is sent say what it names: a look at the queue now and then would miss some."""
+        queue = self._blocks._queue
+        push = queue.push
+
+        async def noted(body: Any, request: Any, username: str | None) -> Any:
+            outcome = await push(body, request, username)
+            if outcome[0]:  # not before: what no job waits for is deleted
+                sent = _paths(body.data) & self._blocks.upload_file_set
+                self._named |= {entry: _changed(entry) for entry in map(_entry, sent)}
+            return outcome
+
+        queue.push = noted
 
     async def check(self, path: str | None) -> str | None:
         """Refuse what a request names in the place of an upload, before anything of it is read.
@@ -78,19 +93,23 @@ class Uploads:
                 if str(path) not in awaited and _changed(path) == changed:
                     self._delete(path)
 
-    def tidy(self) -> None:
-        """Delete what was sent for a job that was cancelled while it waited, or long ago and for no job at all."""
-        now, before, seen = time.monotonic(), self._awaited_before, {}
-        awaited = {entry: before.get(entry, _changed(entry)) for entry in map(_entry, self._awaited(None))}
-        given_up = {entry: changed for entry, changed in before.items() if entry not in awaited}
-        self._awaited_before = awaited
+    def tidy(self, seconds_alone: float) -> None:
+        """Delete what was sent for a job that was cancelled while it waited, or long ago and for no job at all.
+
+        Args:
+            seconds_alone: for which nobody has been connected.
+        """
+        now, named, seen = time.monotonic(), list(self._named), {}
+        awaited = {_entry(path) for path in self._awaited(None)}
+        given_up = {entry: self._named.pop(entry) for entry in named if entry not in awaited}
         for entry in self._folder.iterdir():
             changed = _changed(entry)
             if entry.name in OTHERS or changed is None:
                 continue
             last = self._seen.get(entry)
             seen[entry] = last if last and last[0] == changed and entry not in awaited else (changed, now)
-            if given_up.get(entry) == changed or now - seen[entry][1] > UNUSED_SECONDS:
+            unused = now - seen[entry][1] > (UNUSED_SECONDS if seconds_alone < ALONE_SECONDS else 0)
+            if given_up.get(entry) == changed or unused:
                 self._delete(entry)
         self._seen = seen
 
@@ -100,8 +119,7 @@ class Uploads:
         waiting = [event for one in list(queue.event_queue_per_concurrency_id.values()) for event in list(one.queue)]
         begun = [event for events in list(queue.active_jobs) if events for event in events]
         events = [*waiting, *(event for event in begun if event.session_hash != running)]
-        values: list[Any] = [value for event in events if event.data for value in event.data.data]
-        return {str(value["path"]) for value in values if isinstance(value, dict) and "path" in value}
+        return {path for event in events if event.data for path in _paths(event.data.data)}
 
     def _delete(self, entry: Path) -> None:
         uploaded = self._blocks.upload_file_set
@@ -117,6 +135,11 @@ class Uploads:
 def not_stored(error: OSError) -> str:
     """What to say where the disk does not take what was sent."""
     return f"The backend cannot store what was sent ({error.strerror or error}); make room on its disk and try again."
+
+
+def _paths(data: Iterable[Any]) -> set[str]:
+    """The files that a job's data name."""
+    return {str(value["path"]) for value in data if isinstance(value, dict) and "path" in value}
 
 
 def _entry(path: str) -> Path:

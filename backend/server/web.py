@@ -83,7 +83,7 @@ class Server(uvicorn.Server):
     def tidy(self) -> None:
         """Delete the files of jobs that nobody needs any more."""
         self.runner.files.tidy()
-        self._uploads.tidy()
+        self._uploads.tidy(self.access.seconds_alone)
 
     def stop(self) -> None:
         """End, from any thread."""

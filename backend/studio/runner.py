@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +16,9 @@ from backend.server.jobs import JobRunner, Updates
 from backend.server.log import logger
 from backend.server.protocol import Update
 from backend.server.requests import Request
+from backend.server.steering import read_steering
 from backend.studio.replica import Refused, saved_edit
+from backend.studio.steered import Steered
 
 ATTEMPTS = 4
 QUESTION_SECONDS = 30.0
@@ -66,27 +67,30 @@ class StudioRunner(JobRunner):
     def __init__(self, files: Path, places: Sequence[Place]) -> None:
         super().__init__(files)
         self._places = places
-        self._steering: dict[str, Any] = {}
+        self._steered: dict[str, Steered] = {}
         self._lock = threading.Lock()
         self.queue = _Queue(self)
 
     def drag(self, request: Request) -> Updates:
         """Do a drag; where its replica dies, another one goes on from what was saved last."""
         last: Update | None = None
+        steered = self._steered[request.session] = Steered()
         saved = saved_edit(self.files.folder, request.session)
-        saved.unlink(missing_ok=True)
-        for _ in range(ATTEMPTS):
+        self._delete_saved(request.session)
+        for attempt in range(ATTEMPTS):
             place = self._place_of(request.session, _model_of(request))
             try:
-                for update, files in self._updates(place, "drag", request.session, request):
+                for number, (update, files) in enumerate(self._updates(place, "drag", request.session, request)):
+                    if attempt and number == 0 and steered.asked:  # the job can be steered from its first update on
+                        place.ask("steer", steered.wanted(), request.session)
                     last = update if update.phase == "drag" else last
                     yield update, files
-                saved.unlink(missing_ok=True)
+                self._delete_saved(request.session)
                 return
             except RayActorError:
                 self._lose(place)
                 if last is not None and saved.is_file():
-                    request = self._resumed(request, last, saved)
+                    request = self._resumed(request, last, saved, steered)
         raise UserError("The computers of the studio failed one after the other; try again in some minutes.")
 
     def frames(self, request: Request) -> Updates:
@@ -99,9 +103,11 @@ class StudioRunner(JobRunner):
         yield from self._again("sample", session, options, session)
 
     def steer(self, steering: Any, session: str) -> dict[str, Any]:
-        self._steering[session] = steering
+        read_steering(steering)
+        steered = self._steered.setdefault(session, Steered())
+        steered.asked = steering
         try:
-            return self._place_of(session).ask("steer", steering, session)
+            return self._place_of(session).ask("steer", steered.wanted(), session)
         except RayActorError:  # what is wanted goes with the drag to another replica
             return {}
 
@@ -110,11 +116,16 @@ class StudioRunner(JobRunner):
 
     def _forget(self, session: str) -> None:
         self.ask("forget", session)
-        self._steering.pop(session, None)
-        saved_edit(self.files.folder, session).unlink(missing_ok=True)
+        self._steered.pop(session, None)
+        self._delete_saved(session)
         with self._lock:
             for place in self._places:
                 place.sessions.discard(session)
+
+    def _delete_saved(self, session: str) -> None:
+        saved = saved_edit(self.files.folder, session)
+        for file in (saved, _taken_over(saved)):
+            file.unlink(missing_ok=True)
 
     def ask(self, name: str, session: str) -> None:
         """Tell a session's replica something, if it has one."""
@@ -173,17 +184,13 @@ class StudioRunner(JobRunner):
             place.sessions.clear()
             place.lose()
 
-    def _resumed(self, request: Request, last: Update, saved: Path) -> Request:
+    def _resumed(self, request: Request, last: Update, saved: Path, steered: Steered) -> Request:
         """Return the request of the same drag from where it was saved: its handles are where they have gone."""
-        edit = saved.with_name(f"{saved.stem}-resumed.safetensors")
-        saved.replace(edit)
-        drags = json.loads(json.dumps(request.drags))
-        for drag, point in zip(drags, last.points, strict=False):
-            drag["handle"] = list(point)
-        steering = self._steering.get(request.session)
-        if steering is not None:
-            there = dict(zip(last.ids or [], last.points, strict=False))
-            drags = [{**drag, "handle": list(there.get(drag["id"]) or drag["handle"])} for drag in steering["drags"]]
+        edit = saved.replace(_taken_over(saved))
+        drags = [{**drag, "handle": list(point)} for drag, point in zip(request.drags, last.points, strict=False)]
+        if steered.asked is not None:  # it is told again what is wanted as soon as it has begun
+            drags = []
+            steered.move(last.ids or (), last.points)
         logger.info("Session %s goes on from its last saved state", request.session)
         return dataclasses.replace(request, drags=drags, edit=edit)
 
@@ -197,6 +204,11 @@ class _Queue(JobQueue):
 
     def finish_early(self, session: str) -> None:
         self._runner.ask("queue.finish_early", session)
+
+
+def _taken_over(saved: Path) -> Path:
+    """Where an edit lies that a replica goes on with, while it saves its own."""
+    return saved.with_name(f"{saved.stem}-resumed.safetensors")
 
 
 def _model_of(request: Request) -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -32,7 +34,15 @@ def serve(front: Front, files: Path, replicas: int | None) -> None:
         files: the work folder; on several machines one that all of them see.
         replicas: how many; one for each GPU of the cluster by default.
     """
-    _start_ray()
+    # Ray's own folder is one for all its users, and stays; the names of its sockets have to be short
+    short = "/tmp" if sys.platform == "darwin" else None
+    with tempfile.TemporaryDirectory(prefix="draggan-", dir=short, ignore_cleanup_errors=True) as folder:
+        _serve(front, files, replicas, folder)
+
+
+def _serve(front: Front, files: Path, replicas: int | None, folder: str) -> None:
+    """Do so; what Ray writes while it runs goes into `folder`."""
+    _start_ray(folder)
     try:
         gpus = int(ray.cluster_resources().get("GPU", 0))
         ray_serve.start(proxy_location="Disabled")
@@ -54,9 +64,10 @@ def _tidy(server: Server) -> None:
         server.tidy()
 
 
-def _start_ray() -> None:
-    """Start Ray on this machine, its ports on loopback, or join the cluster of RAY_ADDRESS."""
-    alone: dict[str, Any] = {} if "RAY_ADDRESS" in os.environ else {"_node_ip_address": "127.0.0.1"}
+def _start_ray(folder: str) -> None:
+    """Start Ray on this machine, its ports on loopback, its files in `folder`; or join the cluster of RAY_ADDRESS."""
+    own = {"_node_ip_address": "127.0.0.1", "_temp_dir": folder}
+    alone: dict[str, Any] = {} if "RAY_ADDRESS" in os.environ else own
     for left in reversed(range(ATTEMPTS)):
         try:
             ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, **alone)

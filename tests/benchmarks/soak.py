@@ -6,8 +6,10 @@ Each result is compared, byte by byte, with what the same job gave when nothing 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import random
+import statistics
 import tempfile
 import threading
 import time
@@ -24,10 +26,11 @@ from PIL import Image
 
 from backend.client import Connection, DragRequest, Result, jobs
 from backend.errors import Cancelled
+from backend.server.uploads import ALONE_SECONDS
 from stylegan2.critters.making import factors, renderer
-from tests.backend.server.harness import DRAG, Backend, client_process
+from tests.backend.server.harness import DRAG, Backend, client_process, wait_until
 
-WARM = 0.2  # of the jobs, after which memory is measured first
+WARM = 0.2  # of the jobs; memory is measured at the end of each of as many after them, and of the last
 CANCELLED, KILLED = 0.15, 0.06  # of the jobs
 SEEDS = 8
 SHORT = {"inversion_steps": 0, "steps": 1}
@@ -54,26 +57,23 @@ class Seen:
 
     ends: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
-    memory_warm: int = 0
-    memory: int = 0
+    memory: list[int] = field(default_factory=list)
     files_left: int = 0
+    seconds_cleared: float = 0.0
     kept: int = 0
     processes_left: int = 0
 
-    @property
-    def growth(self) -> float:
-        """Of the memory since the warm-up, as a share."""
-        return self.memory / self.memory_warm - 1
-
     def lines(self) -> list[str]:
-        """In words."""
+        """In words; of the memory medians, since the allocator gives back and takes some per cent now and then."""
+        some = int(len(self.memory) * WARM)
+        warm, late = (statistics.median(part) / 1e6 for part in (self.memory[some : 2 * some], self.memory[-some:]))
         done = ", ".join(f"{count} {end}" for end, count in sorted(self.ends.items()))
         return [
             f"{sum(self.ends.values())} jobs in {self.seconds:.0f} s: {done}",
-            f"memory {self.memory_warm / 1e6:.0f} MB after the warm-up, {self.memory / 1e6:.0f} MB at the end: "
-            f"{100 * self.growth:+.1f} %",
-            f"{self.files_left} files left, {self.processes_left} processes left; {self.kept} files of results were "
-            "kept, and went with the backend",
+            f"memory {warm:.0f} MB after the warm-up, {late:.0f} MB at the end: {100 * (late / warm - 1):+.1f} %; "
+            f"between {min(self.memory[some:]) / 1e6:.0f} and {max(self.memory[some:]) / 1e6:.0f} MB",
+            f"{self.files_left} files left {self.seconds_cleared:.0f} s after the last job, {self.processes_left} "
+            f"processes left; {self.kept} files of results were kept, and went with the backend",
         ]
 
 
@@ -92,22 +92,22 @@ def soak(folder: Path, count: int, clients: int) -> Seen:
             while True:  # until there is no job left
                 with lock:
                     job = next(numbers, None)
-                    if job == int(count * WARM):
-                        seen.memory_warm = process.memory_info().rss
                 if job is None:
                     break
                 end = one.job()
                 with lock:
                     seen.ends[end] += 1
+                    seen.memory.append(process.memory_info().rss)
             one.close()
 
         with ThreadPoolExecutor(clients) as pool:
             list(pool.map(client, range(clients)))
         backend.wait_idle()
-        time.sleep(2)  # the last clients' ends are noticed
-        seen.memory = process.memory_info().rss
-        left = [file for file in backend.files_of_jobs() if "results" not in file.parts]
-        seen.files_left, seen.kept = len(left), len(backend.files_of_jobs()) - len(left)
+        ended = time.monotonic()
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: not backend.uploads(), "what was sent is gone", ALONE_SECONDS + 40)
+        seen.seconds_cleared, seen.files_left = time.monotonic() - ended, len(backend.uploads())
+        seen.kept = len(backend.files_of_jobs()) - seen.files_left
         children = process.children(recursive=True)
     finally:
         backend.end()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from backend.editing.correspondence import Correspondence, find_correspondence
+from backend.editing.filters import resample
 from backend.editing.misplaced import follow_misplaced
 from backend.editing.optical_flow import pixel_grid
 from tests.backend.editing.images import edit_along, shown
@@ -88,3 +89,15 @@ def test_a_structured_background_is_no_misplaced_part() -> None:
     followed = follow_misplaced(found, layer_of(stripes))
     np.testing.assert_array_equal(found.flow, followed.flow)
     np.testing.assert_array_equal(found.still, followed.still)
+
+
+def test_what_is_kept_of_the_background_begins_beyond_the_outline_of_what_leaves() -> None:
+    """The half transparent pixels of a cut-out's outline would stay as a dotted line."""
+    smaller, far = RADIUS - 7, np.hypot(X - 52, Y - 70)
+    cut_out = layer_of(np.where((far < smaller)[..., None], ball(), GROUND).astype(np.float32))
+    cut_out[..., 3] = 255 * (smaller + 0.5 - far).clip(0, 1)
+    followed = follow_misplaced(moving(ear=False), cut_out)
+    kept = (followed.confidence == 1) & (resample(followed.still, far.shape) > 0.9) & (X < 45)
+    outline = (cut_out[..., 3] > 1) & (cut_out[..., 3] < 250)
+    assert (kept & ~outline).sum() > 100
+    assert not (kept & outline).any()

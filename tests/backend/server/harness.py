@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -14,9 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from backend.client import Connection
 from backend.client.connection import Ready, open_connection, prepare_environment
-from backend.client.protocol import TOKEN_HEADER
+from backend.client.protocol import PROTOCOL, TOKEN_HEADER
 
 prepare_environment()
 from gradio_client import Client, handle_file  # noqa: E402
@@ -94,6 +98,10 @@ class Backend:
         """What clients have sent, and what is kept for them."""
         return [file for file in (self.home / "work").rglob("*") if file.is_file()]
 
+    def uploads(self) -> list[Path]:
+        """What clients have sent, and is still there."""
+        return [file for file in self.files_of_jobs() if "results" not in file.parts]
+
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m backend` with the same home folder."""
         return subprocess.run(
@@ -157,6 +165,37 @@ class Backend:
         started = time.monotonic()
         wait_until(lambda: not self.health()["busy"], "the backend's job had ended", patience)
         return time.monotonic() - started
+
+
+def raw(backend: Backend, request: bytes) -> socket.socket:
+    """A connection with a request on it, which nobody reads the answer of."""
+    port = int(backend.ready["url"].rstrip("/").rpartition(":")[2])
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect(("127.0.0.1", port))
+    head, separator, body = request.partition(b"\r\n\r\n")
+    own = f"\r\nHost: 127.0.0.1:{port}\r\n{TOKEN_HEADER}: {backend.ready['token']}"
+    connection.sendall(head + own.encode() + separator + body)
+    return connection
+
+
+def join(backend: Backend, session: str, drags: Any, options: dict[str, Any]) -> None:
+    """Send a drag job on a plain picture as a script does that reads its updates, or does not."""
+    config = json.loads(backend.request("GET", "/config")[1])
+    drag = next(one["id"] for one in config["dependencies"] if one["api_name"] == "drag")
+    data = [_upload(backend), None, drags, options, None, PROTOCOL, None]
+    job = {"data": data, "session_hash": session, "fn_index": drag}
+    assert backend.request("POST", "/gradio_api/queue/join", json.dumps(job).encode())[0] == 200
+
+
+def _upload(backend: Backend) -> dict[str, Any]:
+    file = io.BytesIO()
+    Image.new("RGB", (80, 64)).save(file, "PNG")
+    head = b'--e\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=e"}
+    body = head + file.getvalue() + b"\r\n--e--\r\n"
+    (path,) = json.loads(backend.request("POST", "/gradio_api/upload", body, headers)[1])
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
 
 
 def submit(

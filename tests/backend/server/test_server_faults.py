@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -22,24 +21,24 @@ import pytest
 from gradio_client.exceptions import AppError
 
 from backend.client import DragRequest, Update, jobs
-from backend.client.protocol import PROTOCOL
 from backend.errors import UserError
 from backend.server import app, lifecycle, protocol
+from backend.server.presence import Presence
 from backend.server.result_files import NO_FILES
 from stylegan2.critters import WEIGHTS
 from tests.backend.server.cut import Cut
 from tests.backend.server.harness import (
     DRAG,
     SHORT,
-    TOKEN_HEADER,
     WITHOUT_END,
     Backend,
+    join,
+    raw,
     submit,
     until_phase,
     updates,
     wait_until,
 )
-from tests.backend.server.live import png
 
 ENDLESS = {**SHORT, "steps": WITHOUT_END, "step_size": 1e-6, "stop_radius": 1e-3}
 LINUX = sys.platform == "linux"
@@ -77,23 +76,6 @@ def files_no_larger(backend: Backend, size: int) -> Iterator[None]:
         process.rlimit(kind, before)
 
 
-def raw(backend: Backend, request: bytes) -> socket.socket:
-    """A connection with a request on it, which nobody reads the answer of."""
-    port = int(backend.ready["url"].rstrip("/").rpartition(":")[2])
-    connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    connection.connect(("127.0.0.1", port))
-    head, separator, body = request.partition(b"\r\n\r\n")
-    own = f"\r\nHost: 127.0.0.1:{port}\r\n{TOKEN_HEADER}: {backend.ready['token']}"
-    connection.sendall(head + own.encode() + separator + body)
-    return connection
-
-
-def sent(backend: Backend) -> list[Path]:
-    """The files that clients have sent."""
-    return [file for file in backend.files_of_jobs() if "results" not in file.parts]
-
-
 def request(picture: Path, options: dict[str, Any]) -> DragRequest:
     return DragRequest(picture, None, DRAG, options)
 
@@ -119,7 +101,7 @@ def test_the_files_of_a_job_go_with_it_but_its_result_can_be_fetched_again(
     kept = Update.from_output(output, again.fetch)
     assert kept.result is not None
     assert kept.result.layer.read_bytes() == done.layer.read_bytes()
-    wait_until(lambda: sent(own) == [], f"what was sent is gone {sent(own)}", 10)
+    wait_until(lambda: own.uploads() == [], f"what was sent is gone {own.uploads()}", 10)
     assert own.files_of_jobs() != []
     again.client.session_hash = "another"
     assert again.result_again() is None
@@ -146,7 +128,7 @@ def test_a_full_disk_is_said_and_costs_no_drag(own: Backend, picture: Path, tmp_
     connection = own.connection(tmp_path)
     with files_no_larger(own, 100), pytest.raises(UserError, match=r"cannot store what was sent \(.*\); make room"):
         jobs.drag(connection, request(picture, SHORT), lambda update: None)
-    assert sent(own) == []
+    assert own.uploads() == []
 
     short = {**SHORT, "steps": 5}
     job = submit(own.client(), picture, short)
@@ -170,10 +152,7 @@ def test_a_client_that_sends_half_and_vanishes_leaves_no_file(own: Backend) -> N
 
 
 def test_a_client_that_reads_nothing_holds_nobody_up_and_its_job_ends_with_it(own: Backend) -> None:
-    options = {"inversion_steps": 0, "live": True, "poor_fit": "drag"}
-    data = [upload(own), None, DRAG, options, None, PROTOCOL, None]
-    job = {"data": data, "session_hash": "deaf", "fn_index": fn_index(own)}
-    assert own.request("POST", "/gradio_api/queue/join", json.dumps(job).encode())[0] == 200
+    join(own, "deaf", DRAG, {"inversion_steps": 0, "live": True, "poor_fit": "drag"})
     with closing(raw(own, b"GET /gradio_api/queue/data?session_hash=deaf HTTP/1.1\r\n\r\n")):
         wait_until(lambda: own.health()["busy"], "the job runs")
         time.sleep(1)
@@ -191,7 +170,7 @@ def test_what_a_client_does_not_read_does_not_fill_the_memory(behind: int, shown
     runner: Any = SimpleNamespace(queue=SimpleNamespace(finish_early=finished.append))
     blocks: Any = SimpleNamespace(_queue=queue)
     nothing: Any = None
-    endpoints = app._Endpoints(runner, nothing, print, nothing, blocks)
+    endpoints = app._Endpoints(runner, nothing, print, nothing, Presence(blocks, nothing))
     update = protocol.Update(phase="drag", preview=protocol.Preview.of(np.zeros((2, 2, 3), np.uint8)))
     sent = [answer[0] for answer in endpoints._stream("dragging", iter([(update, NO_FILES)] * 2), "deaf")]
     assert [bool(one and one["preview"]) for one in sent] == [shown] * 2
@@ -282,18 +261,3 @@ def test_a_link_in_the_place_of_the_work_folder_is_not_followed(
     (tmp_path / "home" / "work").symlink_to(tmp_path)
     assert list(lifecycle.empty_work_folder().iterdir()) == []
     assert (tmp_path / "others.txt").exists()
-
-
-def fn_index(backend: Backend) -> int:
-    """Gradio's number of /drag."""
-    config = json.loads(backend.request("GET", "/config")[1])
-    return next(one["id"] for one in config["dependencies"] if one["api_name"] == "drag")
-
-
-def upload(backend: Backend) -> dict[str, Any]:
-    """Send a picture as a script does."""
-    sent = png(np.zeros((64, 80, 3), np.uint8))
-    body = b'--e\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + sent + b"\r\n--e--\r\n"
-    headers = {"Content-Type": "multipart/form-data; boundary=e"}
-    (path,) = json.loads(backend.request("POST", "/gradio_api/upload", body, headers)[1])
-    return {"path": path, "meta": {"_type": "gradio.FileData"}}

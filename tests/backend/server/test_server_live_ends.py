@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import psutil
@@ -19,8 +20,18 @@ from backend.client.steering import SteeredDrag, Steering, steer
 from backend.errors import Cancelled, UserError
 from backend.server.jobs import JobRunner
 from backend.server.requests import Request
-from tests.backend.server.harness import SHORT, Backend, client_process, read_until, submit, updates
-from tests.backend.server.live import NOSE, QUICK, Live, png
+from tests.backend.server.harness import (
+    SHORT,
+    Backend,
+    client_process,
+    join,
+    raw,
+    read_until,
+    submit,
+    updates,
+    wait_until,
+)
+from tests.backend.server.live import FAR, NOSE, QUICK, Live, png
 
 AT_ONCE = 3.0  # seconds, on a busy machine
 
@@ -72,6 +83,36 @@ def test_it_ends_at_once_when_its_client_goes_while_it_rests(backend: Backend, p
     time.sleep(0.7)
     client.kill()
     assert backend.wait_idle() < AT_ONCE
+
+
+def test_what_it_has_moved_is_kept_where_its_client_vanishes(backend: Backend) -> None:
+    moving = {"handle": NOSE.handle, "target": FAR.target}
+    streams = [raw(backend, b"GET /gradio_api/heartbeat/lost HTTP/1.1\r\n\r\n")]
+    join(backend, "lost", [moving], {**QUICK, "live": True})
+    streams.append(raw(backend, b"GET /gradio_api/queue/data?session_hash=lost HTTP/1.1\r\n\r\n"))
+    seen = b""
+    while b'"phase":"drag","step":3' not in seen:
+        seen = seen[-100:] + streams[-1].recv(1 << 16)
+    for stream in streams:
+        stream.close()
+
+    def result() -> Any:
+        return json.loads(backend.request("POST", "/gradio_api/run/result", b'{"data": [], "session_hash": "lost"}')[1])
+
+    update, layer, _, edit = wait_until(lambda: (data := result()["data"])[0] and data, "it is kept")
+    assert update["phase"] == "done"
+    assert update["result"]["report"]["steps"] >= 3
+    for file in (layer, edit):
+        assert backend.request("GET", f"/gradio_api/file={quote(file['path'])}")[0] == 200
+    backend.wait_idle()
+
+
+def test_what_is_cancelled_is_not_kept(live: Callable[..., Live], backend: Backend) -> None:
+    drag = live()
+    drag.in_force(FAR)
+    drag.cancel()
+    backend.wait_idle()
+    assert drag.connection.result_again() is None
 
 
 def test_its_client_keeps_no_update_that_was_read(backend: Backend, picture: Path, tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -12,12 +15,14 @@ import torch
 import stylegan2
 from backend.client import DragRequest, Update, jobs
 from backend.errors import Cancelled
+from backend.server.presence import GONE_SECONDS
 from stylegan2.architecture import generator_architecture
 from tests.backend.server.harness import (
     SHORT,
     WITHOUT_END,
     Backend,
     client_process,
+    raw,
     read_until,
     submit,
     until_phase,
@@ -133,6 +138,52 @@ def test_the_job_of_a_killed_client_ends_within_a_step(
     assert backend.wait_idle() < AT_ONCE
     wait_until(lambda: backend.log().count("was cancelled") > before, "the log says so", 5)
     finishes(backend, picture)
+
+
+def test_who_loses_only_the_heartbeat_keeps_the_job_that_runs_and_the_one_that_waits(
+    backend: Backend, picture: Path
+) -> None:
+    first, second = backend.client(), backend.client()
+    running = submit(first, picture, ENDLESS_DRAG)
+    until_phase(running, "drag")
+    waiting = submit(second, picture)
+    wait_until(lambda: backend.queue_length() == 1, "the second job waits")
+    for client in (first, second):  # one more, which breaks
+        with raw(backend, f"GET /gradio_api/heartbeat/{client.session_hash} HTTP/1.1\r\n\r\n".encode()) as heartbeat:
+            assert heartbeat.recv(100)
+    time.sleep(GONE_SECONDS + 1)
+    first.predict(api_name="/keep")
+    assert list(updates(running))[-1][0]["phase"] == "done"
+    assert list(updates(waiting))[-1][0]["phase"] == "done"
+
+
+def test_a_job_that_is_sent_while_the_updates_of_the_last_one_end_is_done(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client has the end of the stream, and reads it late."""
+
+    def late(text: str) -> Any:
+        time.sleep(0.5 if '"close_stream"' in text else 0)
+        return json.loads(text)
+
+    connection = backend.connection(tmp_path)
+    monkeypatch.setattr("gradio_client.client.json", SimpleNamespace(loads=late))
+    for _ in range(2):
+        assert jobs.sample(connection, {"seeds": [1]}, lambda update: None).layer.is_file()
+    connection.close()
+
+
+def test_who_cancels_before_the_job_is_in_the_queue_cancels_it(backend: Backend, picture: Path, tmp_path: Path) -> None:
+    first = submit(backend.client(), picture, ENDLESS)
+    until_phase(first, "invert")
+    connection = backend.connection(tmp_path)
+    with pytest.raises(Cancelled):
+        jobs.sample(connection, {"seeds": [1]}, lambda update: None, lambda: True)
+    time.sleep(1)
+    assert backend.queue_length() == 0
+    connection.close()
+    first.cancel()
+    backend.wait_idle()
 
 
 @pytest.fixture(scope="module")

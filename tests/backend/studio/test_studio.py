@@ -11,6 +11,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.error
 import urllib.request
@@ -39,6 +40,7 @@ from backend.errors import Cancelled
 from backend.studio import artists
 from stylegan2.critters.making import factors, renderer
 from tests.backend.server.harness import ROOT, WITHOUT_END
+from tests.backend.server.live import FAR, NOSE, Live
 from tests.drafts import remember_drafts
 
 ARTISTS = 8
@@ -82,7 +84,9 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     home = tmp_path_factory.mktemp("studio")
     remember_drafts(home)
     certificate, key = make_certificate(home)
-    environment = {**os.environ, "DRAGGAN_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    temporary = Path(tempfile.mkdtemp(prefix="st-", dir="/tmp"))  # the names of Ray's sockets have to be short
+    places = {"DRAGGAN_HOME": str(home), "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
+    environment = {**os.environ, **places, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "backend", "studio"]
     new = [*command, "--new-artist", "artist 0"]
     printed = subprocess.run(new, env=environment, capture_output=True, text=True, check=True).stdout.strip()
@@ -98,6 +102,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     yield Studio(home, process, int(found[1]), [tokens[number % 2] for number in range(ARTISTS)], certificate)
     process.terminate()
     assert process.wait(60) == 0
+    assert list(temporary.iterdir()) == [], "it leaves nothing behind"
+    temporary.rmdir()
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
@@ -200,6 +206,27 @@ def test_a_cancelled_drag_gives_its_replica_to_the_next_one(studio: Studio, tmp_
     with pytest.raises(Cancelled):
         jobs.drag(connection, endless, show, seen.is_set)
     assert jobs.drag(connection, DragRequest(picture(tmp_path, 2), None, DRAG, SHORT), lambda _: None).report
+
+
+def test_a_live_drag_is_steered_and_goes_on_on_another_replica(studio: Studio, tmp_path: Path):
+    connection = studio.connection(2, tmp_path / "downloads")
+    live = Live(connection, picture(tmp_path, 3))
+    try:
+        live.opened()
+        live.wants(NOSE)
+        live.at_rest()
+        live.in_force(FAR)
+        way = live.until(lambda update: update.points and update.points[0][0] > NOSE.target[0] + 1, "it moves").points
+        os.kill(studio.replica(studio.place_of(connection)).pid, signal.Signals["SIGKILL"])
+        again = live.until(lambda update: update.step == 0 and update.phase == "drag", "another replica has it", 120)
+        assert np.hypot(*np.subtract(again.points, way)[0]) < np.hypot(*np.subtract(FAR.handle, way)[0])
+        live.in_force(NOSE)
+        assert live.at_rest().points[0][0] < way[0][0], "it is still the same handle"
+        result = live.finish()
+        assert isinstance(result, Result)
+        belongs_to(result, tmp_path / "animal 3.png", connection)
+    finally:
+        live.close()
 
 
 def test_nobody_comes_in_without_a_token_of_an_artist(studio: Studio):
