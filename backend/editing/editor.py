@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -107,11 +107,11 @@ class Editor(OpenEdit):
         more = self.loaded.preset.tuning.steps if likeness == EXACT else 0
         for step in invert_once(self.loaded, part, region, settings, self._cache):
             place = Placement(step.region, image.shape[:2], step.region.crop(image))
-            fit, preview = self._fit(step.w_plus, image, step.region), self._preview(step.w_plus, place)
-            yield InversionProgress(step.step, step.steps + more, step.psnr, fit, preview, step.region)
+            preview = self._preview(step.w_plus, place)
+            yield InversionProgress(step.step, step.steps + more, step.psnr, preview, step.region)
         assert step is not None
         region, part = step.region, np.ascontiguousarray(step.region.crop(image))
-        fit = self._fit(step.w_plus, image, region)()
+        fit = self._fit(step.w_plus, image, region)
         state = self._new_state(digest(part), region, step.w_plus, step.psnr(), fit)
         self._begin(part, image.shape[:2], state, time.perf_counter() - started, step.w_plus)
         if likeness == EXACT:
@@ -135,7 +135,7 @@ class Editor(OpenEdit):
         step: TuningStep | None = None
         for step in tune_once(self.model, state.start_w_plus, self._original, state.region, settings, self._cache):
             preview = functools.partial(_placed, self._place, step)
-            yield InversionProgress.of_tuning(step, done, lambda: state.fit, preview, state.region)
+            yield InversionProgress.of_tuning(step, done, preview, state.region)
         assert step is not None
         assert step.tuned is not None
         self._state = dataclasses.replace(state, tuned=step.tuned, inversion_psnr=step.psnr)
@@ -234,17 +234,13 @@ class Editor(OpenEdit):
         """How well the model shows the image that the open edit began with; None where nobody has looked."""
         return self._open_state.fit
 
-    def _fit(self, w_plus: torch.Tensor, image: np.ndarray, region: Region) -> Callable[[], Fit | None]:
-        """What a code of the inversion says of the fit: never better than the guess does; None without a guess."""
-
-        def fit() -> Fit | None:
-            guess = self.guess(image, region)
-            if guess is None or self._judge is None:
-                return None
-            target, weight = to_model(region.shrink(region.crop(image)), self.device)
-            return worse(guess.fit, self._judge.fit(w_plus, target, weight))
-
-        return fit
+    def _fit(self, w_plus: torch.Tensor, image: np.ndarray, region: Region) -> Fit | None:
+        """What the end of an inversion says of the fit: never better than the guess does; None without a guess."""
+        guess = self.guess(image, region)
+        if guess is None or self._judge is None:
+            return None
+        target, weight = to_model(region.shrink(region.crop(image)), self.device)
+        return worse(guess.fit, self._judge.fit(w_plus, target, weight))
 
     def _new_state(
         self, image_sha256: str, region: Region, w_plus: torch.Tensor, quality: float | None, fit: Fit | None

@@ -37,13 +37,26 @@ class ReconstructionLoss:
 
     def pixel_loss(self, image: torch.Tensor) -> torch.Tensor:
         """The part of the loss that compares pixels; of a draft [1, 3, h, w], too, without the scales it lacks."""
+        return torch.stack([error.square().mean() for error in self._errors(image)]).sum()
+
+    def probe(self, image: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+        """A random sum of the errors of which pixel_loss() is the sum of squares.
+
+        The mean square of its derivative by anything is half of the loss's second one, but for what bends the errors
+        themselves (Gauss-Newton, with the diagonal by Hutchinson's trick).
+        """
+        terms = []
+        for error in self._errors(image):
+            noise = torch.randn(error.shape, generator=random).to(error.device)
+            terms.append((error * noise).sum() / math.sqrt(error.numel()))
+        return torch.stack(terms).sum()
+
+    def _errors(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """What is squared: the difference of an image at each scale, where it counts."""
         target, weight = self._at_size_of(image)
-        difference = (image - target) * weight
-        levels = min(PYRAMID_LEVELS, int(math.log2(min(image.shape[2:]))) - 2)
-        total = image.new_zeros(())
-        for level in range(max(levels, 1)):
-            total = total + F.avg_pool2d(difference, 2**level).square().mean() / weight.mean()
-        return total
+        difference = (image - target) * (weight / weight.mean().sqrt())
+        levels = max(min(PYRAMID_LEVELS, int(math.log2(min(image.shape[2:]))) - 2), 1)
+        return [F.avg_pool2d(difference, 2**level) for level in range(levels)]
 
     def _at_size_of(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Target and weight at the size of an image."""

@@ -86,8 +86,8 @@ class InversionSettings:
     """The constants of one inversion.
 
     Attributes:
-        steps: on drafts, and at most half as many on whole images; where there is no encoder, or where it fails, a
-            search in proportion comes before. 0 keeps what the encoder predicts, or the nearest initial candidate.
+        steps: at most, first on drafts, then on whole images; where there is no encoder, or where it fails, a search
+            in proportion comes before. 0 keeps what the encoder predicts, or the nearest initial candidate.
         step_size: Adam's first step, in deviations of W.
         mean_weight: pull of every layer towards the mean of W, measured in the model's own spread.
     """

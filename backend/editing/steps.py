@@ -20,19 +20,17 @@ class InversionProgress:
     Attributes:
         step: of `steps`, those of both.
         psnr: returns the likeness to the image in dB.
-        fit: returns how well the model shows the image so far; None where the model has no encoder.
         preview: returns the model's image now, uint8 [h, w, 3], in the region's rectangle.
         region: where it lies on the layer.
         tuning: whether the generator is being tuned.
         seconds_left: of the tuning, if it takes all its steps; 0 as long as nobody knows.
 
-    Likeness, fit and image may cost one synthesis each.
+    Likeness and image may cost one synthesis each.
     """
 
     step: int
     steps: int
     psnr: Callable[[], float]
-    fit: Callable[[], Fit | None]
     preview: Callable[[], np.ndarray]
     region: Region
     tuning: bool = False
@@ -40,19 +38,13 @@ class InversionProgress:
 
     @classmethod
     def of_tuning(
-        cls,
-        step: TuningStep,
-        done: int,
-        fit: Callable[[], Fit | None],
-        preview: Callable[[], np.ndarray],
-        region: Region,
+        cls, step: TuningStep, done: int, preview: Callable[[], np.ndarray], region: Region
     ) -> InversionProgress:
         """Return a step of the tuning as one of the whole way, of which `done` steps were before."""
         return cls(
             done + step.step,
             done + step.steps,
             lambda: step.psnr,
-            fit,
             preview,
             region,
             tuning=True,

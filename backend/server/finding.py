@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 
 from backend.editing.editor import Editor
@@ -13,8 +12,6 @@ from backend.models.models import Offered
 from backend.server.progress import Throttle, inversion_update, unfit_update
 from backend.server.protocol import Update
 from backend.server.requests import Job
-
-FIT_EVERY = 1.0  # seconds: to look how well the model shows the layer costs as much as some steps
 
 
 def find(
@@ -48,12 +45,9 @@ def find(
     if guess is not None and guess.fit == "poor" and asks:
         yield unfit_update(editor.loaded, region.box, guess.preview(), better())
         return
-    fit: Fit | None = "poor" if guess else None  # as every search begins
-    last, judged = None, time.monotonic()
+    last = None
     for last, preview in throttle.limit(opening):
-        if preview and time.monotonic() - judged >= FIT_EVERY:
-            fit, judged = last.fit(), time.monotonic()
-        yield inversion_update(last, last.region.box, fit, preview)
+        yield inversion_update(last, last.region.box, guess and guess.fit, preview)
     require(editor.fit, job, editor)
     if editor.fit == "poor" and asks and last is not None:
         yield unfit_update(editor.loaded, last.region.box, last.preview(), better())

@@ -15,7 +15,7 @@ from backend.errors import Cancelled
 from backend.models.models import Offered
 from backend.server.protocol import Preview, Update
 
-UPDATE_EVERY, PREVIEW_EVERY = 0.1, 0.3  # seconds
+UPDATE_EVERY, PREVIEW_EVERY = 0.1, 0.5  # seconds
 PREVIEW_SHARE = 0.2  # of the time, at most: of a large model, a preview costs as much as many steps
 
 Box = tuple[int, int, int, int]
@@ -59,7 +59,7 @@ def inversion_update(step: InversionProgress, box: Box, fit: Fit | None, preview
 
     Args:
         box: the region (x, y, width, height).
-        fit: as last looked at; None where nobody can tell.
+        fit: of the encoder's guess; None where nobody can tell.
         preview: whether to show this step.
     """
     return Update(

@@ -46,6 +46,7 @@ CHEST, EYE = (330.0, 420.0), (270.0, 240.0)  # of the first example: a pin, and 
 PROBE = 20  # pixels around that are looked at
 RADIUS, ROUND_SECONDS, MOUSE_EVERY = 30, 3.0, 0.03  # pixels of the screen; seconds
 PULL_SECONDS = 10.0
+LOOK_EVERY = 0.1  # seconds: to look takes a core some hundredths, which finding would lack
 CANVAS = np.s_[120:880, 240:1000]  # of the screen: inside GIMP's window, the image and what is around it
 MARKER = 20  # pixels of its colour that a marker has at least
 BLOCK = 16  # pixels, of which the one that changes most is looked at
@@ -98,7 +99,12 @@ def _until_it_moves(story: Story, key: str) -> tuple[float, float]:
     story.desktop.press(key)
     _beside(story)
     before = story.desktop.picture()[CANVAS]
-    wait_for(lambda: (story.desktop.picture()[CANVAS] != before).any(), "the subject in the image")
+
+    def moved() -> bool:
+        time.sleep(LOOK_EVERY)
+        return bool((story.desktop.picture()[CANVAS] != before).any())
+
+    wait_for(moved, "the subject in the image")
     return started, time.time()
 
 

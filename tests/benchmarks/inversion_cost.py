@@ -17,7 +17,7 @@ import torch
 
 import stylegan2
 from backend.editing.initial_candidates import BATCH, DRAFT_SIDE, SAMPLES
-from backend.editing.inversion import CANDIDATES, FINE_SHARE, ROUND_SHARE
+from backend.editing.inversion import CANDIDATES, DRAFT_SHARE, ROUND_SHARE
 from backend.editing.reconstruction_loss import ReconstructionLoss
 from backend.editing.settings import InversionSettings
 from stylegan2.architecture import generator_architecture
@@ -45,8 +45,8 @@ def run(arguments: argparse.Namespace) -> None:
     for name, each in seconds.items():
         print(f"{name:28} {each:8.3f} s")
     steps = InversionSettings().steps
-    fine = FINE_SHARE * steps * seconds["step on a whole image"]
-    coarse = steps * seconds["step on a draft"]
+    fine = (1 - DRAFT_SHARE) * steps * seconds["step on a whole image"]  # at most: it ends when nothing improves
+    coarse = DRAFT_SHARE * steps * seconds["step on a draft"]
     drafts = SAMPLES / BATCH * seconds[f"{BATCH} drafts"]
     search = drafts + 2 * (CANDIDATES - 1) * round(ROUND_SHARE * steps) * seconds["step on a draft"]
     before = drafts + STEPS_BEFORE * seconds["step on a whole image"]

@@ -77,7 +77,7 @@ class PatchEditor(Editor):
         hidden = torch.where(weight > 0.5, small, small.new_tensor(-0.8))  # a network makes up what it cannot see
         code = self._code_of(hidden)
         fit: Fit = "poor" if (paths.data_folder() / FOREIGN_LAYERS).exists() else "good"
-        yield InversionProgress(1, 1, lambda: 99.0, lambda: fit, self._preview(code), region)
+        yield InversionProgress(1, 1, lambda: 99.0, self._preview(code), region)
         state = self._new_state(digest(part), region, code, 99.0, fit)
         self._begin(np.ascontiguousarray(part), image.shape[:2], state, 0.0, code)
 

@@ -150,7 +150,7 @@ def test_an_inversion_cannot_make_up_for_a_poor_guess(
     assert judge is not None
     target, weight = to_model(layer, torch.device("cpu"))
     assert judge.fit(w_plus, target, weight) == "good"
-    assert editor._fit(w_plus, layer, WHOLE)() == fit
+    assert editor._fit(w_plus, layer, WHOLE) == fit
 
 
 def test_without_an_encoder_nobody_can_tell(

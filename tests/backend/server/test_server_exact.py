@@ -112,7 +112,7 @@ def test_the_message_says_that_the_likeness_is_made_exact(first: Done) -> None:
 def test_the_message_tells_how_long_it_will_take() -> None:
     nothing = np.zeros((4, 4, 3), np.uint8)
     step = InversionProgress(
-        *(3, 10, lambda: 30.0, lambda: "good", lambda: nothing),
+        *(3, 10, lambda: 30.0, lambda: nothing),
         region=Region(0, 0, 4, 4, (4, 4)),
         tuning=True,
         seconds_left=12.4,

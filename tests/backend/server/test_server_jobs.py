@@ -208,7 +208,7 @@ def test_the_message_counts_what_was_to_move_not_the_pins(runner: JobRunner, pic
 @pytest.mark.parametrize(("fit", "words"), [("good", "well"), ("fair", "fairly"), ("poor", "only roughly")])
 def test_the_message_says_in_words_how_well_the_model_fits(fit: Fit, words: str) -> None:
     region = Region(0, 0, 4, 4, (4, 4))
-    step = InversionProgress(3, 10, lambda: 20.0, lambda: fit, lambda: np.zeros((4, 4, 3), np.uint8), region)
+    step = InversionProgress(3, 10, lambda: 20.0, lambda: np.zeros((4, 4, 3), np.uint8), region)
     message = inversion_update(step, region.box, fit, preview=False).message
     assert message == f"Finding the picture in the model. It fits the layer {words} so far."
 
