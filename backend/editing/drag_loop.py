@@ -23,6 +23,7 @@ FARTHEST = 4.0  # the most that one step may be, in step sizes: those of the pap
 MASK_SHARE = 0.4  # of the mask weight: lambda belongs to sums, and squares weigh the mask's larger term more
 MASK_STEP = 0.1  # of the mask's loss that a step is to do away with: it pulls against the handles, and never goes
 NEARER = 0.25  # pixels of the model's image that count as having come nearer
+OWN = 0.5  # of a layer's own offset that is added to the one that all share, in W+
 SETTLING = 30  # steps after another mask, though all have arrived: what it keeps goes back to how it was
 
 
@@ -55,7 +56,7 @@ class LoopStep:
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
-    """Where a drag was: its code's offset from the start, and its handles."""
+    """Where a drag was: its code's offsets from the start, and its handles."""
 
     offset: torch.Tensor
     handles: tuple[Handle, ...]
@@ -265,17 +266,21 @@ class DragLoop:
 
 
 class _OptimizedCode:
-    """A W+ code whose first layers move, each by itself (W+) or all together (W)."""
+    """A W+ code whose first layers move: all together, and in W+ each a little by itself besides.
+
+    Layers that move by themselves alone leave the images that the model knows, and get less far (measured).
+    """
 
     def __init__(self, w_plus: torch.Tensor, layers: int, latent_space: str) -> None:
         self.start = w_plus.detach().clone()
         self.layers = layers
-        moving = self.start[:, : 1 if latent_space == W else layers]
-        self.offset = torch.zeros_like(moving).requires_grad_()
+        shared, own = self.start[:, :1], self.start[:, : 0 if latent_space == W else layers]
+        self.offset = torch.zeros_like(torch.cat([shared, own], dim=1)).requires_grad_()
 
     def moving(self) -> torch.Tensor:
         """The layers that move [1, layers, w_dim], with a gradient."""
-        return self.start[:, : self.layers] + self.offset
+        moving = self.start[:, : self.layers] + self.offset[:, :1]
+        return moving + OWN * self.offset[:, 1:] if self.offset.shape[1] > 1 else moving
 
     def w_plus(self) -> torch.Tensor:
         """[1, num_ws, w_dim]."""

@@ -32,7 +32,7 @@ class DragSettings:
         feature_block: resolution of the synthesis block whose output is the feature map.
         mask_weight: lambda, the weight of the mask loss (Eq. 1).
         layers: how many of the first W+ layers are optimised; the others keep the look.
-        latent_space: "W+" optimises each of these layers by itself, "W" all together.
+        latent_space: "W" moves all of these layers together, "W+" each a little by itself besides.
         stop_radius: a handle this near to its target has arrived; None is the paper's rule (1, or 2 for more than 5).
         max_steps: the drag ends here, arrived or not.
     """

@@ -89,7 +89,7 @@ def test_a_handle_that_has_arrived_is_held_at_its_target(critters: LoadedModel, 
     steps = list(DragLoop(generator, w_plus, handles, list(targets[:, None]), None, settings))
     assert steps[0].arrived.tolist() == [True, False]
     assert steps[-1].arrived.all()
-    assert steps[-1].distances[0] < 0.8
+    assert steps[-1].distances[0] < 0.9, "where it was"
 
 
 def test_outside_the_mask_the_features_change_less(critters: LoadedModel, w_plus: torch.Tensor) -> None:
