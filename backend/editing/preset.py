@@ -17,6 +17,7 @@ PAPER_SIZE = 512
 PAPER_R1, PAPER_R2 = 3.0, 12.0
 # The paper's 2e-3 belongs to models whose W has a standard deviation of about 0.45 per coordinate.
 STEP_PER_SPREAD = 0.0045
+STOP = 0.5  # texels of the feature map: point tracking sees a handle about as far behind where it is
 BLOCK_SHARE, LARGEST_BLOCK = 4, 256  # of the image's height; docs/architecture.md says why
 
 
@@ -108,6 +109,7 @@ def default_drag_settings(generator: stylegan2.Generator) -> DragSettings:
         r1=_default_r1(generator, block),
         r2=max(PAPER_R2 * height / PAPER_SIZE, 4.0),
         feature_block=block,
+        stop_radius=STOP * height / block,
     )
 
 

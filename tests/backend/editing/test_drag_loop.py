@@ -29,7 +29,7 @@ def test_the_handle_arrives_and_the_loop_stops_there(critters: LoadedModel, w_pl
     steps = run(critters, w_plus, [[[138.0, 140.0]]])
     assert steps[0].distances[0] == pytest.approx(10.0)
     assert steps[-1].arrived.all()
-    assert steps[-1].distances[0] <= 1.0
+    assert steps[-1].distances[0] <= 2.0, "half a texel"
     assert not any(step.arrived.any() for step in steps[:-1])
     assert 3 <= len(steps) < 100
 
@@ -57,7 +57,7 @@ def test_way_points_are_reached_in_order(critters: LoadedModel, w_plus: torch.Te
     steps = run(critters, w_plus, [[[128.0, 130.0], [138.0, 130.0]]], step_size=0.06)
     assert steps[0].distances[0] == pytest.approx(20.0), "the way left goes along the way-points"
     from_way_point = [math.dist(step.points[0], (128.0, 130.0)) for step in steps]
-    assert min(from_way_point) <= 1.0, "up first, then to the right"
+    assert min(from_way_point) <= 2.0, "up first, then to the right"
     assert steps[-1].arrived.all()
 
 
@@ -85,7 +85,7 @@ def test_a_pinned_point_stays_nearer_than_it_would_without_a_pin(critters: Loade
 def test_a_handle_that_has_arrived_is_held_at_its_target(critters: LoadedModel, w_plus: torch.Tensor) -> None:
     """Held where point tracking saw it, within the stop radius, it would stay that far off and creep on."""
     handles, targets = np.array([[100.0, 110.0], [128.0, 150.0]]), np.array([[100.9, 110.0], [128.0, 162.0]])
-    generator, settings = critters.model.generator, critters.preset.drag
+    generator, settings = critters.model.generator, dataclasses.replace(critters.preset.drag, stop_radius=1.0)
     steps = list(DragLoop(generator, w_plus, handles, list(targets[:, None]), None, settings))
     assert steps[0].arrived.tolist() == [True, False]
     assert steps[-1].arrived.all()

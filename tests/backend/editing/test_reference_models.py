@@ -68,7 +68,7 @@ def check_result(layer: np.ndarray, mask: np.ndarray, result: EditResult, size: 
 @pytest.mark.parametrize("label", [0, 2])
 def test_a_image_of_a_class_is_found_and_dragged(classes: LoadedModel, label: int, tmp_path: Path) -> None:
     editor = Editor(classes)
-    layer = layer_with(editor.sample(3, label=label), margin=6)
+    layer = layer_with(editor.sample(5, label=label), margin=6)
     mask = np.zeros(layer.shape[:2], np.uint8)
     mask[:, 20:110] = 255
     result, points = dragged(editor, layer, mask, Drag((50, 60), (64, 60)))
@@ -93,7 +93,7 @@ def test_the_search_begins_in_every_class(classes: LoadedModel) -> None:
 
 def test_a_image_of_ones_own_is_of_the_class_that_was_chosen(classes: LoadedModel) -> None:
     editor = Editor(classes)
-    images = [editor.sample(3, label=label) for label in (0, 1, 1)]
+    images = [editor.sample(5, label=label) for label in (0, 1, 1)]
     assert (images[0] != images[1]).any()
     np.testing.assert_array_equal(images[1], images[2])
 
