@@ -113,13 +113,15 @@ def find_correspondence(images: EditImages) -> Correspondence:
     """Follow everything from the start to the end of an edit."""
     start, end = (to_array(images.image(share)) for share in (0.0, 1.0))
     flow, back = _flows(images, start, end)
-    change = _feature_change(images, start.shape[:2])
+    features = images.features(0.0), images.features(1.0)
+    change = _feature_change(*features, start.shape[:2])
     background = _connected_to_border(change < STILL_FEATURES)
     outline = _grown(background, OUTLINE)
     flow = _smoothed(flow, back, start, end, background, outline)
     back = np.where(background[..., None], 0, back).astype(np.float32)
     moves = np.linalg.norm(flow, axis=2) > SEEN
-    subject = _subject(images, background, moves & (change > CHANGED_FEATURES))
+    inner, outer = ~_grown(~background, BESIDE_OUTLINE), ~_grown(background, BESIDE_OUTLINE)
+    subject = segment(*features, inner, outer & moves & (change > CHANGED_FEATURES))
     moved, sure = moves & (change > STILL_FEATURES), np.ones(start.shape[:2], np.float32)
     found = Correspondence(start, end, flow, sure, background, moved, subject, sure)
     feature_vote = (STILL_FEATURES + CHANGED_FEATURES - 2 * change) / (CHANGED_FEATURES - STILL_FEATURES)
@@ -155,22 +157,15 @@ def _flows(images: EditImages, start: np.ndarray, end: np.ndarray) -> tuple[np.n
     return trajectory_flow(trajectory), trajectory_flow(trajectory[::-1])
 
 
-def _feature_change(images: EditImages, size: tuple[int, int]) -> np.ndarray:
-    """How far the features of each place differ between start and end, [h, w], in their own spread.
+def _feature_change(before: torch.Tensor, after: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
+    """How far the features [C, h', w'] of each place differ between start and end, [h, w], in their own spread.
 
     Colours do not tell what moved: plain background stays, but plain fur turns with the head.
     """
-    before, after = images.features(0.0), images.features(1.0)
     spread = before.std(dim=(1, 2), keepdim=True) + 1e-6
     change = ((after - before).abs() / spread).mean(dim=0, keepdim=True)
     change = F.interpolate(change[None].float(), size, mode="bilinear", align_corners=False)[0, 0]
     return blur(change.cpu().numpy(), 1.0)
-
-
-def _subject(images: EditImages, background: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """What moves, [h, w], 0 .. 1, learned from all that is not near the outline of `background`."""
-    inner = ~_grown(~background, BESIDE_OUTLINE)
-    return segment(images.features(0.0), images.features(1.0), inner, moves & ~_grown(background, BESIDE_OUTLINE))
 
 
 def _connected_to_border(area: np.ndarray) -> np.ndarray:

@@ -5,22 +5,21 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 
-from backend.editing.filters import blur
+from backend.editing.filters import blur, resample
 
 RIDGE = 1e-3  # keeps the classifier of a few hundred features from following single pixels
 ROUNDS = 3  # of leaving out what is labelled as moving and looks like what stays: it came to light
 OUTLIER = 0.4  # a moving pixel that is classified below is one of these
 LEAST, SURE = 0.6, 0.85  # of the classifier's 0 (stays) .. 1 (moves): from no subject to all of it
 INWARDS = 9  # pixels, across: features reach so far beyond an outline
-FEWEST = 50  # pixels of either kind from which the other can be told
+FEWEST = 10  # places of either kind from which the other can be told
 
 
 def segment(before: torch.Tensor, after: torch.Tensor, stays: np.ndarray, moves: np.ndarray) -> np.ndarray:
     """Return how surely each pixel after the edit belongs to what moves, [h, w], 0 .. 1; none of it near its outline.
 
-    A linear classifier learns it from the pixels of which it is known.
+    A linear classifier learns it from the places of which it is known.
 
     Args:
         before: [C, h', w'], the features of the image before the edit.
@@ -28,17 +27,18 @@ def segment(before: torch.Tensor, after: torch.Tensor, stays: np.ndarray, moves:
         stays: bool [h, w], what stayed in its place in both.
         moves: bool [h, w], what has moved to its place after the edit; some of it may have come to light there.
     """
-    if min(int(stays.sum()), int(moves.sum())) < FEWEST:
-        return np.zeros(stays.shape, np.float32)
     spread = after.std(dim=(1, 2), keepdim=True) + 1e-6
-    first, last = (_columns(features / spread, stays.shape) for features in (before, after))
-    negative, positive = (torch.from_numpy(np.flatnonzero(area)) for area in (stays, moves))
-    still = torch.cat([last[negative], first[negative]])
-    moved = last[positive]
+    first, last = ((features / spread).flatten(1).T.float().cpu() for features in (before, after))
+    negative, positive = (
+        torch.from_numpy(np.flatnonzero(resample(area.astype(np.float32), after.shape[1:]) == 1))
+        for area in (stays, moves)
+    )
+    if min(len(negative), len(positive)) < FEWEST:
+        return np.zeros(stays.shape, np.float32)
+    still, moved = torch.cat([last[negative], first[negative]]), last[positive]
     centre = still.mean(dim=0)
-    weights = _classifier(still - centre, moved - centre)
-    share = _scores(last - centre, weights).reshape(stays.shape).numpy()
-    subject = ((share - LEAST) / (SURE - LEAST)).clip(0, 1)
+    share = _scores(last - centre, _classifier(still - centre, moved - centre)).reshape(after.shape[1:]).numpy()
+    subject = ((resample(share, stays.shape) - LEAST) / (SURE - LEAST)).clip(0, 1)
     return blur(cv2.erode(subject, np.ones((INWARDS, INWARDS), np.uint8)), 1.0)
 
 
@@ -62,9 +62,3 @@ def _classifier(still: torch.Tensor, moved: torch.Tensor) -> torch.Tensor:
 def _scores(rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """What the classifier says of `rows` [N, C]: [N]."""
     return rows @ weights[:-1] + weights[-1]
-
-
-def _columns(features: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
-    """Features [C, h', w'] at `size` (h, w), a row for each pixel: [h w, C]."""
-    at_size = F.interpolate(features[None].float().cpu(), size, mode="bilinear", align_corners=False)
-    return at_size[0].flatten(1).T
