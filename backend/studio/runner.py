@@ -12,7 +12,7 @@ from ray.exceptions import RayActorError
 
 from backend.errors import UserError
 from backend.server.job_queue import JobQueue
-from backend.server.jobs import JobRunner, Updates
+from backend.server.jobs import ON_PROCESSOR, JobRunner, Updates
 from backend.server.log import logger
 from backend.server.protocol import Update
 from backend.server.requests import Request
@@ -26,12 +26,16 @@ QUESTION_SECONDS = 30.0
 
 @dataclasses.dataclass(eq=False)
 class Place:
-    """A replica: `handle` is Ray Serve's; the sessions that it has, and the model that it was asked for last."""
+    """A replica: `handle` is Ray Serve's; the sessions that it has, and the model that it was asked for last.
+
+    too_large: models that its graphics card has had too little memory for.
+    """
 
     name: str
     handle: Any
     sessions: set[str] = dataclasses.field(default_factory=set)
     model: str | None = None
+    too_large: set[str | None] = dataclasses.field(default_factory=set)
     lost: bool = False
 
     def ask(self, name: str, *arguments: Any) -> Any:
@@ -77,15 +81,20 @@ class StudioRunner(JobRunner):
         steered = self._steered[request.session] = Steered()
         saved = saved_edit(self.files.folder, request.session)
         self._delete_saved(request.session)
+        model = _model_of(request)
         for attempt in range(ATTEMPTS):
-            place = self._place_of(request.session, _model_of(request))
+            place = self._place_of(request.session, model)
             try:
                 for number, (update, files) in enumerate(self._updates(place, "drag", request.session, request)):
                     if attempt and number == 0 and steered.asked:  # the job can be steered from its first update on
                         place.ask("steer", steered.wanted(), request.session)
                     last = update if update.phase == "drag" else last
+                    if update.message == ON_PROCESSOR:
+                        place.too_large.add(model)
                     yield update, files
                 self._delete_saved(request.session)
+                if model in place.too_large:
+                    place.sessions.discard(request.session)  # its next job is better off with another one
                 return
             except RayActorError:
                 self._lose(place)
@@ -165,12 +174,12 @@ class StudioRunner(JobRunner):
             raise
 
     def _place_of(self, session: str, model: str | None = None) -> Place:
-        """The replica of a session; for a new one that with the fewest, and with the model if that says nothing."""
+        """The replica of a session; for a new one where the model fits, there with the fewest, then with the model."""
         with self._lock:
             there = [place for place in self._places if not place.lost] or list(self._places)
             place = next((place for place in there if session in place.sessions), None)
             if place is None:
-                place = min(there, key=lambda place: (len(place.sessions), place.model != model))
+                place = min(there, key=lambda one: (model in one.too_large, len(one.sessions), one.model != model))
                 place.sessions.add(session)
                 place.model = model
                 logger.info("Session %s computes on %s", session, place.name)
