@@ -251,6 +251,7 @@ def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads, at_once: i
         blocks.unload(gone)
     blocks.queue(max_size=None, api_open=False)
     uploads.watch()
+    endpoints.presence.watch()
 
 
 def _add_questions(endpoints: _Endpoints, inputs: dict[str, list[Component]], answer: Component) -> None:

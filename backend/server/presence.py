@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-
-import gradio as gr
+from typing import TYPE_CHECKING
 
 from backend.server.access import Access
+
+if TYPE_CHECKING:
+    import gradio as gr
+    from gradio.queueing import Event
+    from gradio.server_messages import EventMessage
 
 GONE_SECONDS = 1.0  # without heartbeat and without anybody who reads its updates: between two jobs nobody does
 LOOK_SECONDS = 0.1
@@ -22,6 +26,20 @@ class Presence:
 
     def __init__(self, blocks: gr.Blocks, access: Access) -> None:
         self._blocks, self._access = blocks, access
+
+    def watch(self) -> None:
+        """Let nobody's job fail because of what Gradio would tell a client that it no longer knows.
+
+        It tells all who wait how many are before them, and whoever has just sent a job would read its error.
+        """
+        queue = self._blocks._queue
+        send = queue.send_message
+
+        def send_if_known(event: Event, event_message: EventMessage) -> None:
+            if event.session_hash in queue.pending_messages_per_session:
+                send(event, event_message)
+
+        queue.send_message = send_if_known
 
     def behind(self, session: str) -> int:
         """How many updates a session's client has not read yet."""
@@ -43,4 +61,8 @@ class Presence:
         while unheard < GONE_SECONDS and not self._blocks.app.stop_event.is_set():
             await asyncio.sleep(LOOK_SECONDS)
             unheard = 0.0 if self._access.is_heard(session) else unheard + LOOK_SECONDS
-        await self._blocks._queue.clean_events(session_hash=session)
+        queue = self._blocks._queue
+        await queue.clean_events(session_hash=session)
+        # Gradio keeps those of 2000 sessions, and then forgets the oldest, be it there or not
+        queue.pending_messages_per_session.pop(session, None)
+        queue.pending_event_ids_session.pop(session, None)

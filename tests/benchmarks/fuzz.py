@@ -33,6 +33,7 @@ ENDPOINTS = (
 )
 ROUTES = ("upload", "info", "cancel", "reset", "startup-events", "queue/join", "queue/data", "queue/status")
 CLOSED = ("proxy=", "file/", "component_server", "stream/x", "process_recording", "vibe-edit", "token", "deep_link")
+STOP = 11  # of the endpoint that ends the backend, which is to live
 PATIENCE = 5.0  # seconds for an answer, or what has come of one that never ends
 MOST = 1 << 20  # bytes of an answer that are read
 
@@ -145,10 +146,11 @@ def _requests(bird: Canary) -> st.SearchStrategy[Asked]:
         lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(texts, inner, max_size=4)),
         max_leaves=8,
     )
+    functions = st.integers(-2, 40).filter(lambda index: index != STOP)
     call = st.fixed_dictionaries(
         {"data": st.one_of(st.lists(values, max_size=8), _drag_data(file, values), _one(_options(texts)), values)},
         optional={
-            "session_hash": st.one_of(st.none(), texts, st.just("fuzz")), "fn_index": st.integers(-2, 40),
+            "session_hash": st.one_of(st.none(), texts, st.just("fuzz")), "fn_index": functions,
             "event_id": texts, "trigger_id": values, "event_data": values, "simple_format": values,
         },
     ).map(_json)  # fmt: skip
