@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from backend.editing.drag_loop import DragLoop
-from backend.editing.preset import LoadedModel, default_drag_settings
+from backend.editing.preset import LoadedModel
 from backend.editing.settings import DragSettings, with_changes
 from stylegan2.generator import Generator
 
@@ -63,11 +63,6 @@ def nothing(asked: Asked) -> End:
 def ours(changes: dict[str, Any] | None = None, loop: type[DragLoop] = DragLoop) -> Move:
     """Return our engine with the model's preset, some of it changed."""
     return lambda asked: dragged(asked, with_changes(asked.loaded.preset.drag, changes or {}), loop)
-
-
-def with_papers_constants(asked: Asked) -> End:
-    """Our engine with the paper's constants at the size of the model's image."""
-    return dragged(asked, default_drag_settings(asked.generator))
 
 
 def with_all_layers(asked: Asked) -> End:

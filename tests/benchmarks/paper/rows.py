@@ -19,7 +19,6 @@ ONE_PASS = "UserControllableLT"
 MOVES: dict[str, Move] = {
     NO_EDIT: moves.nothing,
     OURS: moves.ours(),
-    "ours, the paper's constants": moves.with_papers_constants,
     PAPER: plain_rules.by(plain_rules.paper_rules),
     RELEASED: plain_rules.by(plain_rules.released_rules),
     FREE_DRAG: free_drag.move,
