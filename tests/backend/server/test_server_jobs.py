@@ -50,8 +50,10 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> JobRunner:
 
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every step is sent, however fast they come."""
+    """Every step is sent and shown, however fast they come."""
     monkeypatch.setattr("backend.server.progress.UPDATE_EVERY", 0.0)
+    monkeypatch.setattr("backend.server.progress.PREVIEW_EVERY", 0.0)
+    monkeypatch.setattr("backend.server.progress.PREVIEW_SHARE", float("inf"))
 
 
 def test_previews_take_a_fifth_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
