@@ -69,7 +69,8 @@ def _add_arguments(procedure: Gimp.Procedure) -> None:
 def _add_advanced_arguments(procedure: Gimp.Procedure) -> None:
     """Add what stands under Advanced in the dialog."""
     space = Gimp.Choice.new()
-    space.add("w-plus", 0, _("Follows the path"), _("All layers of the network are moved together, and each a little by itself: W+"))
+    w_plus_help = _("All layers of the network are moved together, and each a little by itself: W+")
+    space.add("w-plus", 0, _("Follows the path"), w_plus_help)
     space.add("w", 1, _("Stays natural"), _("All layers of the network are moved together: W"))
     procedure.add_choice_argument("latent-space", _("Mo_vement"), _("What the drag may change"), space, "w-plus", FLAGS)
     mask_help = _("How firmly unselected pixels are held (-1: as the model's author recommends)")
