@@ -19,7 +19,7 @@ class Client(gradio_client.Client):
         while True:
             super().stream_messages(protocol, session_hash)
             with self.pending_lock:
-                broken_or_anew = self.stream_open  # it has not come to its end, or somebody has opened the next one
-                if broken_or_anew or not self.pending_event_ids:
+                still_open = self.stream_open  # it has not come to its end, or somebody has opened the next one
+                if still_open or not self.pending_event_ids:
                     return
                 self.stream_open = True

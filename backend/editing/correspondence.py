@@ -98,7 +98,7 @@ class Correspondence(NamedTuple):
     subject: np.ndarray
     confidence: np.ndarray
 
-    def bare(self) -> np.ndarray:
+    def background_likeness(self) -> np.ndarray:
         """How much each pixel of the end looks like the background, and not like what moves: [h, w], 0 .. 1."""
         return like_background(self.end, self.end, self.background) * (1 - self.subject)
 
@@ -126,7 +126,7 @@ def find_correspondence(images: EditImages) -> Correspondence:
     found = Correspondence(start, end, flow, sure, background, moved, subject, sure)
     feature_vote = (STILL_FEATURES + CHANGED_FEATURES - 2 * change) / (CHANGED_FEATURES - STILL_FEATURES)
     # features reach beyond the outline
-    feature_vote = np.maximum(feature_vote, 2 * found.bare() - 1)
+    feature_vote = np.maximum(feature_vote, 2 * found.background_likeness() - 1)
     still = _still(start, end, flow, feature_vote.clip(-1, 1).astype(np.float32), outline)
     found = found._replace(still=still, moved=moved & (resample(still, moved.shape) < 0.5))
     return found._replace(confidence=_confidence(found, back))

@@ -91,7 +91,7 @@ class _Sides:
         subject = np.abs(found.end - self.before(found.end, np.square(1 - alike))).max(axis=2)
         nearer = subject / (ground + subject + 1e-6)
         halo = np.clip(4 * nearer - 1.5, 0, 1) * alike * shows_background(warped, found)
-        plain = np.clip(4 * found.bare() - 0.5, 0, 1)
+        plain = np.clip(4 * found.background_likeness() - 0.5, 0, 1)
         self.background = np.maximum(plain, halo * (1 - found.subject)).astype(
             np.float32
         )  # [h, w], 0 .. 1: one or the other, but at edges
@@ -133,7 +133,7 @@ def _colour_corrections(small: np.ndarray, found: Correspondence, sides: _Sides)
     known = found.confidence * found.warp(shown.astype(np.float32))
     colours = sides.mean(found.warp(missed), known)
     # where the generator has made a halo beside what moved, the layer's background has none
-    halo = sides.background * (1 - found.bare())
+    halo = sides.background * (1 - found.background_likeness())
     plain = sides.behind(found.warp(small[..., :3]), known) - end
     return colours + halo[..., None] * (plain - colours)
 

@@ -31,7 +31,7 @@ def follow_misplaced(found: Correspondence, layer: np.ndarray) -> Correspondence
     flow, confidence, still = found.flow.copy(), found.confidence.copy(), found.still.copy()
     background, changed = found.background.copy(), found.moved.copy()
     # the subject is before all this: as the generator shows it at the end; and the layer's, as it was and as it moved
-    subject = found.moved & (found.bare() < UNLIKE)
+    subject = found.moved & (found.background_likeness() < UNLIKE)
     own = (empty < UNLIKE).astype(np.float32)
     own = _grown(np.maximum(own, found.warp(own)) > 0.5, 3)  # with its outline
     for part, missing in _misplaced(found, empty):
@@ -58,7 +58,7 @@ def _left_rim(found: Correspondence, shown: np.ndarray) -> np.ndarray:
 
     shown: [h, w], 0 .. 1, how much the layer is background.
     """
-    bare = np.minimum(like_background(found.start, found.start, found.background), found.bare())
+    bare = np.minimum(like_background(found.start, found.start, found.background), found.background_likeness())
     far = found.moved & (np.linalg.norm(found.flow, axis=2) > LEFT_BEHIND)
     rim = (bare - shown > UNLIKE) & _grown(far, 2 * RIM + 1) & ~found.moved
     beside = shown[_grown(rim, 2 * RING) & found.background]

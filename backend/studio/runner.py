@@ -25,7 +25,7 @@ QUESTION_SECONDS = 30.0
 
 
 @dataclasses.dataclass(eq=False)
-class Place:
+class ReplicaHandle:
     """A replica: `handle` is Ray Serve's; the sessions that it has, and the model that it was asked for last.
 
     too_large: models that its graphics card has had too little memory for.
@@ -68,7 +68,7 @@ class StudioRunner(JobRunner):
         places: the replicas.
     """
 
-    def __init__(self, files: Path, places: Sequence[Place]) -> None:
+    def __init__(self, files: Path, places: Sequence[ReplicaHandle]) -> None:
         super().__init__(files)
         self._places = places
         self._steered: dict[str, Steered] = {}
@@ -159,7 +159,7 @@ class StudioRunner(JobRunner):
                 self._lose(place)
         raise UserError("The computers of the studio failed one after the other; try again in some minutes.")
 
-    def _updates(self, place: Place, name: str, session: str, *arguments: Any) -> Updates:
+    def _updates(self, place: ReplicaHandle, name: str, session: str, *arguments: Any) -> Updates:
         outputs: Iterator[Any] = iter(place.handle.options(stream=True).job.remote(name, *arguments))
         try:
             for output in outputs:
@@ -173,7 +173,7 @@ class StudioRunner(JobRunner):
             threading.Thread(target=self.ask, args=("queue.cancel", session), daemon=True).start()
             raise
 
-    def _place_of(self, session: str, model: str | None = None) -> Place:
+    def _place_of(self, session: str, model: str | None = None) -> ReplicaHandle:
         """The replica of a session; for a new one where the model fits, there with the fewest, then with the model."""
         with self._lock:
             there = [place for place in self._places if not place.lost] or list(self._places)
@@ -185,7 +185,7 @@ class StudioRunner(JobRunner):
                 logger.info("Session %s computes on %s", session, place.name)
             return place
 
-    def _lose(self, place: Place) -> None:
+    def _lose(self, place: ReplicaHandle) -> None:
         with self._lock:
             if place.lost:
                 return

@@ -19,7 +19,7 @@ from backend.server import lifecycle
 from backend.server.log import logger
 from backend.server.web import Front, Server
 from backend.studio.replica import Replica
-from backend.studio.runner import Place, StudioRunner
+from backend.studio.runner import ReplicaHandle, StudioRunner
 
 ATTEMPTS = 4  # to start Ray
 TIDY_EVERY = 60.0  # seconds
@@ -78,8 +78,8 @@ def _start_ray(folder: str) -> None:
                 raise UserError(f"Ray does not start ({error}).") from error
 
 
-def _place(name: str, files: Path, on_gpu: bool) -> Place:
+def _place(name: str, files: Path, on_gpu: bool) -> ReplicaHandle:
     """Start a replica: an application of its own, so that whoever asks it asks that one."""
     options: dict[str, Any] = {"num_cpus": 0, "num_gpus": 1 if on_gpu else 0}
     deployment: Any = ray_serve.deployment(name=name, ray_actor_options=options, max_ongoing_requests=AT_ONCE)(Replica)
-    return Place(name, ray_serve.run(deployment.bind(str(files)), name=name, route_prefix=None))
+    return ReplicaHandle(name, ray_serve.run(deployment.bind(str(files)), name=name, route_prefix=None))

@@ -11,7 +11,7 @@ import pytest
 from backend.server.jobs import ON_PROCESSOR
 from backend.server.protocol import Update
 from backend.server.requests import Request
-from backend.studio.runner import Place, StudioRunner
+from backend.studio.runner import ReplicaHandle, StudioRunner
 
 LARGE, SMALL = "ffhq-1024", "critters"
 
@@ -40,7 +40,7 @@ class Replica:
 def studio(tmp_path: Path) -> tuple[StudioRunner, Replica, Replica]:
     """A studio of a replica with a small card and of one with a large one."""
     small, large = Replica(LARGE), Replica()
-    return StudioRunner(tmp_path, [Place("small", small), Place("large", large)]), small, large
+    return StudioRunner(tmp_path, [ReplicaHandle("small", small), ReplicaHandle("large", large)]), small, large
 
 
 def drag(runner: StudioRunner, session: str, model: str) -> None:
