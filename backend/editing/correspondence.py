@@ -187,7 +187,8 @@ def _smoothed(
     fits = np.exp(-np.square(blur(np.abs(warp(start, flow) - end).max(axis=2), 1.0) / 0.15))
     grey = end.mean(axis=2)
     edges = blur(cv2.Sobel(grey, cv2.CV_32F, 1, 0) ** 2 + cv2.Sobel(grey, cv2.CV_32F, 0, 1) ** 2, 1.5)
-    weight = returns * fits * edges / (edges + 0.002) * np.where(outline, 0.2, 1.0)
+    subject = 1 - like_background(end, end, still)  # how plain background seems to move is how the head beside it does
+    weight = returns * fits * edges / (edges + 0.002) * np.where(outline, 0.2, 1.0) * subject
     return interpolate_flow(flow, weight.astype(np.float32), 0.1)
 
 

@@ -13,6 +13,7 @@ from stylegan2 import Discriminator
 from tests.benchmarks.patterned_heads import BACKGROUND, origin, surface
 
 BLOCK, REACH = 48, 24  # pixels: blocks that are compared, and how far each may be off
+ASTRAY = 25.0  # levels by which the model's image stands out against the truth where it shows something else
 TILE, TILES = 256, 8  # pixels of a tile that the discriminator sees, and how many: those where most has changed
 COARSE = 6  # pixels of the image to one of the grid on which the geometry is known
 MOVED = 0.01  # of the width: what went farther counts as moved
@@ -28,13 +29,15 @@ NOISE = 0.001  # of the image's area: fewer pixels that look like a ghost are no
 class Measures:
     """Of one image.
 
-    distance: dB, peak signal to noise ratio where every block lies best.  features: squared distance of the
-    discriminator's features, as a share of the truth's.  sharpness: of what moved and shows in both images, the
-    strength of its detail as a share of what it was in the source.  ghosts: share of the image that shows remains of
-    what has left its place.
+    distance: dB, peak signal to noise ratio where every block lies best.  agreed: the same of the blocks in which the
+    model's image after the drag agrees with the truth: elsewhere it has moved something to another place than the
+    truth, and a layer that follows it cannot be near.  features: squared distance of the discriminator's features, as a
+    share of the truth's.  sharpness: of what moved and shows in both images, the strength of its detail as a share of
+    what it was in the source.  ghosts: share of the image that shows remains of what has left its place.
     """
 
     distance: float
+    agreed: float
     features: float
     sharpness: float
     ghosts: float
@@ -58,11 +61,14 @@ class Judge:
         self.moved = _moved_points(factors, source.shape[0])
         self.left = _left(source, truth, models)
         self.of_model = _stands_out(models[1], truth)
+        self.agrees = _block_means(self.of_model) < ASTRAY
 
     def of(self, image: np.ndarray) -> Measures:
         """Everything about one image."""
+        errors = block_errors(image, self.truth)
         return Measures(
-            block_distance(image, self.truth),
+            decibels(errors),
+            decibels(errors[self.agrees]),
             self._feature_distance(image),
             self._sharpness(image),
             self._ghosts(image),
@@ -93,19 +99,24 @@ class Judge:
         return float((remains & self.left).mean())
 
 
-def block_distance(image: np.ndarray, truth: np.ndarray) -> float:
-    """PSNR in dB, each block of the truth compared where it fits best within REACH.
+def block_errors(image: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """The mean square error of each block of the truth where it fits best within REACH, float64 [n, m].
 
     A generated image and a rendering never agree to the pixel, and fine patterns that are a pixel off would count
     more than a torn face.
     """
     padded = np.pad(image, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="symmetric").astype(np.float32)
-    errors = []
-    for y in range(0, truth.shape[0] - BLOCK + 1, BLOCK):
-        for x in range(0, truth.shape[1] - BLOCK + 1, BLOCK):
-            block = truth[y : y + BLOCK, x : x + BLOCK].astype(np.float32)
-            near = padded[y : y + BLOCK + 2 * REACH, x : x + BLOCK + 2 * REACH]
-            errors.append(max(float(cv2.matchTemplate(near, block, cv2.TM_SQDIFF).min()), 0.0) / block.size)
+    errors = np.empty((truth.shape[0] // BLOCK, truth.shape[1] // BLOCK))
+    for row, column in np.ndindex(errors.shape):
+        y, x = row * BLOCK, column * BLOCK
+        block = truth[y : y + BLOCK, x : x + BLOCK].astype(np.float32)
+        near = padded[y : y + BLOCK + 2 * REACH, x : x + BLOCK + 2 * REACH]
+        errors[row, column] = max(float(cv2.matchTemplate(near, block, cv2.TM_SQDIFF).min()), 0.0) / block.size
+    return errors
+
+
+def decibels(errors: np.ndarray) -> float:
+    """The peak signal to noise ratio of mean square errors."""
     return float(10 * np.log10(255**2 / np.mean(errors)))
 
 
@@ -132,6 +143,12 @@ def seam(result: np.ndarray, source: np.ndarray, mask: np.ndarray) -> float:
     rim = (mask > 0) & (mask < 255)
     difference = cv2.GaussianBlur(result.astype(np.float32) - source, (0, 0), 3.0)
     return float(np.abs(difference)[rim].mean()) if rim.any() else 0.0
+
+
+def _block_means(values: np.ndarray) -> np.ndarray:
+    """The mean of `values` [h, w] in each block, [h // BLOCK, w // BLOCK]."""
+    rows, columns = (length // BLOCK for length in values.shape)
+    return values[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK).mean(axis=(1, 3))
 
 
 def _changed_tiles(source: np.ndarray, truth: np.ndarray) -> list[tuple[int, int]]:

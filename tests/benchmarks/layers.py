@@ -168,9 +168,10 @@ def line(outcome: Outcome) -> str:
     mine, leap, model, truth = outcome.layer, outcome.one_leap, outcome.model, outcome.truth
     return (
         f"{outcome.seed} {outcome.kind:23} {SIZE_NAMES[outcome.size]:6} {outcome.way:4.0%}   "
-        f"dB {mine.distance:5.2f} one leap "
-        f"{leap.distance:5.2f} model {model.distance:5.2f}   features {mine.features:.3f} {leap.features:.3f} "
-        f"{model.features:.3f}   sharpness {mine.sharpness:4.0%} {leap.sharpness:4.0%} {model.sharpness:4.0%} truth "
+        f"dB {mine.distance:5.2f} one leap {leap.distance:5.2f} model {model.distance:5.2f}   "
+        f"where the model agrees {mine.agreed:5.2f} {leap.agreed:5.2f}   "
+        f"features {mine.features:.3f} {leap.features:.3f} {model.features:.3f}   "
+        f"sharpness {mine.sharpness:4.0%} {leap.sharpness:4.0%} {model.sharpness:4.0%} truth "
         f"{truth.sharpness:4.0%}   ghosts {mine.ghosts:.2%} {leap.ghosts:.2%}   seam {outcome.seam:.1f}   "
         f"outside {outcome.outside}"
     )
@@ -198,7 +199,8 @@ def _means(some: Sequence[Outcome]) -> str:
 
     ghosts = " / ".join(str(sum(row[column].ghosts > NOISE for row in columns)) for column in range(2))
     return (
-        f"{np.mean([one.way for one in some]):4.0%}   dB {mean('distance', '5.2f', 3)}   features "
-        f"{mean('features', '.3f', 3)}   sharpness {mean('sharpness', '4.0%', 4)}   ghosts {ghosts} of "
+        f"{np.mean([one.way for one in some]):4.0%}   dB {mean('distance', '5.2f', 3)}   "
+        f"where the model agrees {mean('agreed', '5.2f', 2)}   features {mean('features', '.3f', 3)}   "
+        f"sharpness {mean('sharpness', '4.0%', 4)}   ghosts {ghosts} of "
         f"{len(some)}   seam {np.mean([one.seam for one in some]):.1f}   outside {sum(one.outside for one in some)}"
     )

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.benchmarks.layer_measures import remains_of
+from tests.benchmarks.layer_measures import block_errors, decibels, remains_of
 
 SIDE = 200
 NONE = np.zeros((SIDE, SIDE), np.float32)
@@ -42,3 +42,12 @@ def test_an_outline_that_is_some_pixels_off_is_none() -> None:
 def test_the_truth_has_none_and_the_source_has_where_something_left() -> None:
     assert not remains_of(TRUTH, SOURCE, TRUTH, NONE).any()
     assert remains_of(SOURCE, SOURCE, TRUTH, NONE)[100, 100]
+
+
+def test_a_block_is_compared_where_it_lies_best() -> None:
+    """What is some pixels off is no error; what is not there at all is one, in its blocks."""
+    assert block_errors(scene((104, 100)), SOURCE).max() < 1
+    missing = block_errors(scene(None), SOURCE)
+    assert missing[1:3, 1:3].max() > 100
+    assert missing[0].max() == missing[3].max() == 0
+    assert decibels(missing) < decibels(missing[0] + 1)

@@ -98,6 +98,27 @@ def test_what_has_changed_its_look_is_not_believed() -> None:
     assert found.confidence[far].min() > 0.9
 
 
+@pytest.mark.parametrize(("width", "growth"), [(14.0, 2.4), (22.0, 2.4), (26.0, 2.0)])
+def test_an_ear_that_grows_to_twice_its_length_is_stretched(width: float, growth: float) -> None:
+    """It is hardly wider than an outline, and stretched all the same."""
+    length, base = 30.0, 100.0
+
+    def inside(grown: float, rim: float) -> np.ndarray:
+        half = width / 2 * np.sqrt(np.clip(1 - ((base - Y) / (length * grown)) ** 2, 0, 1)) - rim
+        return np.where(base > Y, (half + 0.5 - np.abs(X - SIDE / 2)).clip(0, 1), np.abs(X - SIDE / 2) < 40)
+
+    def ear(share: float) -> torch.Tensor:
+        grown = 1 + share * (growth - 1)
+        drawing = 150 + 50 * np.sin(6 * (base - Y) / (length * grown)) * np.cos((X - SIDE / 2) / 4)
+        return shown(inside(grown, 0) * drawing + (1 - inside(grown, 0)) * (50 + 20 * X / SIDE))
+
+    found = find_correspondence(edit_along(ear))
+    within = (inside(growth, 2) == 1) & (base - 4 > Y)
+    from_where = np.dstack([np.zeros_like(Y), (base - Y) * (1 - 1 / growth)])
+    assert np.linalg.norm((found.flow - from_where)[within], axis=1).mean() < 0.6
+    assert found.confidence[within].mean() > 0.9
+
+
 def test_only_the_images_that_the_motion_needs_are_made() -> None:
     def made_for(shift: float) -> set[float]:
         shares: set[float] = set()
