@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import cast
 
 import torch
 
@@ -98,7 +99,8 @@ def replayed(synthesis: FeatureSynthesis, ws: torch.Tensor) -> Maps:
     try:
         # what fails half-way would leave torch on a stream of its own
         with torch.enable_grad(), torch.cuda.stream(torch.cuda.current_stream()):
-            return torch.cuda.make_graphed_callables(synthesis.maps, (ws.detach().clone().requires_grad_(),))
+            given = ws.detach().clone().requires_grad_()
+            return cast(Maps, torch.cuda.make_graphed_callables(synthesis.maps, (given,)))
     except (RuntimeError, AssertionError) as error:  # torch's own checks raise the latter
         log.warning("The drag's steps are not recorded as CUDA graphs: %s", error)
         return synthesis.maps

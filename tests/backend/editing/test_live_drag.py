@@ -249,7 +249,7 @@ def test_the_steps_begin_anew_with_what_is_wanted(steered: Steered) -> None:
 def test_while_the_next_picture_is_being_found_nothing_is_kept_of_the_last_drag(steered: Steered) -> None:
     steered.wants(2, drags={1: FACE})
     drag = weakref.ref(steered.live._loop)
-    steered._steps.close()
+    del steered._steps
     next(steered.editor.open_steps(np.full((256, 256, 4), 255, np.uint8), steered.live.region))
     gc.collect()
     assert drag() is None
