@@ -80,6 +80,11 @@ class FeatureSynthesis:
         """The whole feature map [1, C, H, W] of the moving w [1, moving, w_dim]."""
         return self._whole(ws, len(self.blocks))
 
+    def maps(self, ws: Tensor) -> tuple[Tensor, Tensor]:
+        """The whole feature map, and before it that of the block before, in one pass; of one block twice the same."""
+        before = self._whole(ws, max(len(self.blocks) - 1, 1))
+        return before, self.blocks[-1].whole(before, ws) if len(self.blocks) > 1 else before
+
     def texels(self, ws: Tensor, plan: WindowPlan) -> Tensor:
         """The texels [T + 1, C] of the plan's windows, as `plan.rows` finds them; the last one is not a number."""
         start, found = self._whole(ws, plan.whole), []

@@ -37,7 +37,7 @@ class EnlargedMap(FeatureMap):
         size = (features.shape[2], features.shape[3])
         pixels = [(count - 1) * (length // count) + 1 for count, length in zip(size, image_size, strict=True)]
         enlarged = F.interpolate(features, size=pixels, mode="bilinear", align_corners=True)
-        return cls(features[0].flatten(1).T, size, image_size, None, enlarged)
+        return cls(features[0].flatten(1).T, size, image_size, enlarged=enlarged)
 
     def detach(self) -> EnlargedMap:
         return dataclasses.replace(self, enlarged=self.enlarged.detach())
@@ -86,7 +86,7 @@ class PlainMaskLoss:
         kept, features = self.maps()
         return features.enlarged if self.enlarged else kept
 
-    def __call__(self, ws: torch.Tensor) -> torch.Tensor:
+    def __call__(self, ws: torch.Tensor, whole: torch.Tensor | None = None) -> torch.Tensor:
         change = (self._read() - self.start).abs() * self.outside
         if self.enlarged:
             return self.weight * change.mean()

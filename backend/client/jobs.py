@@ -82,7 +82,7 @@ def frames(connection: Connection, request: FramesRequest, show: Show, cancelled
     job = connection.client.submit(*sent, api_name="/frames")
     last = last_update(connection, job, show, cancelled, lambda: False)
     if last is None or last.frames is None:
-        raise gone(connection)
+        raise connection_lost(connection)
     return last.frames
 
 
@@ -137,7 +137,7 @@ def unfit_of(last: Update | None) -> Unfit | None:
 def result_of(last: Update | None, connection: Connection, finish_early: Flag) -> Result:
     """Return the result in the last update of a job. Raises UserError where it has none."""
     if last is None or last.result is None:
-        raise gone(connection)
+        raise connection_lost(connection)
     return replace(last.result, finished_early=finish_early())
 
 
@@ -186,7 +186,7 @@ def _understand(output: Sequence[Any], connection: Connection) -> Update:
     try:
         return Update.from_output(output, connection.fetch)
     except httpx.HTTPError as error:
-        raise gone(connection) from error
+        raise connection_lost(connection) from error
     except OSError as error:
         raise UserError(
             f"The result cannot be stored in {connection.downloads} ({error.strerror}); make room there, and try again."
@@ -227,16 +227,17 @@ def _result_again(error: BaseException, connection: Connection, begun: bool) -> 
     log.error("job: %r", error)
     output = connection.result_again() if begun and not isinstance(error, AppError) else None
     if output is None:
-        raise _explained(error, connection) from error
+        raise _to_user_error(error, connection) from error
     return _understand(output, connection)
 
 
-def _explained(error: BaseException, connection: Connection) -> UserError:
+def _to_user_error(error: BaseException, connection: Connection) -> UserError:
+    """What to say of what ended a job early."""
     import httpx
     from gradio_client.exceptions import AppError
 
     if isinstance(error, AppError):
-        return said(str(error), connection)
+        return server_error(str(error), connection)
     if isinstance(error, httpx.HTTPStatusError):
         with contextlib.suppress(ValueError, LookupError, TypeError, httpx.StreamError):
             return UserError(str(error.response.json()["error"]))
@@ -250,17 +251,18 @@ def _explained(error: BaseException, connection: Connection) -> UserError:
             f"The backend has stopped answering; end its process, {connection.pid}, and try again.",
             connection.log_file,
         )
-    return gone(connection)
+    return connection_lost(connection)
 
 
-def said(text: str, connection: Connection) -> UserError:
+def server_error(text: str, connection: Connection) -> UserError:
     """The backend's own sentence, or a better one than gradio's about hidden errors and a stopped server."""
     if "verbose error reporting" in text:
         return UserError("The backend met an unexpected error; please report it.", connection.log_file)
-    return gone(connection) if "erver stopped" in text else UserError(text)
+    return connection_lost(connection) if "erver stopped" in text else UserError(text)
 
 
-def gone(connection: Connection) -> UserError:
+def connection_lost(connection: Connection) -> UserError:
+    """What to say where the backend, or the way to it, ended in the middle of a job."""
     if connection.computer:
         return UserError(
             f"The connection to {connection.computer} broke in the middle of the work and the image was left as it "

@@ -21,7 +21,7 @@ from backend.computers import HERE, Computers
 from backend.errors import Cancelled, UserError
 
 START_SECONDS = 180.0
-SAID_WHY = 69  # EX_UNAVAILABLE of sysexits.h: the exit code of one that has said all that there is to say
+UNAVAILABLE = 69  # EX_UNAVAILABLE of sysexits.h: ended, and has printed the reason
 ALREADY_RUNNING = 2  # the backend's exit code when another one is starting, whose ready file is still to come
 OTHER_START_SECONDS = 60.0
 SILENCE_SECONDS = 60.0  # the server says something every 15 s even when a job is silent
@@ -124,7 +124,7 @@ class Installation:
         except OSError:
             lines = []
         last = next((line for line in reversed(lines) if line), "nothing")
-        if code == SAID_WHY:
+        if code == UNAVAILABLE:
             return UserError(last)
         return UserError(
             f"The backend ended while it was starting (exit code {code}, last words: {last[:200]}); "

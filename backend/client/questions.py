@@ -8,7 +8,7 @@ from concurrent import futures
 from typing import Any, TypeVar
 
 from backend.client.connection import QUESTION_SECONDS, Connection
-from backend.client.jobs import gone, said
+from backend.client.jobs import connection_lost, server_error
 from backend.errors import UserError
 
 log = logging.getLogger("draggan.client")
@@ -33,14 +33,14 @@ def ask(
     try:
         answer = connection.client.submit(*map(dict, options), api_name=f"/{endpoint}").result(QUESTION_SECONDS)
     except AppError as error:
-        raise said(str(error), connection) from error
+        raise server_error(str(error), connection) from error
     except futures.TimeoutError as error:
         raise UserError(
             f"The backend does not answer; end its process, {connection.pid}, and try again.", connection.log_file
         ) from error
     except Exception as error:  # whatever a client says of a server that is gone
         log.info("%s: %r", endpoint, error)
-        raise gone(connection) from error
+        raise connection_lost(connection) from error
     try:
         return understand(answer)
     except (KeyError, TypeError, ValueError) as error:

@@ -18,7 +18,7 @@ class CodePath:
 
     def add(self, w_plus: torch.Tensor) -> None:
         """Go on to `w_plus` [1, num_ws, w_dim]."""
-        self._last = w_plus[0].cpu()
+        self._last = w_plus[0]  # where it is: a drag would wait in each step to have it here
         if self._seen % self._every == 0:
             self._codes.append(self._last)
         self._seen += 1
@@ -33,7 +33,7 @@ class CodePath:
 
     def codes(self) -> torch.Tensor:
         """Return the path [T, num_ws, w_dim]; its last code is the present one."""
-        return torch.stack([*self._codes, self._last])
+        return torch.stack([code.cpu() for code in (*self._codes, self._last)])
 
     def until(self, fraction: float) -> torch.Tensor:
         """Return the path to what code_at() returns for a fraction of it."""

@@ -1,6 +1,14 @@
-"""The features of a drag's steps: only where they will be read, or the whole map where that costs less."""
+"""The features of a drag's steps: only where they will be read, or the whole map where that costs less.
+
+On a CUDA card it is always the whole map: nothing of that but the numbers changes from step to step, so its many small
+kernels can be recorded once, and replayed as CUDA graphs instead of launched one by one.
+"""
 
 from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import cast
 
 import torch
 
@@ -9,7 +17,12 @@ from backend.editing.feature_map import FeatureMap, texels_of
 from stylegan2.feature_synthesis import FeatureSynthesis, WindowPlan
 from stylegan2.windows import Box
 
+WINDOWED = ("cpu", "mps")  # the devices that compute windows
 ROUNDING = 1e-3  # texels: a place read and the box around it are computed in different ways
+
+Maps = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+log = logging.getLogger(__name__)
 
 
 class DragFeatures:
@@ -27,6 +40,8 @@ class DragFeatures:
         self._synthesis = FeatureSynthesis(generator.synthesis, w_plus, moving, block)
         self._image_size = generator.image_size
         self._planned: tuple[list[Box], WindowPlan | None] | None = None
+        self._windowed = w_plus.device.type in WINDOWED
+        self._maps: Maps | None = None
 
     @property
     def texel(self) -> float:
@@ -38,8 +53,12 @@ class DragFeatures:
         return self._synthesis.until(max(len(self._synthesis.blocks) - 1, 1))
 
     def whole(self, ws: torch.Tensor) -> FeatureMap:
-        """Return all features of the moving w [1, moving, w_dim]."""
-        return FeatureMap.whole(self._synthesis.features(ws), self._image_size)
+        """Return all features of the moving w [1, moving, w_dim]; on a card they last until the next are asked for."""
+        if self._windowed:
+            return FeatureMap.whole(self._synthesis.features(ws), self._image_size)
+        self._maps = self._maps or replayed(self._synthesis, ws)
+        before, features = self._maps(ws)
+        return FeatureMap.whole(features, self._image_size, before)
 
     def within(self, ws: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> FeatureMap:
         """Return the features of the moving w, at least those that are read between the given corners.
@@ -47,9 +66,9 @@ class DragFeatures:
         Args:
             ws: [1, moving, w_dim].
             low: [N, 2], the least (x, y) of what is read around each handle, in pixels of the image.
-            high: [N, 2], the greatest.
+            high: [N, 2], the greatest. Both are read by the processor, so they should be there.
         """
-        plan = self._plan(low, high)
+        plan = self._plan(low, high) if self._windowed else None
         if plan is None:
             return self.whole(ws)
         texels = self._synthesis.texels(ws, plan)
@@ -65,3 +84,23 @@ class DragFeatures:
         if self._planned is None or self._planned[0] != boxes:
             self._planned = boxes, self._synthesis.plan(boxes)
         return self._planned[1]
+
+
+def replayed(synthesis: FeatureSynthesis, ws: torch.Tensor) -> Maps:
+    """Return `synthesis.maps` with its gradient, recorded as CUDA graphs; as it is where that fails.
+
+    Each call takes the memory of the one before, of which neither the maps nor a gradient are to be had any more. It
+    lies in reference cycles: only Python's garbage collector gives it back.
+
+    Args:
+        synthesis: of the feature block.
+        ws: [1, moving, w_dim], of the kind that it will be called with.
+    """
+    try:
+        # what fails half-way would leave torch on a stream of its own
+        with torch.enable_grad(), torch.cuda.stream(torch.cuda.current_stream()):
+            given = ws.detach().clone().requires_grad_()
+            return cast(Maps, torch.cuda.make_graphed_callables(synthesis.maps, (given,)))
+    except (RuntimeError, AssertionError) as error:  # torch's own checks raise the latter
+        log.warning("The drag's steps are not recorded as CUDA graphs: %s", error)
+        return synthesis.maps

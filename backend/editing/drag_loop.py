@@ -151,7 +151,7 @@ class DragLoop:
         """Take one step of the code, and find the handles again."""
         features = self._features() if self._current is None else self._current
         self.optimizer.zero_grad(set_to_none=True)
-        loss, mask_loss = self._loss(features), self._mask_loss()
+        loss, mask_loss = self._loss(features), self._mask_loss(features)
         (loss + mask_loss).backward()
         self.optimizer.step((loss + MASK_STEP * mask_loss).detach())
         self.step += 1
@@ -171,12 +171,12 @@ class DragLoop:
         last_step = self._first_step + self.settings.max_steps
         spent = self.step >= last_step
         over = done or stuck or spent
-        points = self.points.cpu().numpy()
+        points = self.points.numpy()
         return LoopStep(self.step, self.code.w_plus(), points, distances, arrived, last_step, stuck, spent, over)
 
     @property
     def points(self) -> torch.Tensor:
-        """[N, 2], where the handles are."""
+        """[N, 2], where the handles are; on the processor."""
         return self._stacked([handle.point for handle in self.handles])
 
     @points.setter
@@ -185,10 +185,20 @@ class DragLoop:
         self.handles = tuple(dataclasses.replace(handle, point=point) for handle, point in pairs)
 
     def _stacked(self, rows: Sequence[torch.Tensor]) -> torch.Tensor:
-        return torch.stack(list(rows)) if rows else torch.zeros(0, 2, dtype=self.dtype, device=self.device)
+        return torch.stack(list(rows)) if rows else torch.zeros(0, 2, dtype=self.dtype)
 
     def _tensor(self, points: np.ndarray) -> torch.Tensor:
-        return torch.as_tensor(np.asarray(points), dtype=self.dtype, device=self.device)
+        return torch.as_tensor(np.asarray(points), dtype=self.dtype)
+
+    def _sent(self, *points: torch.Tensor) -> Sequence[torch.Tensor]:
+        """Points [N, 2] of the processor, on the device; all in one transfer, for which nothing waits."""
+        at_once = self.device.type == "mps"  # which would read later what is not there any more
+        there = torch.cat(points).to(self.device, non_blocking=not at_once)
+        return there.split([len(some) for some in points])
+
+    def _fetched(self, points: torch.Tensor) -> torch.Tensor:
+        """Points [N, 2] of the device, on the processor: here, and nowhere else in a step, it waits for the device."""
+        return points.cpu()
 
     @torch.no_grad()
     def _read(self, aims: Sequence[Aim]) -> dict[int, Handle]:
@@ -197,7 +207,8 @@ class DragLoop:
             return {}
         points = self._tensor(np.array([aim.handle for aim in aims]))
         features = self._map(points - self.reach, points + self.reach)
-        read = zip(aims, points, features.read(points), self.supervision.patches(features, points), strict=True)
+        (there,) = self._sent(points)
+        read = zip(aims, points, features.read(there), self.supervision.patches(features, there), strict=True)
         return {
             aim.id: Handle(aim, self._tensor(aim.goals), 0, point, point, template, patch, aim.is_pin, aim.is_pin)
             for aim, point, template, patch in read
@@ -206,14 +217,14 @@ class DragLoop:
     def _features(self) -> FeatureMap:
         """The features around the handles as they are, and around the targets of those that are held there."""
         points = self.points
-        held = torch.tensor([handle.held for handle in self.handles], device=self.device)
+        held = torch.tensor([handle.held for handle in self.handles])
         patches = self._targets(self.handles).where(held[:, None], points)
         low = torch.minimum(points - self.reach, patches - self.r1)
         high = torch.maximum(points + self.reach, patches + self.r1)
         return self._map(low, high)
 
     def _map(self, low: torch.Tensor, high: torch.Tensor) -> FeatureMap:
-        """The features as they are now, at least between the corners [N, 2]."""
+        """The features as they are now, at least between the corners [N, 2]; the last ones are gone then."""
         return self.features.within(self.code.moving(), low, high)
 
     def _targets(self, handles: Sequence[Handle]) -> torch.Tensor:
@@ -221,29 +232,29 @@ class DragLoop:
 
     def _track(self, features: FeatureMap) -> None:
         starts = self._stacked([handle.trajectory_start for handle in self.handles])
+        points, *ends = self._sent(self.points, starts, self._targets(self.handles))
         templates = torch.stack([handle.template for handle in self.handles])
-        trajectories = torch.stack([starts, self._targets(self.handles)], dim=1)
-        self.points = track(features, self.points, templates, self.settings.r2, trajectories)
+        self.points = self._fetched(track(features, points, templates, self.settings.r2, torch.stack(ends, dim=1)))
 
     def _loss(self, features: FeatureMap) -> torch.Tensor:
         """The handles' terms of Eq. 1, each squared: one that is nearly done then counts for little."""
         terms = [features.texels.new_zeros(1)]
         moving = [handle for handle in self.handles if not handle.held]
-        if moving:
-            points = self._stacked([handle.point for handle in moving])
-            terms.append(self.supervision.motion_loss(features, points, self._targets(moving)))
         held = [handle for handle in self.handles if handle.held]
+        now = self._stacked([handle.point for handle in moving])
+        points, targets, kept = self._sent(now, self._targets(moving), self._targets(held))
+        if moving:
+            terms.append(self.supervision.motion_loss(features, points, targets))
         if held:
             # at their targets: held where point tracking sees them, they would creep
-            patches = torch.stack([handle.patch for handle in held])
-            terms.append(self.supervision.pin_loss(features, self._targets(held), patches))
+            terms.append(self.supervision.pin_loss(features, kept, torch.stack([handle.patch for handle in held])))
         return torch.cat(terms).square().sum() / 2
 
-    def _mask_loss(self) -> torch.Tensor:
+    def _mask_loss(self, features: FeatureMap) -> torch.Tensor:
         """The mask's term, squared."""
         if self.mask_loss is None:
             return self.code.offset.new_zeros(())
-        return (MASK_SHARE * self.mask_loss(self.code.moving())).square() / 2
+        return (MASK_SHARE * self.mask_loss(self.code.moving(), features.before)).square() / 2
 
     def _update_goals(self) -> np.ndarray:
         """Go on to the next way-points, hold the handles that arrived, and return the distances left [N]."""
@@ -261,7 +272,7 @@ class DragLoop:
             return handle
         if self._current is None:
             self._current = self._features()
-        patch = self.supervision.patches(self._current.detach(), handle.point[None])[0]
+        patch = self.supervision.patches(self._current.detach(), *self._sent(handle.point[None]))[0]
         return dataclasses.replace(handle, held=True, patch=patch)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -19,17 +20,20 @@ class FeatureMap:
         map_size: (height, width) of the map.
         image_size: (height, width) of the image that it belongs to.
         rows: int64 [height * width], where among `texels` each of the map is; None where they are the whole map.
+        before: [1, C, h, w], the whole map of the block before, where it was computed along.
     """
 
     texels: torch.Tensor
     map_size: Size
     image_size: Size
     rows: torch.Tensor | None = None
+    before: torch.Tensor | None = None
 
     @classmethod
-    def whole(cls, features: torch.Tensor, image_size: Size) -> FeatureMap:
+    def whole(cls, features: torch.Tensor, image_size: Size, before: torch.Tensor | None = None) -> FeatureMap:
         """Make one of a whole map [1, C, h, w]."""
-        return cls(features[0].flatten(1).T, (features.shape[2], features.shape[3]), image_size)
+        size = (features.shape[2], features.shape[3])
+        return cls(features[0].flatten(1).T, size, image_size, before=before)
 
     def detach(self) -> FeatureMap:
         """The same without a gradient."""
@@ -47,7 +51,7 @@ class FeatureMap:
             [..., C].
         """
         height, width = self.map_size
-        last = points.new_tensor([width - 1, height - 1])
+        last = pair(width - 1, height - 1, points)
         place = torch.minimum(texels_of(points, self.map_size, self.image_size).clamp(min=0), last).reshape(-1, 2)
         corner = torch.minimum(place.floor(), last - 1)
         x, y = (place - corner)[:, :, None].unbind(dim=1)
@@ -62,13 +66,23 @@ class FeatureMap:
 def texels_of(points: torch.Tensor, map_size: Size, image_size: Size) -> torch.Tensor:
     """Points (x, y) of the image [..., 2] as (column, row) of the map, its texels' centres being whole numbers."""
     (height, width), (image_height, image_width) = map_size, image_size
-    return points * points.new_tensor([width / image_width, height / image_height]) - 0.5
+    return points * pair(width / image_width, height / image_height, points) - 0.5
+
+
+def pair(x: float, y: float, like: torch.Tensor) -> torch.Tensor:
+    """Return (x, y) [2] as a tensor of the type and on the device of `like`."""
+    return _pair(x, y, like.dtype, like.device)
+
+
+@functools.lru_cache(maxsize=64)
+def _pair(x: float, y: float, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    return torch.tensor([x, y], dtype=dtype, device=device)  # once: a graphics card is waited for to bring it there
 
 
 def disc(radius: float, device: torch.device) -> torch.Tensor:
     """Return the offsets (x, y) [Q, 2] of the whole pixels nearer to the origin than `radius`: the paper's Omega1."""
-    offsets = square(radius, 1.0, device)
-    return offsets[offsets.norm(dim=-1) < radius]
+    offsets = square(radius, 1.0, torch.device("cpu"))
+    return offsets[offsets.norm(dim=-1) < radius].to(device)
 
 
 def square(radius: float, spacing: float, device: torch.device) -> torch.Tensor:

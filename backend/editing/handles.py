@@ -39,11 +39,11 @@ class Aim:
 
 @dataclasses.dataclass(frozen=True)
 class Handle:
-    """A handle at one step.
+    """A handle at one step. Its points are kept by the processor, which decides by them; its features by the device.
 
     Attributes:
         aim: what is wanted of it.
-        goals: [G, 2], those of `aim` on the device.
+        goals: [G, 2], those of `aim`.
         next_goal: which of them it is on its way to.
         trajectory_start: [2], where it began that way.
         point: [2], (x, y), where point tracking finds it.

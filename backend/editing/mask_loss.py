@@ -34,19 +34,24 @@ class MaskLoss:
         with torch.no_grad():
             self._start = _texels(synthesis.features(ws))
         # Reduced to the feature map once: resizing the map to the image each step costs more than the network.
-        outside = 1 - F.adaptive_avg_pool2d(mask[None, None], synthesis.map_size)[0, 0]
-        self._weight = outside.reshape(-1, 1) * (weight / self._start.numel())
+        outside = (1 - F.adaptive_avg_pool2d(mask[None, None], synthesis.map_size)[0, 0]).cpu()
+        self._weight = outside.reshape(-1, 1).to(ws.device) * (weight / self._start.numel())
         self.tiles = Tiles(outside)
 
-    def __call__(self, ws: torch.Tensor) -> torch.Tensor:
-        """Return it for the moving w of a step, [1, moving, w_dim]."""
+    def __call__(self, ws: torch.Tensor, whole: torch.Tensor | None = None) -> torch.Tensor:
+        """Return it for a step.
+
+        Args:
+            ws: [1, moving, w_dim], the moving w.
+            whole: [1, C, h, w], their features where all of them are known; without them some are computed.
+        """
         boxes, share = self.tiles.next()
         if not boxes:
             return ws.new_zeros(())
         places = torch.cat([_places(box, self._synthesis.map_size, ws.device) for box in boxes])
-        plan = self._synthesis.plan(boxes)
+        plan = self._synthesis.plan(boxes) if whole is None else None
         if plan is None:
-            texels = _texels(self._synthesis.features(ws)).index_select(0, places)
+            texels = _texels(self._synthesis.features(ws) if whole is None else whole).index_select(0, places)
         else:
             texels = self._synthesis.texels(ws, plan).index_select(0, plan.rows[places])
         return _WeightedL1.apply(texels, self._start[places], self._weight[places] / share)

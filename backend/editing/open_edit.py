@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -114,6 +115,7 @@ class OpenEdit:
 
     def _new_drag(self, state: EditState, settings: DragSettings) -> LiveDrag:
         """A drag that begins where the edit is."""
+        self._let_go()
         return LiveDrag(self.generator, state.w_plus, state.path, state.region, settings)
 
     def _follow(self, live: LiveDrag, steering: Steering) -> tuple[int, str] | None:
@@ -196,6 +198,13 @@ class OpenEdit:
     def _close(self) -> None:
         """Leave the open edit, and with it the generator that was tuned for it."""
         self._state, self.generator = None, self.model.generator
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Leave the last drag, and give back what it had of the device."""
+        self._live = None
+        if self.device.type == "cuda":
+            gc.collect()  # the memory of torch's CUDA graphs lies in reference cycles
 
     @torch.no_grad()
     def _draft(self, w_plus: torch.Tensor) -> np.ndarray:

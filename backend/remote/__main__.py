@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from backend.client.launcher import ALREADY_RUNNING, SAID_WHY
+from backend.client.launcher import ALREADY_RUNNING, UNAVAILABLE
 from backend.errors import UserError
 from backend.remote import host, studio, tunnel
 
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         return ALREADY_RUNNING
     except UserError as error:
         print(error, file=sys.stderr)
-        return SAID_WHY
+        return UNAVAILABLE
 
 
 if __name__ == "__main__":

@@ -24,10 +24,11 @@ from starlette.routing import Mount
 from backend.server import log
 from backend.server.access import LARGEST_UPLOAD, Access
 from backend.server.catalogue import ModelCatalogue
-from backend.server.error_messages import explained, one_sentence, told
+from backend.server.error_messages import handle_exception, one_sentence, refuse_malformed
+from backend.server.gradio_queue import GradioQueue
 from backend.server.job_setup import shown_region
 from backend.server.jobs import JobRunner, Updates
-from backend.server.presence import Presence
+from backend.server.presence import client_gone
 from backend.server.requests import Request
 from backend.server.result_files import NO_FILES
 from backend.server.uploads import Uploads
@@ -60,10 +61,22 @@ def build(
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     access = Access(page, token, port)
     blocks = gr.Blocks(analytics_enabled=False, title="DragGAN for GIMP")
-    uploads = Uploads(runner.files.folder, blocks)
-    blocks.process_api = explained(blocks.process_api)
-    endpoints = _Endpoints(runner, catalogue, stop, uploads, Presence(blocks, access))
-    _fill(blocks, endpoints, uploads, at_once)
+    queue = GradioQueue(blocks)
+    uploads = Uploads(runner.files.folder, blocks, queue)
+    blocks.process_api = refuse_malformed(blocks.process_api)
+    _fill(blocks, _Endpoints(runner, catalogue, stop, uploads, queue), uploads, at_once)
+
+    async def forget(request: gr.Request) -> None:
+        session = _session(request)
+        await client_gone(session, access, blocks.app.stop_event)
+        await queue.forget(session)
+        runner.forget(session)
+
+    with blocks:
+        blocks.unload(forget)
+    blocks.queue(max_size=None, api_open=False)
+    queue.on_push(uploads.note)
+    queue.ignore_unknown_clients()
     gradio_app = _mount(page, blocks, port)
     return access, gradio_app.stop_event, uploads
 
@@ -88,7 +101,7 @@ def _mount(page: FastAPI, blocks: gr.Blocks, port: int) -> App:
     (gradio_app,) = (route.app for route in page.routes if isinstance(route, Mount))
     assert isinstance(gradio_app, App)
     for one in (page, gradio_app):
-        one.add_exception_handler(Exception, told)
+        one.add_exception_handler(Exception, handle_exception)
     return gradio_app
 
 
@@ -101,10 +114,10 @@ class _Endpoints:
         catalogue: ModelCatalogue,
         stop: Callable[[], None],
         uploads: Uploads,
-        presence: Presence,
+        queue: GradioQueue,
     ) -> None:
         self._runner, self._catalogue, self._stop = runner, catalogue, stop
-        self._uploads, self.presence = uploads, presence
+        self._uploads, self._queue = uploads, queue
 
     def health(self) -> dict[str, Any]:
         with one_sentence("looking after the backend"):
@@ -189,9 +202,6 @@ class _Endpoints:
             found = self._runner.files.finished(_session(request))
             return (found.update.model_dump(mode="json"), *found.files) if found else (None, *NO_FILES)
 
-    def forget(self, session: str) -> None:
-        self._runner.forget(session)
-
     def _uploading(self, request: Request, do: Callable[[Request], Updates]) -> Updates:
         with self._uploads.used((request.image, request.mask, request.edit, request.original), request.session):
             yield from do(request)
@@ -207,7 +217,7 @@ class _Endpoints:
         with one_sentence(doing, number), log.phases(number) as enter:
             for update, files in steps:
                 enter(update.phase)
-                behind = self.presence.behind(session)
+                behind = self._queue.unread(session)
                 if behind > PREVIEWS_BEHIND and update.result is None:
                     update = update.model_copy(update={"preview": None})
                 if behind > MOST_BEHIND:
@@ -215,16 +225,12 @@ class _Endpoints:
                 try:
                     yield (update.model_dump(mode="json"), *files)
                 except GeneratorExit:
-                    if self.presence.has_left(session) and self._runner.queue.leave(session):
+                    if self._queue.is_abandoned(session) and self._runner.queue.leave(session):
                         threading.Thread(target=_finish, args=(steps,), daemon=True).start()  # Gradio cannot wait
                     raise
 
 
 def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads, at_once: int) -> None:
-    async def gone(request: gr.Request) -> None:
-        await endpoints.presence.without_heartbeat(_session(request))
-        endpoints.forget(_session(request))
-
     with blocks:
         gr.Markdown("This is the service behind DragGAN for GIMP; use it from GIMP: Filters > DragGAN.")
         image, mask, edit, original = (gr.File(visible=False) for _ in range(4))
@@ -248,10 +254,6 @@ def _fill(blocks: gr.Blocks, endpoints: _Endpoints, uploads: Uploads, at_once: i
         again.click(
             endpoints.result, [], [answer, *files], api_name="result", queue=False, api_visibility="undocumented"
         )
-        blocks.unload(gone)
-    blocks.queue(max_size=None, api_open=False)
-    uploads.watch()
-    endpoints.presence.watch()
 
 
 def _add_questions(endpoints: _Endpoints, inputs: dict[str, list[Component]], answer: Component) -> None:

@@ -12,16 +12,16 @@ from starlette.responses import JSONResponse
 
 from backend.errors import UserError
 from backend.server import log
-from backend.server.uploads import not_stored
+from backend.server.uploads import storage_error
 from stylegan2.errors import ModelError
 
 NOT_UNDERSTOOD = "The request is not what this endpoint takes; docs/engine.md says what that is."
 
 
-def explained(process: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn what Gradio cannot make an endpoint's inputs of into one sentence; it would say nothing at all."""
+def refuse_malformed(process: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap Blocks.process_api(): a request that is not what an endpoint takes gets one sentence, not an empty error."""
 
-    async def told_so(*arguments: Any, **named: Any) -> Any:
+    async def process_or_refuse(*arguments: Any, **named: Any) -> Any:
         try:
             return await process(*arguments, **named)
         except gr.Error:
@@ -30,13 +30,13 @@ def explained(process: Callable[..., Any]) -> Callable[..., Any]:
             log.logger.info("Not understood: %r", error)
             raise gr.Error(NOT_UNDERSTOOD, print_exception=False) from None
 
-    return told_so
+    return process_or_refuse
 
 
-async def told(_: Request, error: Exception) -> JSONResponse:
+async def handle_exception(_: Request, error: Exception) -> JSONResponse:
     """Answer with one sentence what no endpoint has caught: what Gradio could not read or store."""
     if isinstance(error, OSError):
-        return JSONResponse({"error": not_stored(error)}, 507)
+        return JSONResponse({"error": storage_error(error)}, 507)
     return JSONResponse({"error": log.unexpected("reading a request")}, 500)
 
 

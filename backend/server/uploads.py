@@ -15,6 +15,7 @@ import gradio.route_utils
 from starlette.datastructures import FormData
 
 from backend.errors import UserError
+from backend.server.gradio_queue import GradioQueue
 
 NOT_UPLOADED = "The request names a file that was not uploaded; send the file itself."
 UNUSED_SECONDS = 900.0  # a slow client sends one file after the other before it asks for its job
@@ -42,28 +43,20 @@ class Uploads:
 
     Args:
         folder: the server's work folder.
-        blocks: of the server; it has the record of what was sent, and the queue of those who wait.
+        blocks: of the server; it has the record of what was sent.
+        queue: of those who wait.
     """
 
-    def __init__(self, folder: Path, blocks: gr.Blocks) -> None:
+    def __init__(self, folder: Path, blocks: gr.Blocks, queue: GradioQueue) -> None:
         gradio.route_utils.GradioMultiPartParser = _Parser
-        self._folder, self._blocks = folder, blocks
+        self._folder, self._blocks, self._queue = folder, blocks, queue
         self._seen: dict[Path, tuple[int, float]] = {}  # when it was changed, and first seen so (on the steady clock)
         self._named: dict[Path, int | None] = {}  # by jobs that were sent; when it was changed then
 
-    def watch(self) -> None:
-        """Have each job that is sent say what it names: a look at the queue now and then would miss some."""
-        queue = self._blocks._queue
-        push = queue.push
-
-        async def noted(body: Any, request: Any, username: str | None) -> Any:
-            outcome = await push(body, request, username)
-            if outcome[0]:  # not before: what no job waits for is deleted
-                sent = _paths(body.data) & self._blocks.upload_file_set
-                self._named |= {entry: _changed(entry) for entry in map(_entry, sent)}
-            return outcome
-
-        queue.push = noted
+    def note(self, data: list[Any]) -> None:
+        """Remember what a job names that was put into the queue: a look at the queue now and then would miss some."""
+        sent = _paths(data) & self._blocks.upload_file_set
+        self._named |= {entry: _changed(entry) for entry in map(_entry, sent)}
 
     async def check(self, path: str | None) -> str | None:
         """Refuse what a request names in the place of an upload, before anything of it is read.
@@ -115,11 +108,7 @@ class Uploads:
 
     def _awaited(self, running: str | None) -> set[str]:
         """The files that jobs name which wait, or have just begun; but not the job of this session that runs."""
-        queue = self._blocks._queue
-        waiting = [event for one in list(queue.event_queue_per_concurrency_id.values()) for event in list(one.queue)]
-        begun = [event for events in list(queue.active_jobs) if events for event in events]
-        events = [*waiting, *(event for event in begun if event.session_hash != running)]
-        return {path for event in events if event.data for path in _paths(event.data.data)}
+        return set().union(*map(_paths, self._queue.awaited(running)))
 
     def _delete(self, entry: Path) -> None:
         uploaded = self._blocks.upload_file_set
@@ -132,7 +121,7 @@ class Uploads:
             entry.parent.rmdir()
 
 
-def not_stored(error: OSError) -> str:
+def storage_error(error: OSError) -> str:
     """What to say where the disk does not take what was sent."""
     return f"The backend cannot store what was sent ({error.strerror or error}); make room on its disk and try again."
 

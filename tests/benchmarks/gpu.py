@@ -1,7 +1,8 @@
 """Every check that needs a graphics card, in one run of less than five minutes, as one table.
 
 Random networks of the published size: whether the card computes what the processor does, what a drag step and an
-inversion's step cost in each precision, with channels last and replayed as a CUDA graph, and the memory that they take.
+inversion's step cost in each precision, with channels last and with and without a CUDA graph, and the memory that they
+take.
 Then drags of the embedded model's samples in each precision: whether as many arrive.
 """
 
@@ -11,14 +12,18 @@ import argparse
 import contextlib
 import copy
 import dataclasses
+import gc
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 
+from backend.editing import drag_features
 from backend.editing.drag_loop import DragLoop
 from backend.models import EMBEDDED, open_model
 from stylegan2.feature_synthesis import FeatureSynthesis
@@ -73,7 +78,8 @@ def network_rows(setting: Setting, device: torch.device) -> Iterator[Row]:
     yield name + "drag step, 1 point, with a mask", costs(dataclasses.replace(card, mask=mask))
     for precision in (TF32, HALF):
         yield f"{name}drag step, 1 point, {precision}", other_precision(card, precision)
-    yield name + "whole feature map and its gradient", layouts_and_graph(card)
+    yield name + "drag step, 1 point, layouts", layouts(card)
+    yield name + "drag begun, 1 point", beginning(card)
     with precise(EXACT, device):
         for part, function in parts(card.generator).items():
             yield f"{name}inversion, {part}", milliseconds(function, device)
@@ -92,9 +98,10 @@ def parity(setting: Setting, card: Setting) -> str:
 
 
 def costs(setting: Setting) -> str:
-    """Milliseconds and memory of the fast step and of the plain one."""
+    """Milliseconds and memory of the fast step, with and without a graph, and of the plain one."""
     with precise(EXACT, setting.device):
-        return ", ".join(f"{kind} {milliseconds(setting.loop(kind).move, setting.device)}" for kind in (FAST, PLAIN))
+        plain = milliseconds(setting.loop(PLAIN).move, setting.device)
+        return f"{FAST} {fast_step(setting)}, without a graph {fast_step(setting, graph=False)}, {PLAIN} {plain}"
 
 
 def other_precision(setting: Setting, precision: str) -> str:
@@ -107,46 +114,47 @@ def other_precision(setting: Setting, precision: str) -> str:
     return f"{cost}, points off by {off:.1e} px in {STEPS} steps"
 
 
-def layouts_and_graph(setting: Setting) -> str:
-    """Milliseconds as it is, with channels last, and each of them as a CUDA graph."""
+def layouts(setting: Setting) -> str:
+    """Milliseconds as it is, with channels last, and each of them without a graph."""
     found = []
     for precision in (EXACT, TF32):
         for layout in (torch.contiguous_format, torch.channels_last):
-            step = feature_step(setting, layout)
             with precise(precision, setting.device):
-                eager, graph = (milliseconds(run, setting.device) for run in (step, captured(step, setting.device)))
+                graph, eager = (fast_step(setting, graph, layout) for graph in (True, False))
             last = ", channels last" if layout == torch.channels_last else ""
-            found.append(f"{precision}{last} {eager}, as a graph {graph}")
+            found.append(f"{precision}{last} {graph}, without a graph {eager}")
     return "; ".join(found)
 
 
-def feature_step(setting: Setting, layout: torch.memory_format) -> Callable[[], torch.Tensor]:
-    """What launches most of a step's kernels: the features of the whole map, and the gradient of w."""
+def fast_step(setting: Setting, graph: bool = True, layout: torch.memory_format = torch.contiguous_format) -> str:
+    """Milliseconds of it, its weights in a layout; where windows are computed there is neither graph nor layout."""
+    replayed = drag_features.replayed
+
+    def prepared(synthesis: FeatureSynthesis, ws: torch.Tensor) -> drag_features.Maps:
+        for layer in (layer for block in synthesis.blocks for layer in (block.conv0, block.conv1) if layer):
+            layer.weight = layer.weight.contiguous(memory_format=layout)
+        return replayed(synthesis, ws) if graph else synthesis.maps
+
+    with patch.object(drag_features, "replayed", prepared):
+        loop = setting.loop(FAST)
+    return milliseconds(loop.move, setting.device)
+
+
+def beginning(setting: Setting) -> str:
+    """Milliseconds until the first step, in which the graphs are recorded; how often a later one waits for the card."""
+    started = time.perf_counter()
     loop = setting.loop(FAST)
-    synthesis = FeatureSynthesis(
-        setting.generator.synthesis, setting.w_plus, loop.code.layers, setting.settings.feature_block
-    )
-    for layer in (layer for block in synthesis.blocks for layer in (block.conv0, block.conv1) if layer):
-        layer.weight = layer.weight.contiguous(memory_format=layout)
-    w = loop.code.moving().detach().requires_grad_()
-    pull = torch.randn_like(synthesis.features(w))
-    return lambda: torch.autograd.grad(synthesis.features(w), w, pull)[0]
-
-
-def captured(step: Callable[[], Any], device: torch.device) -> Callable[[], Any]:
-    """The step as a CUDA graph; itself on a device that has none."""
-    if device.type != "cuda":
-        return step
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(3):
-            step()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        step()
-    return graph.replay
+    _wait(setting.device)
+    took = time.perf_counter() - started
+    loop.move()
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        if setting.device.type == "cuda":
+            torch.cuda.set_sync_debug_mode("warn")
+        loop.move()
+        if setting.device.type == "cuda":
+            torch.cuda.set_sync_debug_mode("default")
+    return f"{took * 1000:.0f} ms; a step waits {sum('synchronizing' in str(one.message) for one in seen)} times"
 
 
 def arrival_rows(device: torch.device, count: int) -> Iterator[Row]:
@@ -184,18 +192,20 @@ def way(loop: DragLoop) -> np.ndarray:
 
 
 def milliseconds(function: Callable[[], object], device: torch.device) -> str:
-    """The mean of some calls, and on a card the memory at most."""
+    """The mean of some calls, and on a card the memory at most that torch holds of it."""
     for _ in range(3):
         function()
     _wait(device)
     if device.type == "cuda":
+        gc.collect()  # graphs of what was measured before
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     started = time.perf_counter()
     for _ in range(STEPS):
         function()
     _wait(device)
     each = (time.perf_counter() - started) / STEPS * 1000
-    memory = f" ({torch.cuda.max_memory_allocated(device) / 1e9:.2f} GB)" if device.type == "cuda" else ""
+    memory = f" ({torch.cuda.max_memory_reserved(device) / 1e9:.2f} GB)" if device.type == "cuda" else ""
     return f"{each:.2f} ms{memory}"
 
 
@@ -205,25 +215,27 @@ def precise(precision: str, device: torch.device) -> Iterator[None]:
     convolutions: Any = torch.backends.cudnn.conv  # pyright: ignore[reportAttributeAccessIssue]
     settings = convolutions, torch.backends.cuda.matmul
     before = [setting.fp32_precision for setting in settings]
-    whole, windows = FeatureSynthesis.features, FeatureSynthesis.texels
+    computing = FeatureSynthesis.features, FeatureSynthesis.maps, FeatureSynthesis.texels
     for setting in settings:
         setting.fp32_precision = "ieee" if precision == EXACT else "tf32"
     if precision == HALF:
-        FeatureSynthesis.features, FeatureSynthesis.texels = (_in_half(one, device) for one in (whole, windows))
+        halves = (_in_half(function, device) for function in computing)
+        FeatureSynthesis.features, FeatureSynthesis.maps, FeatureSynthesis.texels = halves
     try:
         yield
     finally:
-        FeatureSynthesis.features, FeatureSynthesis.texels = whole, windows
+        FeatureSynthesis.features, FeatureSynthesis.maps, FeatureSynthesis.texels = computing
         for setting, value in zip(settings, before, strict=True):
             setting.fp32_precision = value
 
 
-def _in_half(function: Callable[..., torch.Tensor], device: torch.device) -> Callable[..., torch.Tensor]:
+def _in_half(function: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
     half = torch.bfloat16 if device.type == "cpu" else torch.float16
 
-    def computed(*arguments: Any) -> torch.Tensor:
+    def computed(*arguments: Any) -> Any:
         with torch.autocast(device.type, dtype=half):
-            return function(*arguments).float()
+            found = function(*arguments)
+        return tuple(one.float() for one in found) if isinstance(found, tuple) else found.float()
 
     return computed
 

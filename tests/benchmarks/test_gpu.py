@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import stylegan2
+from backend.editing import drag_features
 from backend.editing.settings import DragSettings
 from stylegan2.architecture import generator_architecture
 from tests.benchmarks import gpu
@@ -32,6 +33,8 @@ def setting() -> Setting:
 
 def test_every_row_of_a_network_is_measured(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu, "parts", lambda generator: {"step on a draft": lambda: generator.synthesis})
+    monkeypatch.setattr(drag_features, "WINDOWED", ())
+    monkeypatch.setattr(drag_features, "replayed", lambda synthesis, ws: synthesis.maps)
     rows = dict(gpu.network_rows(setting, CPU))
     assert [what.removeprefix("64 x 64: ") for what in rows] == [
         "as on the processor",
@@ -39,12 +42,13 @@ def test_every_row_of_a_network_is_measured(setting: Setting, monkeypatch: pytes
         "drag step, 1 point, with a mask",
         "drag step, 1 point, TF32",
         "drag step, 1 point, float16",
-        "whole feature map and its gradient",
+        "drag step, 1 point, layouts",
+        "drag begun, 1 point",
         "inversion, step on a draft",
     ]
     assert rows["64 x 64: as on the processor"] == "image off by 0.0e+00, points by 0.0e+00 px in 10 steps"
-    assert rows["64 x 64: drag step, 1 points"].count(" ms") == 2
-    assert rows["64 x 64: whole feature map and its gradient"].count(" ms") == 8
+    assert rows["64 x 64: drag step, 1 points"].count(" ms") == 3
+    assert rows["64 x 64: drag step, 1 point, layouts"].count(" ms") == 8
 
 
 def test_arrivals_are_counted_in_each_precision() -> None:

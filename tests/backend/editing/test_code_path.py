@@ -57,3 +57,10 @@ def test_a_copy_of_a_path_is_not_gone_on_with():
     copy = path.copy()
     path.add(path_of(1))
     assert (len(path.codes()), copy.codes().flatten().tolist()) == (3, [0, 0])
+
+
+def test_a_code_is_fetched_from_its_device_only_when_the_path_is_wanted():
+    path = CodePath(path_of(0))
+    path.add(torch.zeros(1, 1, 1, device="meta"))  # from which nothing can be fetched
+    with pytest.raises(NotImplementedError):
+        path.codes()

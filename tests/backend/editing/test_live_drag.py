@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -242,3 +244,12 @@ def test_the_steps_begin_anew_with_what_is_wanted(steered: Steered) -> None:
     assert [next(steps).running for _ in range(8)] == 5 * [True] + 3 * [False]
     wanted = Steering(revision=1, drags={1: FACE, 2: EAR})
     assert [next(steps).step for _ in range(7)] == [6, 7, 8, 9, 10, 10, 10]
+
+
+def test_while_the_next_picture_is_being_found_nothing_is_kept_of_the_last_drag(steered: Steered) -> None:
+    steered.wants(2, drags={1: FACE})
+    drag = weakref.ref(steered.live._loop)
+    del steered._steps
+    next(steered.editor.open_steps(np.full((256, 256, 4), 255, np.uint8), steered.live.region))
+    gc.collect()
+    assert drag() is None

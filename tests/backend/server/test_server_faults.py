@@ -23,7 +23,7 @@ from gradio_client.exceptions import AppError
 from backend.client import DragRequest, Update, jobs
 from backend.errors import UserError
 from backend.server import app, lifecycle, protocol
-from backend.server.presence import Presence
+from backend.server.gradio_queue import GradioQueue
 from backend.server.result_files import NO_FILES
 from stylegan2.critters import WEIGHTS
 from tests.backend.server.cut import Cut
@@ -170,7 +170,7 @@ def test_what_a_client_does_not_read_does_not_fill_the_memory(behind: int, shown
     runner: Any = SimpleNamespace(queue=SimpleNamespace(finish_early=finished.append))
     blocks: Any = SimpleNamespace(_queue=queue)
     nothing: Any = None
-    endpoints = app._Endpoints(runner, nothing, print, nothing, Presence(blocks, nothing))
+    endpoints = app._Endpoints(runner, nothing, print, nothing, GradioQueue(blocks))
     update = protocol.Update(phase="drag", preview=protocol.Preview.of(np.zeros((2, 2, 3), np.uint8)))
     sent = [answer[0] for answer in endpoints._stream("dragging", iter([(update, NO_FILES)] * 2), "deaf")]
     assert [bool(one and one["preview"]) for one in sent] == [shown] * 2

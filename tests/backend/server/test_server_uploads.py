@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from backend.server.gradio_queue import GradioQueue
 from backend.server.uploads import ALONE_SECONDS, Uploads
 from tests.backend.server.harness import WITHOUT_END, Backend, submit, until_phase, wait_until
 
@@ -40,7 +41,7 @@ def test_what_was_sent_for_a_job_that_is_cancelled_as_soon_as_it_waits_is_delete
 def test_what_no_job_has_asked_for_is_deleted_when_nobody_is_connected_any_more(tmp_path: Path) -> None:
     blocks = gr.Blocks()
     blocks.queue()
-    uploads = Uploads(tmp_path, blocks)
+    uploads = Uploads(tmp_path, blocks, GradioQueue(blocks))
     sent = tmp_path / "of a client" / "layer.png"
     sent.parent.mkdir()
     sent.write_bytes(b"its layer")

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from backend.server import presence
-from backend.server.presence import Presence
-
-NOBODY_READS = SimpleNamespace(is_heard=lambda _: False)
+from backend.server.gradio_queue import GradioQueue
+from backend.server.presence import client_gone
 
 
 class Queue:
@@ -29,24 +28,35 @@ class Queue:
         self.waiting.remove(session_hash)
 
 
-def clients_of(queue: Queue) -> Presence:
-    blocks: Any = SimpleNamespace(_queue=queue, app=SimpleNamespace(stop_event=asyncio.Event()))
-    clients = Presence(blocks, NOBODY_READS)  # pyright: ignore[reportArgumentType]
-    clients.watch()
-    return clients
+def gradio_queue_of(queue: Queue) -> GradioQueue:
+    blocks: Any = SimpleNamespace(_queue=queue)
+    return GradioQueue(blocks)
 
 
 def test_what_is_told_to_a_client_that_is_forgotten_fails_nobody_elses_job() -> None:
     queue = Queue("known")
-    clients_of(queue)
+    gradio_queue_of(queue).ignore_unknown_clients()
     for session in ("known", "forgotten"):
         queue.send_message(SimpleNamespace(session_hash=session), "one job is before yours")
     assert queue.pending_messages_per_session == {"known": ["one job is before yours"]}
 
 
-def test_nothing_is_kept_of_a_client_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presence, "GONE_SECONDS", 0.1)
+def test_nothing_is_kept_of_a_client_that_is_gone() -> None:
     queue = Queue("gone", "there")
-    asyncio.run(clients_of(queue).without_heartbeat("gone"))
+    asyncio.run(gradio_queue_of(queue).forget("gone"))
     assert queue.waiting == ["there"]
     assert [*queue.pending_messages_per_session] == [*queue.pending_event_ids_session] == ["there"]
+
+
+def test_a_client_is_there_as_long_as_it_reads_its_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "GONE_SECONDS", 0.25)
+    reads = iter([False, True, True])  # and nothing from then on
+    looks: list[bool] = []
+
+    def is_heard(_: str) -> bool:
+        looks.append(next(reads, False))
+        return looks[-1]
+
+    access: Any = SimpleNamespace(is_heard=is_heard)
+    asyncio.run(client_gone("one", access, asyncio.Event()))
+    assert looks == [False, True, True, False, False, False]
