@@ -155,7 +155,14 @@ def records(*distances: float, row: str = OURS) -> list[Record]:
 def test_the_table_says_what_is_left_as_a_share_of_no_edit():
     text = table1.report([*records(20, 20, row=NO_EDIT), *records(1, 3)], (NO_EDIT, OURS))
     assert "MD  20.00 px (100%)" in text
-    assert "2 pairs   MD   2.00 px ( 10%), median  2.00   Frechet distance      -     3.0 steps   0.50 s" in text
+    assert "2 pairs   MD   2.00 px ( 10%), median  2.00 " in text
+    assert "Frechet distance      -     3.0 steps   0.50 s" in text
+
+
+def test_the_table_says_how_far_a_row_is_behind_ours_on_the_same_pairs():
+    text = table1.report([*records(1, 3), *records(2, 6, row=NO_EDIT)], (NO_EDIT, OURS))
+    assert "behind ours by  2.00 ±1.00" in text  # 1 and 3 px
+    assert text.count("behind") == 1
 
 
 def test_a_line_that_was_cut_short_is_none_and_the_next_one_is_whole(tmp_path: Path):
