@@ -117,8 +117,9 @@ def find_correspondence(images: EditImages) -> Correspondence:
     change = _feature_change(*features, start.shape[:2])
     background = _connected_to_border(change < STILL_FEATURES)
     outline = _grown(background, OUTLINE)
-    inner, outer = ~_grown(~background, BESIDE_OUTLINE), ~_grown(background, BESIDE_OUTLINE)
-    flow = _smoothed(flow, back, start, end, background, ~outer)
+    beside_background = _grown(background, BESIDE_OUTLINE)
+    inner, outer = ~_grown(~background, BESIDE_OUTLINE), ~beside_background
+    flow = _smoothed(flow, back, start, end, background, beside_background)
     back = np.where(background[..., None], 0, back).astype(np.float32)
     moves = np.linalg.norm(flow, axis=2) > SEEN
     subject = segment(*features, inner, outer & moves & (change > CHANGED_FEATURES))

@@ -56,7 +56,7 @@ class DragFeatures:
         """Return all features of the moving w [1, moving, w_dim]; on a card they last until the next are asked for."""
         if self._windowed:
             return FeatureMap.whole(self._synthesis.features(ws), self._image_size)
-        self._maps = self._maps or replayed(self._synthesis, ws)
+        self._maps = self._maps or with_cuda_graphs(self._synthesis, ws)
         before, features = self._maps(ws)
         return FeatureMap.whole(features, self._image_size, before)
 
@@ -86,7 +86,7 @@ class DragFeatures:
         return self._planned[1]
 
 
-def replayed(synthesis: FeatureSynthesis, ws: torch.Tensor) -> Maps:
+def with_cuda_graphs(synthesis: FeatureSynthesis, ws: torch.Tensor) -> Maps:
     """Return `synthesis.maps` with its gradient, recorded as CUDA graphs; as it is where that fails.
 
     Each call takes the memory of the one before, of which neither the maps nor a gradient are to be had any more. It

@@ -190,13 +190,13 @@ class DragLoop:
     def _tensor(self, points: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(np.asarray(points), dtype=self.dtype)
 
-    def _sent(self, *points: torch.Tensor) -> Sequence[torch.Tensor]:
+    def _to_device(self, *points: torch.Tensor) -> Sequence[torch.Tensor]:
         """Points [N, 2] of the processor, on the device; all in one transfer, for which nothing waits."""
         at_once = self.device.type == "mps"  # which would read later what is not there any more
         there = torch.cat(points).to(self.device, non_blocking=not at_once)
         return there.split([len(some) for some in points])
 
-    def _fetched(self, points: torch.Tensor) -> torch.Tensor:
+    def _to_host(self, points: torch.Tensor) -> torch.Tensor:
         """Points [N, 2] of the device, on the processor: here, and nowhere else in a step, it waits for the device."""
         return points.cpu()
 
@@ -207,7 +207,7 @@ class DragLoop:
             return {}
         points = self._tensor(np.array([aim.handle for aim in aims]))
         features = self._map(points - self.reach, points + self.reach)
-        (there,) = self._sent(points)
+        (there,) = self._to_device(points)
         read = zip(aims, points, features.read(there), self.supervision.patches(features, there), strict=True)
         return {
             aim.id: Handle(aim, self._tensor(aim.goals), 0, point, point, template, patch, aim.is_pin, aim.is_pin)
@@ -232,9 +232,9 @@ class DragLoop:
 
     def _track(self, features: FeatureMap) -> None:
         starts = self._stacked([handle.trajectory_start for handle in self.handles])
-        points, *ends = self._sent(self.points, starts, self._targets(self.handles))
+        points, *ends = self._to_device(self.points, starts, self._targets(self.handles))
         templates = torch.stack([handle.template for handle in self.handles])
-        self.points = self._fetched(track(features, points, templates, self.settings.r2, torch.stack(ends, dim=1)))
+        self.points = self._to_host(track(features, points, templates, self.settings.r2, torch.stack(ends, dim=1)))
 
     def _loss(self, features: FeatureMap) -> torch.Tensor:
         """The handles' terms of Eq. 1, each squared: one that is nearly done then counts for little."""
@@ -242,7 +242,7 @@ class DragLoop:
         moving = [handle for handle in self.handles if not handle.held]
         held = [handle for handle in self.handles if handle.held]
         now = self._stacked([handle.point for handle in moving])
-        points, targets, kept = self._sent(now, self._targets(moving), self._targets(held))
+        points, targets, kept = self._to_device(now, self._targets(moving), self._targets(held))
         if moving:
             terms.append(self.supervision.motion_loss(features, points, targets))
         if held:
@@ -272,7 +272,7 @@ class DragLoop:
             return handle
         if self._current is None:
             self._current = self._features()
-        patch = self.supervision.patches(self._current.detach(), *self._sent(handle.point[None]))[0]
+        patch = self.supervision.patches(self._current.detach(), *self._to_device(handle.point[None]))[0]
         return dataclasses.replace(handle, held=True, patch=patch)
 
 

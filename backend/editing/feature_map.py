@@ -51,7 +51,7 @@ class FeatureMap:
             [..., C].
         """
         height, width = self.map_size
-        last = pair(width - 1, height - 1, points)
+        last = point_like(width - 1, height - 1, points)
         place = torch.minimum(texels_of(points, self.map_size, self.image_size).clamp(min=0), last).reshape(-1, 2)
         corner = torch.minimum(place.floor(), last - 1)
         x, y = (place - corner)[:, :, None].unbind(dim=1)
@@ -66,17 +66,17 @@ class FeatureMap:
 def texels_of(points: torch.Tensor, map_size: Size, image_size: Size) -> torch.Tensor:
     """Points (x, y) of the image [..., 2] as (column, row) of the map, its texels' centres being whole numbers."""
     (height, width), (image_height, image_width) = map_size, image_size
-    return points * pair(width / image_width, height / image_height, points) - 0.5
+    return points * point_like(width / image_width, height / image_height, points) - 0.5
 
 
-def pair(x: float, y: float, like: torch.Tensor) -> torch.Tensor:
-    """Return (x, y) [2] as a tensor of the type and on the device of `like`."""
-    return _pair(x, y, like.dtype, like.device)
+def point_like(x: float, y: float, like: torch.Tensor) -> torch.Tensor:
+    """Return (x, y) as a tensor [2] of the type and on the device of `like`; made once for each."""
+    return _point(x, y, like.dtype, like.device)
 
 
 @functools.lru_cache(maxsize=64)
-def _pair(x: float, y: float, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    return torch.tensor([x, y], dtype=dtype, device=device)  # once: a graphics card is waited for to bring it there
+def _point(x: float, y: float, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    return torch.tensor([x, y], dtype=dtype, device=device)  # a graphics card is waited for to bring it there
 
 
 def disc(radius: float, device: torch.device) -> torch.Tensor:

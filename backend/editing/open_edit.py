@@ -115,7 +115,7 @@ class OpenEdit:
 
     def _new_drag(self, state: EditState, settings: DragSettings) -> LiveDrag:
         """A drag that begins where the edit is."""
-        self._let_go()
+        self._release_drag()
         return LiveDrag(self.generator, state.w_plus, state.path, state.region, settings)
 
     def _follow(self, live: LiveDrag, steering: Steering) -> tuple[int, str] | None:
@@ -198,9 +198,9 @@ class OpenEdit:
     def _close(self) -> None:
         """Leave the open edit, and with it the generator that was tuned for it."""
         self._state, self.generator = None, self.model.generator
-        self._let_go()
+        self._release_drag()
 
-    def _let_go(self) -> None:
+    def _release_drag(self) -> None:
         """Leave the last drag, and give back what it had of the device."""
         self._live = None
         if self.device.type == "cuda":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from backend.editing.feature_map import FeatureMap, pair, square
+from backend.editing.feature_map import FeatureMap, point_like, square
 
 TRAJECTORY_WIDTH = 0.25  # of its length: so far beside it, a place counts as 1.4 times as unlike the handle as it is
 
@@ -45,7 +45,7 @@ def track(
     row, column = flat // side, flat % side
     cell = torch.stack([column, row], dim=-1) + _vertex(distance, row, column)
     tracked = points + (cell - (side - 1) / 2) * spacing
-    return torch.minimum(tracked.clamp(min=0), pair(width, height, tracked))
+    return torch.minimum(tracked.clamp(min=0), point_like(width, height, tracked))
 
 
 def reach(r2: float, texel: float) -> float:

@@ -128,14 +128,14 @@ def layouts(setting: Setting) -> str:
 
 def fast_step(setting: Setting, graph: bool = True, layout: torch.memory_format = torch.contiguous_format) -> str:
     """Milliseconds of it, its weights in a layout; where windows are computed there is neither graph nor layout."""
-    replayed = drag_features.replayed
+    with_cuda_graphs = drag_features.with_cuda_graphs
 
     def prepared(synthesis: FeatureSynthesis, ws: torch.Tensor) -> drag_features.Maps:
         for layer in (layer for block in synthesis.blocks for layer in (block.conv0, block.conv1) if layer):
             layer.weight = layer.weight.contiguous(memory_format=layout)
-        return replayed(synthesis, ws) if graph else synthesis.maps
+        return with_cuda_graphs(synthesis, ws) if graph else synthesis.maps
 
-    with patch.object(drag_features, "replayed", prepared):
+    with patch.object(drag_features, "with_cuda_graphs", prepared):
         loop = setting.loop(FAST)
     return milliseconds(loop.move, setting.device)
 

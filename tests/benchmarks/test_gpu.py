@@ -34,7 +34,7 @@ def setting() -> Setting:
 def test_every_row_of_a_network_is_measured(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu, "parts", lambda generator: {"step on a draft": lambda: generator.synthesis})
     monkeypatch.setattr(drag_features, "WINDOWED", ())
-    monkeypatch.setattr(drag_features, "replayed", lambda synthesis, ws: synthesis.maps)
+    monkeypatch.setattr(drag_features, "with_cuda_graphs", lambda synthesis, ws: synthesis.maps)
     rows = dict(gpu.network_rows(setting, CPU))
     assert [what.removeprefix("64 x 64: ") for what in rows] == [
         "as on the processor",

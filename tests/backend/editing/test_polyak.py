@@ -24,7 +24,7 @@ def stepped(longest: float, steps: int = 1) -> tuple[torch.Tensor, list[float]]:
         loss.backward()
         optimizer.step(loss.detach())
         losses.append(float(loss.detach()))
-    return code.detach(), [*losses, float(loss_of(code))]
+    return code.detach(), [*losses, float(loss_of(code).detach())]
 
 
 def test_the_first_step_does_away_with_a_term_by_the_smallest_change() -> None:

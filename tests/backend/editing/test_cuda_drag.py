@@ -22,8 +22,8 @@ MASK = torch.zeros(128, 128)
 MASK[30:90, 40:101] = 1
 
 
-def unrecorded(synthesis: FeatureSynthesis, ws: torch.Tensor) -> Maps:
-    """Stands for what `replayed` returns where nothing can be recorded."""
+def without_graphs(synthesis: FeatureSynthesis, ws: torch.Tensor) -> Maps:
+    """Stands for what `with_cuda_graphs` returns where nothing can be recorded."""
     return synthesis.maps
 
 
@@ -49,15 +49,15 @@ def overwriting(synthesis: FeatureSynthesis, ws: torch.Tensor) -> Maps:
 
 
 @pytest.fixture
-def as_on_a_card(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+def as_on_cuda(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """The processor does what a card does, but for the graphs."""
     monkeypatch.setattr(drag_features, "WINDOWED", ())
-    monkeypatch.setattr(drag_features, "replayed", getattr(request, "param", unrecorded))
+    monkeypatch.setattr(drag_features, "with_cuda_graphs", getattr(request, "param", without_graphs))
 
 
-@pytest.mark.parametrize("as_on_a_card", [unrecorded, overwriting], indirect=True)
+@pytest.mark.parametrize("as_on_cuda", [without_graphs, overwriting], indirect=True)
 @pytest.mark.parametrize("block", [4, 64])
-@pytest.mark.usefixtures("as_on_a_card")
+@pytest.mark.usefixtures("as_on_cuda")
 def test_the_whole_map_takes_the_way_of_the_plain_step(block: int) -> None:
     """As the windows do in `test_fast_drag.py`; with a pin, a handle that arrives, and a mask."""
     handles = np.array([[70.0, 60.0], [40.0, 90.0], [90.0, 30.0]])
@@ -68,7 +68,7 @@ def test_the_whole_map_takes_the_way_of_the_plain_step(block: int) -> None:
 def test_what_is_wanted_may_change_though_each_map_overwrites_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     in_windows = steered()
     monkeypatch.setattr(drag_features, "WINDOWED", ())
-    monkeypatch.setattr(drag_features, "replayed", overwriting)
+    monkeypatch.setattr(drag_features, "with_cuda_graphs", overwriting)
     assert np.abs(steered() - in_windows).max() < 1e-6
 
 
@@ -118,7 +118,7 @@ class UnseenLoop(DragLoop):
 
     waited = 0
 
-    def _fetched(self, points: torch.Tensor) -> torch.Tensor:
+    def _to_host(self, points: torch.Tensor) -> torch.Tensor:
         assert (points.device.type, points.shape) == ("meta", self.points.shape)
         self.waited += 1
         return torch.lerp(self.points, self._targets(self.handles), 0.5)
@@ -141,7 +141,7 @@ class Transfers(TorchFunctionMode):
 
 
 @pytest.mark.parametrize("mask", [None, MASK])
-@pytest.mark.usefixtures("as_on_a_card")
+@pytest.mark.usefixtures("as_on_cuda")
 def test_a_step_waits_for_the_device_once(mask: torch.Tensor | None) -> None:
     generator = network().to("meta")
     handles = np.array([[70.0, 60.0], [40.0, 90.0], [90.0, 30.0], [20.0, 20.0]])
