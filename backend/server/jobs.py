@@ -121,7 +121,8 @@ class JobRunner:
         job = replace(job, edit=usable(job, editor))
         settings = with_changes(editor.loaded.preset.drag, job.options.drag_changes())
         region = region_of(job, editor)
-        editor.check(region, job.drags, job.mask, settings, job.image.shape[:2])
+        mask = job.mask if control.inbox is None else None  # who pulls is told in an update, and can paint another
+        editor.check(region, job.drags, mask, settings, job.image.shape[:2])
         opening = opening_of(job, editor, region)
 
         def better() -> Offered | None:
