@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from backend.client import Update
 from core.drag_session import AS_PULLED, DragSession
+from core.gestures import Tool
 from core.i18n import _, told
 
+TIPS = {
+    Tool.PULL: _("Press on the subject and pull: it follows. A click without pulling holds that point."),
+    Tool.PAINT: _("Paint over what may move; the rest is held."),
+    Tool.ERASE: _("Paint over what is to be held."),
+}
 
-def advice(session: DragSession, update: Update) -> str:
+
+def advice(session: DragSession, update: Update, tool: Tool = Tool.PULL) -> str:
     """Return one or two sentences.
 
     Args:
         session: what is wanted.
         update: the newest of a drag.
+        tool: that is held.
     """
     if update.refused is not None:
         return told(update.message)
     if session.how_far != AS_PULLED:
         percent = round(100 * session.how_far)
         return _("This is {percent} % of the way. Keep keeps just that.").format(percent=percent)
-    if not session.scene.drags:
-        return _("Pull a point of the picture.")
+    if not session.scene.drags or (tool is not Tool.PULL and not update.running):
+        return TIPS[tool]
     if not session.pulls:
         return _("The pins hold their points. Pull a point of the picture.")
     if not session.running:

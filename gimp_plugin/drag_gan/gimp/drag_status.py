@@ -5,6 +5,7 @@ Imported only when it is shown.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -19,6 +20,8 @@ from core.model_list import time_left
 
 LONG_SECONDS = 3.0  # what takes longer is told how long
 SURE = 0.05  # of a phase, after which that can be told
+
+log = logging.getLogger("draggan.drag_status")
 
 
 class DragStatus:
@@ -71,9 +74,17 @@ class DragStatus:
         self._text.set_text(text)
         self._bar.set_opacity(0)  # its place stays, so that nothing jumps
 
-    def tell_trouble(self, sentence: str) -> None:
-        """Show what went wrong; "" when all is well again."""
+    def tell_trouble(self, sentence: str, goes_on: bool = False) -> None:
+        """Show what went wrong; "" when all is well again.
+
+        Args:
+            goes_on: whether the artist can go on all the same: then it can be put away, else tried again.
+        """
+        if sentence != self._problem.get_text():
+            log.info("above the picture: %r", sentence)
         self._problem.set_text(sentence)
+        self._again.set_visible(not goes_on)
+        self.trouble.set_show_close_button(goes_on)
         self.trouble.set_visible(bool(sentence))
         self.trouble.set_revealed(bool(sentence))
 
@@ -81,9 +92,13 @@ class DragStatus:
         self.trouble = Gtk.InfoBar(message_type=Gtk.MessageType.WARNING, no_show_all=True, valign=Gtk.Align.START)
         self.trouble.get_content_area().add(self._problem)
         self._problem.show()
-        button = self.trouble.add_button(_("Tr_y Again"), Gtk.ResponseType.OK)
-        button.set_tooltip_text(_("Go on from here: all points are still there."))
-        self.trouble.connect("response", lambda bar, response: try_again())
+        self._again = self.trouble.add_button(_("Tr_y Again"), Gtk.ResponseType.OK)
+        self._again.set_tooltip_text(_("Go on from here: all points are still there."))
+
+        def respond(bar: Gtk.InfoBar, response: int) -> None:
+            try_again() if response == Gtk.ResponseType.OK else self.tell_trouble("")
+
+        self.trouble.connect("response", respond)
 
     def _beat(self) -> bool:
         if self._pulsing:
