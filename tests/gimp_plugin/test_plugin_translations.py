@@ -173,6 +173,8 @@ def test_words_that_the_backend_puts_into_its_sentences_are_translated_too():
     i18n.use(["de"])
     said = "Finding the picture in the model. It fits the layer well so far."
     assert i18n.told(said) == "Das Bild wird im Modell gesucht. Bisher passt es gut zur Ebene."
+    said = "This model makes toy animals; it cannot rebuild this layer well."
+    assert i18n.told(said).startswith("Dieses Modell macht Spielzeugtiere;")
 
 
 def test_an_error_of_the_backends_client_is_translated_with_its_log():

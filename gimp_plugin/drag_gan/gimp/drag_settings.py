@@ -123,6 +123,7 @@ def _name_lowest(number: Gtk.SpinButton) -> None:
         return True
 
     number.set_width_chars(len(AUTOMATIC))
-    number.set_update_policy(Gtk.SpinButtonUpdatePolicy.IF_VALID)  # the word is not read as a number
+    number.set_numeric(False)  # it takes the word, which is then not read as a number
+    number.set_update_policy(Gtk.SpinButtonUpdatePolicy.IF_VALID)
     number.connect("output", show)
     number.update()
