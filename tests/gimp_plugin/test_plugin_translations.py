@@ -165,7 +165,7 @@ def test_plurals_are_those_of_the_language(count: int, drags: str):
 
 def test_a_sentence_of_the_backend_is_translated_with_what_it_puts_in():
     i18n.use(["de"])
-    assert i18n.told("Opening the model critters.") == "Das Modell critters wird geöffnet."
+    assert i18n.told("Opening the model Toy animals.") == "Das Modell Spielzeugtiere wird geöffnet."
     assert i18n.told(POOR_FIT).startswith("Das Modell kann diese Ebene nicht gut nachbilden")
 
 

@@ -121,6 +121,7 @@ class DragWindow:
         panel.pack_start(self._controls.box, False, False, 0)
         panel.pack_start(self._settings.widget, False, False, 0)
         if self._source.remark:
+            log.info("remark: %s", self._source.remark)
             panel.pack_end(text(self._source.remark, width=30), False, False, 0)
         scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, hexpand=False)
         scrolled.add(panel)
