@@ -70,7 +70,6 @@ def change_everything(story: Story) -> None:
     session.move(layer, *SHIFT)
     session.select(image, *SELECTED)
     session.paint(layer, 100, 130)
-    story.note("changed")
     story.come_back("256x256")
     story.keep()
     wait_for(lambda: len(layers(session, image)) == 2, "the new layer", PATIENCE, story.desktop.windows)
@@ -78,6 +77,10 @@ def change_everything(story: Story) -> None:
     story.note("dragged")
     story.states["asked"] = asked(story)
     story.states["log"] = newest_log(session.home)
+    result, _ = layers(session, image)
+    session.show(result, False)
+    story.note("changed")  # not before: what moved in the image could be in it
+    session.show(result, True)
 
 
 def draw_a_closed_path(story: Story) -> None:
