@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backend.client import Update
-from core.advice import advice
+from core.advice import advice, with_time_left
 from core.drag_session import DragSession
 from core.drags import Drag
 from core.gestures import Tool
@@ -55,3 +55,11 @@ def test_it_says_how_much_of_the_way_is_shown():
 def test_what_cannot_be_done_is_said_before_anything_else():
     refused = Update("drag", 1, 9, "The point lies outside; move it.", refused=4)
     assert advice(DragSession([PULL]), refused) == "The point lies outside; move it."
+
+
+def test_what_lasts_is_told_how_long_once():
+    finding = Update("invert", 50, 100, "Finding the picture in the model.")
+    assert with_time_left("Es wird gesucht.", finding, 10.0) == "Es wird gesucht (about 10 seconds left)"
+    assert with_time_left("Es wird gesucht.", finding, 1.0) == "Es wird gesucht."
+    tuning = Update("invert", 50, 100, "Making the likeness exact, about 13 seconds to go.")
+    assert with_time_left("Noch 13 Sekunden.", tuning, 10.0) == "Noch 13 Sekunden."

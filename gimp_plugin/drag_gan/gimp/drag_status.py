@@ -15,11 +15,8 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import GLib, Gtk
 
 from backend.client import Update
+from core.advice import with_time_left
 from core.i18n import _
-from core.model_list import time_left
-
-LONG_SECONDS = 3.0  # what takes longer is told how long
-SURE = 0.05  # of a phase, after which that can be told
 
 log = logging.getLogger("draggan.drag_status")
 
@@ -57,15 +54,10 @@ class DragStatus:
         """
         if update.phase != self._phase:
             self._phase, self._since = update.phase, time.monotonic()
-        seconds = time.monotonic() - self._since
-        fraction = update.fraction
-        if fraction and fraction > SURE and seconds > LONG_SECONDS and fraction < 1:
-            left = time_left(seconds * (1 - fraction) / fraction)
-            text = _("{what} ({time} left)").format(what=text.rstrip("."), time=left)
-        self._text.set_text(text)
-        self._pulsing = fraction is None
-        if fraction is not None:
-            self._bar.set_fraction(fraction)
+        self._text.set_text(with_time_left(text, update, time.monotonic() - self._since))
+        self._pulsing = update.fraction is None
+        if update.fraction is not None:
+            self._bar.set_fraction(update.fraction)
         self._bar.set_opacity(1)
 
     def say(self, text: str) -> None:
