@@ -11,7 +11,7 @@ import numpy as np
 from backend.editing.optical_flow import CUBIC, LINEAR, read
 
 SIDE = 512  # pixels
-EDGE, SOFT_EDGE = 1.0, 0.05  # pixels of the layer; of what is enlarged
+EDGE, SOFT_EDGE = 1.5, 0.12  # pixels of the layer; of what is enlarged: as sharp as the outlines of large photographs
 
 
 class Block(NamedTuple):
