@@ -16,12 +16,15 @@ import numpy as np
 import torch
 from PIL import Image
 
+from backend.editing.background import bare_background, keep_background
 from backend.editing.blocks import Block, blocks_over
 from backend.editing.correspondence import SEEN, Correspondence, EditImages, find_correspondence
 from backend.editing.filters import blur, resample, weighted_blur
 from backend.editing.inpainting import Inpainting, inpaint
+from backend.editing.matte import end_matte, start_matte
 from backend.editing.misplaced import follow_misplaced, shows_background
 from backend.editing.optical_flow import CUBIC, read_sharp
+from backend.editing.outlines import align_outlines
 from backend.editing.placement import laid_in_place
 from backend.editing.region import Region, resized
 
@@ -98,8 +101,12 @@ def _composition(
     found = find_correspondence(images)
     source = _with_colours_everywhere(original, found.start)
     small = _at_size_of(found, source)
-    found = _held_at_sides(follow_misplaced(found, small), small, region, layer_size)
-    return found, _Composition(source, layer, found, inpaint(source, small, found, now))
+    found = follow_misplaced(found, small)
+    start, end = start_matte(found, small), end_matte(found, found.warp(small))
+    bare = bare_background(found, start, small)
+    found = _held_at_sides(align_outlines(found, start, end), small, region, layer_size)
+    found = keep_background(found, end, bare, small)
+    return found, _Composition(source, layer, found, inpaint(source, small, found, end, bare, now))
 
 
 def _held_at_sides(
@@ -192,7 +199,7 @@ class _Composition:
 
     def _own(self, block: Block, flow: np.ndarray) -> np.ndarray:
         """The layer's own pixels, with the light that has changed: float32 [n, m, 4]."""
-        still = block.enlarged(self.still)[..., None]
+        still = block.outlined(self.still)[..., None]
         values = self.source[block.slices].astype(np.float32)
         if still.min() < SURE:
             scale = np.divide(self.source.shape[1::-1], self.guide.shape[1::-1], dtype=np.float32)
