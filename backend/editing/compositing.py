@@ -34,7 +34,8 @@ FEATHER = 0.02  # of the region's shorter side: how soft its edge is
 SIDES = 0.12  # of the region's shorter side: how far from a side inside the layer the motion of what crosses it fades
 AT_SIDE = 0.1  # of that way: what moves so near to the side crosses it
 SELECTION_FEATHER = 0.005  # the same for the selection's edge, which may be meant sharp
-LIGHT_BLUR, FAR = 5.0, 24.0  # pixels of the model's image
+FLOW_BLUR = 2.0  # pixels of the model's image
+LIGHT_BLUR, FAR = 5.0, 24.0  # the same
 LIGHT_SEEN, LIGHT_SEEN_STILL = 0.02, 0.1  # of -1 .. 1: a smaller change of light is none; of what stayed in place
 LIGHT_MOST = 0.3  # of -1 .. 1: a larger one is something else
 SURE = 0.999  # where all of a block is as sure of something, the other is not computed
@@ -104,7 +105,9 @@ def _composition(
     found = follow_misplaced(found, small)
     start, end = start_matte(found, small), end_matte(found, found.warp(small))
     bare = bare_background(found, start, small)
-    found = _held_at_sides(align_outlines(found, start, end), small, region, layer_size)
+    found = align_outlines(found, start, end)
+    found = found._replace(flow=blur(found.flow, FLOW_BLUR))  # enlarged, its noise would comb what it stretches
+    found = _held_at_sides(found, small, region, layer_size)
     found = keep_background(found, end, bare, small)
     return found, _Composition(source, layer, found, inpaint(source, small, found, end, bare, now))
 
