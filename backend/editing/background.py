@@ -1,4 +1,4 @@
-"""What was behind the subject: the layer's own background, continued from beside, where it has a structure to continue.
+"""The layer's own background: it stays in its place, and goes on into what came to light where it has a structure.
 
 The generator knows the background's colours, but not its stripes, bricks or leaves.
 """

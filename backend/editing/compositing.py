@@ -202,7 +202,7 @@ class _Composition:
 
     def _own(self, block: Block, flow: np.ndarray) -> np.ndarray:
         """The layer's own pixels, with the light that has changed: float32 [n, m, 4]."""
-        still = block.outlined(self.still)[..., None]
+        still = block.enlarged(self.still)[..., None]
         values = self.source[block.slices].astype(np.float32)
         if still.min() < SURE:
             scale = np.divide(self.source.shape[1::-1], self.guide.shape[1::-1], dtype=np.float32)

@@ -60,9 +60,10 @@ def _matte(
     share = ((image - behind) * difference).sum(axis=2) / (contrast + 1e-3)
     mixture = behind + share.clip(0, 1)[..., None] * difference
     misfit = np.square(image - mixture).sum(axis=2) / (contrast + NO_CONTRAST**2)
+    seen = contrast / (contrast + NO_CONTRAST**2)
     reach = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
     near = np.minimum(cv2.dilate(background, reach), cv2.dilate(1 - background, reach))
-    outline = blur((near * np.exp(-misfit / MIXTURE**2)).astype(np.float32), 1.0)
+    outline = blur((near * seen * np.exp(-misfit / MIXTURE**2)).astype(np.float32), 1.0)
     mixed = ((share - SOFTNESS) / (1 - 2 * SOFTNESS)).clip(0, 1).astype(np.float32)
     coverage = 1 - background + outline * (mixed - 1 + background)
     return Matte(background, coverage, before, outline)

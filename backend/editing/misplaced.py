@@ -11,6 +11,7 @@ from backend.editing.correspondence import Correspondence, like_background
 from backend.editing.filters import blur, resample
 
 UNLIKE = 0.4  # subject in the one and background in the other
+DIFFERENT = 0.15  # of -1 .. 1: layer and inverted image, where the one shows something else than the other
 THIN = 5  # pixels: an outline that is a little off is no part
 SMALLEST, LARGEST = 40, 0.1  # pixels; share of the image: a larger part is the subject, which was not found at all
 RIM, LEFT_BEHIND = 6, 3.0  # pixels: so wide a rim of what moved so far is erased where the inverted image misses it
@@ -34,7 +35,8 @@ def follow_misplaced(found: Correspondence, layer: np.ndarray) -> Correspondence
     subject = found.moved & (found.background_likeness() < UNLIKE)
     own = (empty < UNLIKE).astype(np.float32)
     own = _grown(np.maximum(own, found.warp(own)) > 0.5, 3)  # with its outline
-    for part, missing in _misplaced(found, empty):
+    differs = blur(np.abs(layer[..., :3] / 127.5 - 1 - found.start).max(axis=2), 1.5) > DIFFERENT
+    for part, missing in _misplaced(found, empty, differs):
         step = _motion_beside(found, part)
         shift = np.array([[1, 0, -step[0]], [0, 1, -step[1]]], np.float32)
         there = cv2.warpAffine(part.astype(np.uint8), shift, part.shape[::-1]) > 0
@@ -46,21 +48,21 @@ def follow_misplaced(found: Correspondence, layer: np.ndarray) -> Correspondence
         confidence[there] = 1
         decided = left | there if missing else there
         still[resample(decided.astype(np.float32), still.shape) > 0.5] = 0.0 if missing else 1.0
-    left = _left_rim(found, empty)
+    left = _left_rim(found, empty, differs)
     confidence[left], background[left] = 0, False
     still[resample(left.astype(np.float32), still.shape) > 0.5] = 0.0
     changed |= left
     return found._replace(flow=flow, confidence=confidence, still=still, background=background, moved=changed)
 
 
-def _left_rim(found: Correspondence, shown: np.ndarray) -> np.ndarray:
+def _left_rim(found: Correspondence, shown: np.ndarray, differs: np.ndarray) -> np.ndarray:
     """The rim of the layer's subject outside of the inverted one, where it has left, bool [h, w].
 
-    shown: [h, w], 0 .. 1, how much the layer is background.
+    shown: [h, w], 0 .. 1, how much the layer is background.  differs: bool [h, w], from the inverted image.
     """
     bare = np.minimum(like_background(found.start, found.start, found.background), found.background_likeness())
     far = found.moved & (np.linalg.norm(found.flow, axis=2) > LEFT_BEHIND)
-    rim = (bare - shown > UNLIKE) & _grown(far, 2 * RIM + 1) & ~found.moved
+    rim = (bare - shown > UNLIKE) & differs & _grown(far, 2 * RIM + 1) & ~found.moved
     beside = shown[_grown(rim, 2 * RING) & found.background]
     if not beside.size or beside.mean() < MOSTLY_PLAIN:
         return np.zeros_like(rim)
@@ -77,14 +79,15 @@ def shows_background(layer: np.ndarray, found: Correspondence) -> np.ndarray:
     return 1 - opaque * (1 - like_background(colours, found.start, found.background))
 
 
-def _misplaced(found: Correspondence, shown: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
+def _misplaced(found: Correspondence, shown: np.ndarray, differs: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
     """The parts, bool [h, w], that are subject in the layer and background in the start image, and the other way round.
 
-    shown: [h, w], 0 .. 1, how much the layer is background. The second value tells that the start image misses it.
+    shown: [h, w], 0 .. 1, how much the layer is background.  differs: bool [h, w], from the start image. The second
+    value tells that the start image misses it.
     """
     inverted = like_background(found.start, found.start, found.background)
     for missing in (False, True):
-        unlike = blur(inverted - shown if missing else shown - inverted, 1.5) > UNLIKE
+        unlike = (blur(inverted - shown if missing else shown - inverted, 1.5) > UNLIKE) & differs
         unlike = cv2.morphologyEx(unlike.astype(np.uint8), cv2.MORPH_OPEN, np.ones((THIN, THIN), np.uint8))
         count, parts, stats, _ = cv2.connectedComponentsWithStats(unlike)
         for number in range(1, count):

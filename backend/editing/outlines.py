@@ -36,7 +36,7 @@ def align_outlines(found: Correspondence, start: Matte, end: Matte) -> Correspon
     normal = warp(slope, found.flow)
     normal /= np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 0.3)
     near = np.exp(-np.square(distance / MOST) - np.square(after / BAND))
-    near *= (np.linalg.norm(found.flow, axis=2) / MOVED).clip(0, 1)
+    near *= (np.linalg.norm(found.flow, axis=2) / MOVED).clip(0, 1) * end.outline * warp(start.outline, found.flow)
     shift = weighted_blur(distance[..., None] * normal, near, REACH, FAR)
     shift *= ((blur(near, REACH) / KNOWN).clip(0, 1) * np.exp(-np.square(after / INWARDS)))[..., None]
     better = blur(((_misfit(found, found.flow) - _misfit(found, found.flow + shift)) / GAIN).clip(0, 1), 2.0)
