@@ -44,6 +44,21 @@ def serve(idle_minutes: float = IDLE_MINUTES, unattended_minutes: float = 0) -> 
     Raises:
         UserError: another backend of this user is running, or the log cannot be written.
     """
+    with sole_backend() as files:
+        _be_modest()
+        _serve(files, idle_minutes * 60, unattended_minutes * 60)
+
+
+@contextlib.contextmanager
+def sole_backend() -> Iterator[Path]:
+    """Be the one backend of this user: with its lock, its log, and an empty work folder, which goes at the end.
+
+    Yields:
+        The work folder, in which Gradio, too, keeps its files; import it only now.
+
+    Raises:
+        UserError: another backend of this user is running, or the log or the folder cannot be written.
+    """
     with sole_instance() as alone:
         if not alone:
             raise UserError(_already_running())
@@ -51,14 +66,13 @@ def serve(idle_minutes: float = IDLE_MINUTES, unattended_minutes: float = 0) -> 
             log.start()
         except OSError as error:
             raise UserError(f"The log {paths.log_file()} cannot be written ({error}); mend that.") from error
-        _be_modest()
         paths.ready_file().unlink(missing_ok=True)
         _have_output()
         files = empty_work_folder()
         os.environ["GRADIO_TEMP_DIR"] = str(files)
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(files / "torch")  # else an empty folder of torch's stays in /tmp
         try:
-            _serve(files, idle_minutes * 60, unattended_minutes * 60)
+            yield files
         finally:
             paths.ready_file().unlink(missing_ok=True)
             shutil.rmtree(files, ignore_errors=True)

@@ -24,8 +24,7 @@ GRACE = 2  # seconds that open connections get at the end
 class Front:
     """Where a studio listens, with which certificate, and to whom: names of artists by the hashes of their tokens."""
 
-    address: str
-    port: int
+    listener: socket.socket
     certificate: Path
     key: Path
     artists: dict[str, str]
@@ -42,8 +41,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, runner: JobRunner, at_once: int = 1, front: Front | None = None) -> None:
         self.runner, self.catalogue = runner, ModelCatalogue()
-        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._listener.bind((front.address, front.port) if front else ("127.0.0.1", 0))
+        self._listener = front.listener if front else socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._token = secrets.token_urlsafe(32)
         stop = (lambda: None) if front else self.stop  # no artist ends the studio of all

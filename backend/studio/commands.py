@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
+import socket
+import ssl
 from pathlib import Path
 from typing import Any
 
 from backend import paths
 from backend.errors import UserError
-from backend.server import lifecycle, log
-from backend.server.instance import sole_instance
+from backend.server import lifecycle
 from backend.studio import artists
 
 PORT = 8443
@@ -39,15 +39,11 @@ def _studio(options: argparse.Namespace) -> int:
     known = artists.read(file)
     if not known:
         raise UserError("The studio has no artists yet; add each with: python -m backend studio --new-artist NAME")
-    with sole_instance() as alone:
-        if not alone:
-            raise UserError("A backend is running here; end it with: python -m backend stop")
-        log.start()
-        files = lifecycle.empty_work_folder()
-        os.environ["GRADIO_TEMP_DIR"] = str(files)
+    _check_certificate(options.certificate, options.key)
+    with listener(options.address, options.port) as listening, lifecycle.sole_backend() as files:
         from backend.server.web import Front  # Gradio reads its temporary folder's name when it is imported
 
-        front = Front(options.address, options.port, options.certificate, options.key, known)
+        front = Front(listening, options.certificate, options.key, known)
         try:
             from backend.studio import serving
         except ImportError as error:
@@ -56,3 +52,25 @@ def _studio(options: argparse.Namespace) -> int:
             ) from error
         serving.serve(front, files, options.replicas)
     return 0
+
+
+def _check_certificate(certificate: Path, key: Path) -> None:
+    """Raise UserError where a certificate or its key cannot be used."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except OSError as error:  # ssl's own, too
+        raise UserError(
+            f"{certificate} and {key} cannot be used ({error.strerror or error}); give a certificate and its key, "
+            "both PEM."
+        ) from error
+
+
+def listener(address: str, port: int) -> socket.socket:
+    """Return a socket that listens there; clients wait until the studio has started. Raises UserError."""
+    try:
+        return socket.create_server((address, port))
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"The studio cannot listen at {address}:{port} ({reason}); give another --address or --port."
+        ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
 import json
 import os
@@ -25,11 +24,6 @@ import psutil
 import pytest
 import safetensors.numpy
 import torch
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from PIL import Image
 
 from backend.client import Backend, Connection, DragRequest, Installation, Result, Update, jobs
@@ -41,6 +35,7 @@ from backend.studio import artists
 from stylegan2.critters.making import factors, renderer
 from tests.backend.server.harness import ROOT, WITHOUT_END
 from tests.backend.server.live import FAR, NOSE, Live
+from tests.backend.studio.certificates import make_certificate
 from tests.drafts import remember_drafts
 
 ARTISTS = 8
@@ -102,25 +97,9 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     yield Studio(home, process, int(found[1]), [tokens[number % 2] for number in range(ARTISTS)], certificate)
     process.terminate()
     assert process.wait(60) == 0
+    assert not (home / "work").exists(), "the artists' pictures do not stay"
     assert list(temporary.iterdir()) == [], "it leaves nothing behind"
     temporary.rmdir()
-
-
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """A key, and a certificate for localhost that it has signed itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now, day = datetime.datetime.now(datetime.timezone.utc), datetime.timedelta(days=1)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    files = folder / "certificate.pem", folder / "key.pem"
-    files[0].write_bytes(certificate.public_bytes(Encoding.PEM))
-    files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return files
 
 
 def picture(folder: Path, number: int) -> Path:
@@ -216,9 +195,14 @@ def test_a_live_drag_is_steered_and_goes_on_on_another_replica(studio: Studio, t
         live.wants(NOSE)
         live.at_rest()
         live.in_force(FAR)
-        way = live.until(lambda update: update.points and update.points[0][0] > NOSE.target[0] + 1, "it moves").points
+        before = live.until(lambda update: update.points and update.points[0][0] > NOSE.target[0] + 1, "it moves")
+        way, seen = before.points, [update for _, update in live.updates]
         os.kill(studio.replica(studio.place_of(connection)).pid, signal.Signals["SIGKILL"])
-        again = live.until(lambda update: update.step == 0 and update.phase == "drag", "another replica has it", 120)
+
+        def begins_anew(update: Update) -> bool:
+            return update not in seen and bool(update.points) and update.step < before.step
+
+        again = live.until(begins_anew, "another replica has it", 120)
         assert np.hypot(*np.subtract(again.points, way)[0]) < np.hypot(*np.subtract(FAR.handle, way)[0])
         live.in_force(NOSE)
         assert live.at_rest().points[0][0] < way[0][0], "it is still the same handle"
