@@ -16,6 +16,7 @@ from backend.server import app
 from backend.server.catalogue import ModelCatalogue
 from backend.server.jobs import JobRunner
 from backend.studio.artists import Door
+from backend.studio.catalogue import StudioCatalogue
 
 GRACE = 2  # seconds that open connections get at the end
 
@@ -40,7 +41,7 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, runner: JobRunner, at_once: int = 1, front: Front | None = None) -> None:
-        self.runner, self.catalogue = runner, ModelCatalogue()
+        self.runner, self.catalogue = runner, StudioCatalogue() if front else ModelCatalogue()
         self._listener = front.listener if front else socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._token = secrets.token_urlsafe(32)

@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,11 @@ import safetensors.numpy
 import torch
 from PIL import Image
 
-from backend.client import Backend, Connection, DragRequest, Installation, Result, Update, jobs
+from backend.client import Backend, Connection, DragRequest, Installation, Result, Update, catalogue, jobs
 from backend.client.connection import Ready, open_connection
 from backend.client.protocol import PROTOCOL, TOKEN_HEADER
 from backend.computers import HERE, Computers
-from backend.errors import Cancelled
+from backend.errors import Cancelled, UserError
 from backend.studio import artists
 from stylegan2.critters.making import factors, renderer
 from tests.backend.server.harness import ROOT, WITHOUT_END
@@ -257,3 +258,14 @@ def test_no_artist_ends_the_studio(studio: Studio, tmp_path: Path):
     connection.client.submit(api_name="/stop").result(30)
     assert connection.client.submit(api_name="/health").result(30)["protocol"] == PROTOCOL
     assert studio.process.poll() is None
+
+
+def test_no_artist_takes_a_model_from_the_others_or_looks_for_files_of_the_studio(studio: Studio, tmp_path: Path):
+    connection = studio.connection(1, tmp_path / "downloads")
+    (studio.home / "models").mkdir(exist_ok=True)
+    (studio.home / "models" / "lions.safetensors").write_bytes(b"everybody's")
+    asked = (catalogue.remove_model, "lions"), (partial(catalogue.add_model, name="mine"), Path("/etc/passwd"))
+    for ask, argument in asked:
+        with pytest.raises(UserError, match="belong to all artists of the studio"):
+            ask(connection, argument)
+    assert (studio.home / "models" / "lions.safetensors").exists()
