@@ -180,15 +180,15 @@ class Downloads:
         if entry is not None and (part := _part(entry)).is_begun:
             part.note(wanted=False)
 
-    def go_on(self) -> None:
-        """Go on with the download that was under way when the last backend ended."""
+    def resume(self) -> None:
+        """Resume the download that was under way when the last backend ended."""
         for part in PartFile.all_in(paths.models_folder()):
             try:
                 if part.notes.wanted:
                     self.start(part.notes.name)
                     return
             except UserError as error:
-                log.info("not gone on with %s: %s", part.notes.name, error)
+                log.info("not resumed: %s: %s", part.notes.name, error)
 
     def close(self) -> None:
         """End what is under way because the backend ends; the next one goes on with it."""

@@ -156,7 +156,7 @@ class _Watcher(threading.Thread):
                 return
             write_ready_file(self.server.ready, paths.ready_file())
             logger.info("Ready")
-            self.server.catalogue.downloads.go_on()
+            self.server.catalogue.downloads.resume()
             while not self._over.wait(WATCH_EVERY):
                 self.look()
         except UserError as error:

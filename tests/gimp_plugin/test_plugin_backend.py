@@ -37,7 +37,11 @@ def test_a_dead_or_dying_backend_is_not_open_and_a_hung_one_is(dies_after: float
 
 @pytest.mark.parametrize(
     "answer",
-    [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", b"HTTP/1.1 500 No\r\nContent-Length: 99\r\n\r\n{", b"no HTTP\r\n"],
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
+        b"HTTP/1.1 500 No\r\nContent-Length: 99\r\n\r\n{",
+        b"no HTTP\r\n",
+    ],
     ids=["ends in the middle of its answer", "ends in the middle of its refusal", "speaks no HTTP"],
 )
 def test_a_question_that_is_not_answered_whole_is_one_sentence(answer: bytes):

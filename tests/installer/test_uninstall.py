@@ -71,10 +71,11 @@ class TestUninstall:
     def test_models_of_the_users_own_go_only_when_the_user_says_so(
         self, installed_home: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool, answer: str, kept: bool
     ):
-        own = {f"data/{place}" for place in ("models", "models/lions.safetensors", "encoders", "encoders/1.safetensors")}
-        for file in ("models/lions.safetensors", "encoders/1.safetensors"):
-            (installed_home / "data" / file).parent.mkdir()
-            (installed_home / "data" / file).write_text("")
+        own = {"data/models", "data/models/lions.safetensors", "data/encoders", "data/encoders/1.safetensors"}
+        for file in own:
+            if file.endswith(".safetensors"):
+                (installed_home / file).parent.mkdir()
+                (installed_home / file).write_text("")
         monkeypatch.setattr(sys, "stdin", Terminal(terminal))
         monkeypatch.setattr("builtins.input", lambda question: answer)
         assert install.main(["--uninstall"]) == 0

@@ -189,7 +189,7 @@ def test_a_cancelled_download_keeps_what_came_and_is_gone_on_with_when_it_is_ask
     background.cancel()
     assert time.monotonic() - started < 1
     assert background.state is None
-    Downloads().go_on()
+    Downloads().resume()
     time.sleep(0.1)
     assert len(server.ranges) == 1, "nobody wants it"
     server.bytes_per_second = None
@@ -205,7 +205,7 @@ def test_a_download_that_a_backend_left_is_gone_on_with_by_the_next(entry: Entry
     wait_until(lambda: first.state and first.state.done_bytes > 100_000)
     first.close()
     server.bytes_per_second = None
-    second.go_on()
+    second.resume()
     wait_until(lambda: second.state is None)
     assert server.ranges[1] is not None
     assert available() == ["critters", "squares"]
