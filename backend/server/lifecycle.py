@@ -45,7 +45,7 @@ def serve(idle_minutes: float = IDLE_MINUTES, unattended_minutes: float = 0) -> 
         UserError: another backend of this user is running, or the log cannot be written.
     """
     with sole_backend() as files:
-        _be_modest()
+        _lower_priority()
         _serve(files, idle_minutes * 60, unattended_minutes * 60)
 
 
@@ -78,7 +78,7 @@ def sole_backend() -> Iterator[Path]:
             shutil.rmtree(files, ignore_errors=True)
 
 
-def _be_modest() -> None:
+def _lower_priority() -> None:
     """Leave the processor to the programs that the artist works with, wherever they want it."""
     with contextlib.suppress(psutil.Error, OSError):
         process = psutil.Process()
@@ -114,10 +114,11 @@ def _already_running() -> str:
 
 def _serve(files: Path, idle_seconds: float, unattended_seconds: float) -> None:
     # Imported here: these take seconds, and the lock is asked for first.
+    from backend.server.catalogue import ModelCatalogue
     from backend.server.jobs import JobRunner
     from backend.server.web import Server
 
-    server = Server(JobRunner(files, cache=paths.cache_folder()))
+    server = Server(JobRunner(files, cache=paths.cache_folder()), ModelCatalogue())
     watcher = _Watcher(server, idle_seconds, unattended_seconds)
     with end_on_signals(server.stop):
         watcher.start()

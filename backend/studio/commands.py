@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import socket
-import ssl
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from backend import paths
 from backend.errors import UserError
 from backend.server import lifecycle
 from backend.studio import artists
+from backend.studio.endpoint import StudioEndpoint
 
 PORT = 8443
 
@@ -39,38 +38,13 @@ def _studio(options: argparse.Namespace) -> int:
     known = artists.read(file)
     if not known:
         raise UserError("The studio has no artists yet; add each with: python -m backend studio --new-artist NAME")
-    _check_certificate(options.certificate, options.key)
-    with listener(options.address, options.port) as listening, lifecycle.sole_backend() as files:
-        from backend.server.web import Front  # Gradio reads its temporary folder's name when it is imported
-
-        front = Front(listening, options.certificate, options.key, known)
+    endpoint = StudioEndpoint.open((options.address, options.port), options.certificate, options.key, known)
+    with endpoint.listener, lifecycle.sole_backend() as files:
         try:
-            from backend.studio import serving
+            from backend.studio import serving  # takes seconds, and Gradio reads its temporary folder's name only once
         except ImportError as error:
             raise UserError(
                 f"The studio needs Ray Serve ({error}); install it with: pip install -r backend/requirements-studio.txt"
             ) from error
-        serving.serve(front, files, options.replicas)
+        serving.serve(endpoint, files, options.replicas)
     return 0
-
-
-def _check_certificate(certificate: Path, key: Path) -> None:
-    """Raise UserError where a certificate or its key cannot be used."""
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
-    except OSError as error:  # ssl's own, too
-        raise UserError(
-            f"{certificate} and {key} cannot be used ({error.strerror or error}); give a certificate and its key, "
-            "both PEM."
-        ) from error
-
-
-def listener(address: str, port: int) -> socket.socket:
-    """Return a socket that listens there; clients wait until the studio has started. Raises UserError."""
-    try:
-        return socket.create_server((address, port))
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(
-            f"The studio cannot listen at {address}:{port} ({reason}); give another --address or --port."
-        ) from error

@@ -215,9 +215,7 @@ def test_what_has_come_of_a_download_and_cannot_be_removed_is_said(
     assert said.endswith("); end what uses it and try again.\n")
 
 
-def test_what_the_system_refuses_is_one_sentence_with_the_file(
-    store: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_the_system_refuses_is_one_sentence_with_the_file(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (store.parent / "encoders").write_text("a file in the place of the folder")
     code, _, said = run(capsys, "prepare", SQUARE)
     assert code == 2

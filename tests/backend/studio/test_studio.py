@@ -16,7 +16,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +62,14 @@ class Studio:
         ready = Ready(url, self.tokens[artist], self.process.pid, certificate=str(self.certificate))
         return open_connection(ready, downloads, downloads / "log", LIMIT_SECONDS)
 
-    def place_of(self, connection: Connection) -> str:
+    def replica_of(self, connection: Connection) -> str:
         return re.findall(rf"Session {connection.session} computes on (\w+)", self.log)[-1]
 
-    def replica(self, place: str) -> psutil.Process:
+    def process_of(self, replica: str) -> psutil.Process:
         """The process of a replica."""
         studio = psutil.Process(self.process.pid)
         (found,) = (
-            one for one in studio.children(recursive=True) if f"ServeReplica:{place}:" in " ".join(one.cmdline())
+            one for one in studio.children(recursive=True) if f"ServeReplica:{replica}:" in " ".join(one.cmdline())
         )
         return found
 
@@ -81,8 +80,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     remember_drafts(home)
     certificate, key = make_certificate(home)
     temporary = Path(tempfile.mkdtemp(prefix="st-", dir="/tmp"))  # the names of Ray's sockets have to be short
-    places = {"DRAGGAN_HOME": str(home), "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
-    environment = {**os.environ, **places, "OMP_NUM_THREADS": "1"}
+    own = {"DRAGGAN_HOME": str(home), "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
+    environment = {**os.environ, **own, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "backend", "studio"]
     new = [*command, "--new-artist", "artist 0"]
     printed = subprocess.run(new, env=environment, capture_output=True, text=True, check=True).stdout.strip()
@@ -123,8 +122,8 @@ def test_eight_artists_drag_and_one_whose_replica_dies_goes_on_from_what_was_sav
         """Kill the first artist's replica once its drag is under way."""
         steps.append(update)
         if update.phase == "drag" and update.step >= 40 and not killed:
-            killed.append(studio.place_of(connections[0]))
-            os.kill(studio.replica(killed[0]).pid, signal.Signals["SIGKILL"])
+            killed.append(studio.replica_of(connections[0]))
+            os.kill(studio.process_of(killed[0]).pid, signal.Signals["SIGKILL"])
 
     def work(number: int) -> None:
         long = {"inversion_steps": 0, "steps": 100, "poor_fit": "drag"}
@@ -143,11 +142,11 @@ def test_eight_artists_drag_and_one_whose_replica_dies_goes_on_from_what_was_sav
     assert failures == []
     assert sorted(results) == list(range(ARTISTS))
     assert killed
-    assert studio.place_of(connections[0]) not in killed
+    assert studio.replica_of(connections[0]) not in killed
     went_on(steps, results[0])
     for number, result in results.items():
         belongs_to(result, pictures[number], connections[number])
-    assert len({studio.place_of(connection) for connection in connections}) == 2
+    assert len({studio.replica_of(connection) for connection in connections}) == 2
 
 
 def went_on(steps: list[Update], result: Result) -> None:
@@ -198,7 +197,7 @@ def test_a_live_drag_is_steered_and_goes_on_on_another_replica(studio: Studio, t
         live.in_force(FAR)
         before = live.until(lambda update: update.points and update.points[0][0] > NOSE.target[0] + 1, "it moves")
         way, seen = before.points, [update for _, update in live.updates]
-        os.kill(studio.replica(studio.place_of(connection)).pid, signal.Signals["SIGKILL"])
+        os.kill(studio.process_of(studio.replica_of(connection)).pid, signal.Signals["SIGKILL"])
 
         def begins_anew(update: Update) -> bool:
             return update not in seen and bool(update.points) and update.step < before.step
@@ -264,8 +263,8 @@ def test_no_artist_takes_a_model_from_the_others_or_looks_for_files_of_the_studi
     connection = studio.connection(1, tmp_path / "downloads")
     (studio.home / "models").mkdir(exist_ok=True)
     (studio.home / "models" / "lions.safetensors").write_bytes(b"everybody's")
-    asked = (catalogue.remove_model, "lions"), (partial(catalogue.add_model, name="mine"), Path("/etc/passwd"))
-    for ask, argument in asked:
-        with pytest.raises(UserError, match="belong to all artists of the studio"):
-            ask(connection, argument)
+    with pytest.raises(UserError, match="belong to all artists of the studio"):
+        catalogue.remove_model(connection, "lions")
+    with pytest.raises(UserError, match="belong to all artists of the studio"):
+        catalogue.add_model(connection, Path("/etc/passwd"), "mine")
     assert (studio.home / "models" / "lions.safetensors").exists()

@@ -9,7 +9,8 @@ import pytest
 
 from backend import paths
 from backend.__main__ import main
-from backend.studio import artists, commands
+from backend.studio import artists
+from backend.studio.endpoint import listen
 from tests.backend.studio.certificates import make_certificate
 
 
@@ -70,5 +71,5 @@ def test_a_port_that_was_used_a_moment_ago_is_free() -> None:
         with socket.create_connection(("127.0.0.1", port)) as client:
             before.accept()[0].close()
             assert client.recv(1) == b""
-    with commands.listener("127.0.0.1", port) as again:
+    with listen(("127.0.0.1", port)) as again:
         assert again.getsockname()[1] == port
