@@ -140,7 +140,7 @@ def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Va
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     except UserError as error:
         log.warning("%s", error)
-        return failed(procedure, i18n.told(error))
+        return failed(procedure, i18n.translated(error))
     except OSError as error:  # the plug-in writes nothing but temporary files
         log.exception("a file")
         sentence = _("The plug-in cannot write to {folder} ({reason}); make room there and run the filter again.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backend.client import Update
 from core.drag_session import AS_PULLED, DragSession
-from core.i18n import _, told
+from core.i18n import _, translated
 
 
 def advice(session: DragSession, update: Update) -> str:
@@ -15,7 +15,7 @@ def advice(session: DragSession, update: Update) -> str:
         update: the newest of a drag.
     """
     if update.refused is not None:
-        return told(update.message)
+        return translated(update.message)
     if session.how_far != AS_PULLED:
         percent = round(100 * session.how_far)
         return _("This is {percent} % of the way. Keep keeps just that.").format(percent=percent)

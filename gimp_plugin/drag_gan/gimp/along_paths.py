@@ -18,7 +18,7 @@ from backend.client import Backend, DragRequest, Flag, Result, Unfit, Update
 from backend.errors import Cancelled, UserError
 from core import job
 from core.drags import Drag
-from core.i18n import _, told
+from core.i18n import _, translated
 from gimp import again, display, motion_frames, result_layer, source_layer
 from gimp.canvas import Canvas, Subject
 from gimp.drag_arguments import PROCEDURE, options_from
@@ -173,7 +173,7 @@ def tell(remarks: Sequence[str]) -> None:
     """Tell the artist what did not go as wished."""
     if remarks:
         log.info("told: %s", remarks)
-        Gimp.message("\n".join(map(told, remarks)))
+        Gimp.message("\n".join(map(translated, remarks)))
 
 
 def with_model(request: DragRequest, model: str, backend: Backend, cancelled: Flag) -> DragRequest:
