@@ -127,7 +127,7 @@ def _serve(files: Path, idle_seconds: float, unattended_seconds: float) -> None:
             server.serve_until_stopped()
         finally:
             watcher.end()
-            server.catalogue.downloads.close()
+            server.catalogue.close()
     if watcher.failure is not None:
         raise watcher.failure
     _leave_within(LAST_WAIT)

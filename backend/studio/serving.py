@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -51,7 +52,7 @@ def _serve(endpoint: StudioEndpoint, files: Path, replicas: int | None, folder: 
         started = [_start_replica(f"gpu{number}", files, gpus > 0) for number in range(replicas or gpus or 1)]
         server = StudioServer(StudioRunner(files, started), len(started), endpoint)
         threading.Thread(target=_tidy, args=(server,), daemon=True).start()
-        with lifecycle.end_on_signals(server.stop):
+        with lifecycle.end_on_signals(server.stop), contextlib.closing(server.catalogue):
             logger.info("The studio listens at port %d with %d replicas", server.port, len(started))
             print(f"The studio listens at port {server.port} with {len(started)} replicas.", flush=True)
             server.serve_until_stopped()
