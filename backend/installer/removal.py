@@ -12,7 +12,7 @@ APPLICATION = "draggan-gimp"
 # In the data folder, all but the models; endings are those of copies that were cut off.
 DATA = ("environment", "program", "program.new", "program.old", "work", "cache", "backend.json")
 DATA += ("backend.lock", "download.lock", "licences.json", "installation.json", "computers.json")
-DATA += ("artists.json", "remote", "client-processes", "models/.converting", ".*.tmp")
+DATA += ("artists.json", "remote", "client-processes", "models/.*", ".*.tmp")
 MODELS = ("models", "encoders")  # the user's: added there, and trained for hours
 LOGS = ("backend.log", "backend.log.*", "remote.log", "plugin.log", "plugin.log.*", "plugin-*.log*")
 # In GIMP's folder: the plug-in, copies that were cut off, and what GIMP keeps of its dialog.
@@ -46,7 +46,7 @@ def log_folder(system: str = sys.platform, environ: Mapping[str, str] = os.envir
 
 def models(data: Path) -> list[Path]:
     """The models that the user has added, and the encoders of those that were prepared."""
-    return sorted(path for name in MODELS for path in (data / name).glob("*") if path.is_file())
+    return sorted(path for name in MODELS for path in (data / name).glob("[!.]*") if path.is_file())
 
 
 def remove(profiles: Iterable[Path], data: Path, logs: Path, added: Iterable[Path] = ()) -> list[Path]:
