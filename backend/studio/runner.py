@@ -11,6 +11,7 @@ from typing import Any
 from ray.exceptions import RayActorError
 
 from backend.errors import UserError
+from backend.models.models import is_path
 from backend.server.job_queue import JobQueue
 from backend.server.jobs import ON_PROCESSOR, JobRunner, Updates
 from backend.server.log import logger
@@ -81,7 +82,7 @@ class StudioRunner(JobRunner):
         steered = self._steered[request.session] = Steered()
         saved = saved_edit(self.files.folder, request.session)
         self._delete_saved(request.session)
-        model = _model_of(request)
+        model = _model_of(request.options)
         for attempt in range(ATTEMPTS):
             replica = self._replica_of(request.session, model)
             try:
@@ -103,13 +104,13 @@ class StudioRunner(JobRunner):
         raise UserError("The computers of the studio failed one after the other; try again in some minutes.")
 
     def frames(self, request: Request) -> Updates:
-        yield from self._again("frames", request.session, request)
+        yield from self._again("frames", request.options, request.session, request)
 
     def thumbnails(self, options: Any, session: str) -> Updates:
-        yield from self._again("thumbnails", session, options, session)
+        yield from self._again("thumbnails", options, session, options, session)
 
     def sample(self, options: Any, session: str) -> Updates:
-        yield from self._again("sample", session, options, session)
+        yield from self._again("sample", options, session, options, session)
 
     def steer(self, steering: Any, session: str) -> dict[str, Any]:
         read_steering(steering)
@@ -148,8 +149,9 @@ class StudioRunner(JobRunner):
     def clear_cache(self) -> None:
         raise UserError("The cache belongs to all artists of the studio; ask whoever looks after it.")
 
-    def _again(self, name: str, session: str, *arguments: Any) -> Updates:
+    def _again(self, name: str, options: Any, session: str, *arguments: Any) -> Updates:
         """A job without a state that could be saved: from its beginning where its replica dies."""
+        _model_of(options)
         for _ in range(ATTEMPTS):
             replica = self._replica_of(session)
             try:
@@ -220,5 +222,15 @@ def _taken_over(saved: Path) -> Path:
     return saved.with_name(f"{saved.stem}-resumed.safetensors")
 
 
-def _model_of(request: Request) -> str | None:
-    return request.options.get("model") if isinstance(request.options, dict) else None
+def _model_of(options: Any) -> str | None:
+    """The model that an artist names.
+
+    Raises:
+        UserError: it is a path; what would be said of that tells what files there are.
+    """
+    model = options.get("model") if isinstance(options, dict) else None
+    if not isinstance(model, str):  # the replica says what is wrong with anything else
+        return None
+    if is_path(model):
+        raise UserError("A model cannot be named by a path here; choose one of the studio's by its name.")
+    return model

@@ -56,7 +56,7 @@ class TestUninstall:
         folders = [getattr(paths, name)() for name in vars(paths) if name.endswith("_folder")]
         files = [getattr(paths, name)() for name in vars(paths) if name.endswith("_file")]
         files += [folder / "lions.safetensors" for folder in folders if folder != paths.data_folder()]
-        files += [paths.models_folder() / name for name in (".converting/model", ".lions.png.123.tmp")]  # of a killed one
+        files += [paths.models_folder() / name for name in (".converting/model", ".lions.png.1.tmp")]  # of a killed one
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text("")
