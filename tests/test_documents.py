@@ -97,7 +97,7 @@ def test_the_check_of_links_and_paths_would_find_a_lost_one():
     assert "docs/engine.md" in links_of("README.md")
     assert "backend/editing/region.py" in paths_in("docs/architecture.md")
     assert "the-way-of-a-drag" not in anchors_of("README.md")
-    assert "install-it-for-your-own-gimp" in anchors_of("README.md")
+    assert "when-something-does-not-work" in anchors_of("README.md")
 
 
 def test_the_readme_says_first_what_the_embedded_model_knows():

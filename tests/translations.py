@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import datetime
 import io
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ from pathlib import Path
 
 from babel.messages import mofile, pofile
 from babel.messages.catalog import Catalog, Message
+
+from backend.models import catalogue, models
 
 ROOT = Path(__file__).resolve().parents[1]
 PLUGIN = ROOT / "gimp_plugin" / "drag_gan"
@@ -28,7 +29,7 @@ UNSPOKEN = (
     *("commands.py", "settings.py", "instance.py", "lifecycle.py", "app.py", "error_messages.py", "log.py"),
     *("encoders.py", "studio.py"),
 )
-OF_A_MODEL = ("title", "shows", "hint", "where")  # in the catalogue of models, read by artists
+OF_A_MODEL = ("title", "makes", "shows", "hint", "where")  # in the catalogue of models, read by artists
 SENTENCE = re.compile(r"[A-Z{\"].*[^\W\d] .*[.](\.\.)?", re.DOTALL)
 LEAST, LEAST_OF_DOCTOR = 12, 9  # letters of a sentence without what is put in: fewer could be those of any other
 COMMAND_LINE = re.compile(r"X,Y| --(?!on )[a-z]")
@@ -124,8 +125,8 @@ def said() -> set[str]:
     """Return what the backend and its client say, {0}, {1}... in the places of what is put in."""
     files = [file for pattern in SPOKEN for file in (ROOT / "backend").glob(pattern) if file.name not in UNSPOKEN]
     found = {text for file in files for text in texts_of(ast.parse(file.read_text(encoding="utf-8")))}
-    catalogue = json.loads((ROOT / "backend/models/catalogue.json").read_text(encoding="utf-8"))
-    of_models = {model[key] for model in catalogue["models"] for key in OF_A_MODEL if model.get(key)}
+    of_models = {text for entry in catalogue.entries() for key in OF_A_MODEL if (text := getattr(entry, key))}
+    of_models |= {models.MAKES, models.EMBEDDED_TITLE}
     sentences = {text.strip() for text in found if is_sentence(text.strip())}
     return sentences | set(found_by_doctor()) | of_models | set(PUT_TOGETHER)
 

@@ -12,17 +12,55 @@ import numpy as np
 
 from backend.editing.correspondence import Correspondence
 from backend.editing.filters import blur, resample, weighted_blur
+from backend.editing.matte import COLOUR_BLUR, FAR, Matte
+from backend.editing.misplaced import PLAIN, shows_background
+from backend.editing.optical_flow import warp
 
 WORKING_SIDE = 384  # pixels of the longer side at which a place to continue from is looked for
 NEAR = 96  # of these pixels: no farther away
-MOST_GAPS = 6  # the largest ones
+MOST_GAPS = 24  # the largest ones
+WIDE, BAND = 7, 32  # pixels of the model's image: a narrower gap is a band, which is cut into pieces of this size
 SMALLEST_GAP = 12  # pixels of the model's image
+BESIDE = 5  # pixels of the model's image, across: so near to the subject nothing is sure to be background
+STRUCTURE = 5.0  # of 0 .. 255: what differs more where it moved along can be seen
+ALONG = 31  # pixels of the model's image, across: so near to the subject the flow moves the background along
 STAYED = 0.95  # so surely in its place that it shows what the background is
 UNCOVERED = 0.4  # confidence below which a pixel is to be painted
 RIM = 9  # pixels of the model's image: how wide a rim around a gap has to fit
 STRUCTURED = 0.75  # the continued rim must fit so much better than the generator's
 EVEN = 10.0  # levels, of all channels together: what differs by less is grain, and plain background goes on everywhere
 REFINED = 384  # pixels of the layer: side of the window in which the place is found to the pixel
+
+
+def bare_background(found: Correspondence, start: Matte, layer: np.ndarray) -> np.ndarray:
+    """Where `layer` [h, w, 4], 0 .. 255, shows its background before the edit, [h, w], 0 .. 1.
+
+    start: of the image before the edit.
+    """
+    bare = cv2.erode((start.coverage < 0.5).astype(np.float32), np.ones((BESIDE, BESIDE), np.uint8))
+    shown = shows_background(layer, found)
+    plain = weighted_blur(shown, found.background.astype(np.float32), COLOUR_BLUR, FAR) > PLAIN
+    bare[plain & (shown < 1 - PLAIN)] = 0  # the layer shows something that the generator has missed
+    return blur(bare, 0.8)
+
+
+def keep_background(found: Correspondence, matte: Matte, bare: np.ndarray, layer: np.ndarray) -> Correspondence:
+    """Let no background move along beside the subject where the layer has a structure that the generator does not show.
+
+    Args:
+        found: where each pixel comes from.
+        matte: of the image after the edit.
+        bare: as bare_background() gives it.
+        layer: [h, w, 4], 0 .. 255.
+    """
+    structure = bare[..., None] * (layer[..., :3] - 127.5 * (found.start + 1))  # which the generator does not show
+    displaced = blur(np.abs(warp(structure, found.flow) - structure).max(axis=2), 3.0) > STRUCTURE
+    beside = cv2.dilate(matte.coverage, np.ones((ALONG, ALONG), np.uint8)) > 0.5
+    background = displaced & beside & (matte.coverage < 0.5)
+    stays = np.minimum(bare, background)
+    still = np.maximum(found.still, resample((2 * stays - 1).clip(0, 1), found.still.shape))
+    moved = background & (resample(still, background.shape) < 0.5)
+    return found._replace(still=still, confidence=found.confidence * (1 - blur(moved.astype(np.float32), 0.8)))
 
 
 class Continuation(NamedTuple):
@@ -50,19 +88,32 @@ def continue_background(
         return []
     uncovered = (found.confidence < UNCOVERED) & (still < 0.9) & (behind > 0.5)
     small = resample(original, size).astype(np.float32)
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(uncovered.astype(np.uint8))
-    largest = sorted(range(1, count), key=lambda part: -stats[part, cv2.CC_STAT_AREA])[:MOST_GAPS]
     matcher = _PatchMatcher(original, background)
     result = []
-    for part in largest:
-        if stats[part, cv2.CC_STAT_AREA] < SMALLEST_GAP:
-            break
-        gap = cv2.dilate((parts == part).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    for part in _gaps(uncovered):
+        gap = cv2.dilate(part.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
         rim = (cv2.dilate(gap.astype(np.uint8), np.ones((RIM, RIM), np.uint8)) > 0) & background
         offset = matcher.place_for(gap, rim, generated)
         if offset is not None:
             result.append(_continuation(small, gap, rim, offset, matcher.scale))
     return result
+
+
+def _gaps(uncovered: np.ndarray) -> list[np.ndarray]:
+    """The largest parts of `uncovered`, bool [h, w]: what is wide in one piece, a band along an outline in many."""
+    wide = cv2.morphologyEx(uncovered.astype(np.uint8), cv2.MORPH_OPEN, np.ones((WIDE, WIDE), np.uint8))
+    wide = (cv2.dilate(wide, np.ones((3, 3), np.uint8)) > 0) & uncovered
+    gaps = _parts(wide)
+    for y, x in np.ndindex(*(-(-length // BAND) for length in uncovered.shape)):
+        cell = np.zeros_like(uncovered)
+        cell[y * BAND : (y + 1) * BAND, x * BAND : (x + 1) * BAND] = True
+        gaps += _parts(uncovered & ~wide & cell)
+    return sorted((gap for gap in gaps if gap.sum() >= SMALLEST_GAP), key=lambda gap: -int(gap.sum()))[:MOST_GAPS]
+
+
+def _parts(area: np.ndarray) -> list[np.ndarray]:
+    count, parts = cv2.connectedComponents(area.astype(np.uint8))
+    return [parts == part for part in range(1, count)]
 
 
 def _continuation(

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backend.editing.optical_flow import LINEAR, read
+from backend.editing.optical_flow import CUBIC, LINEAR, read
 
 SIDE = 512  # pixels
+EDGE, SOFT_EDGE = 1.5, 0.12  # pixels of the layer; of what is enlarged: as sharp as the outlines of large photographs
 
 
 class Block(NamedTuple):
@@ -32,6 +33,12 @@ class Block(NamedTuple):
             for part, small, large in zip(self.slices, image.shape[:2], self.size, strict=True)
         )
         return read(image, np.dstack(np.broadcast_arrays(x.astype(np.float32), y.astype(np.float32)[:, None])), mode)
+
+    def outlined(self, share: np.ndarray) -> np.ndarray:
+        """This part of `share` [h, w], 0 .. 1, enlarged with a sharp outline where it crosses a half."""
+        scale = self.size[0] / share.shape[0]
+        steepness = max(scale / (EDGE + SOFT_EDGE * scale), 1.0)
+        return ((self.enlarged(share, CUBIC) - 0.5) * steepness + 0.5).clip(0, 1)
 
     def pixels(self) -> np.ndarray:
         """(x, y) of the pixels, as `read` wants them."""

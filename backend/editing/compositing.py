@@ -16,12 +16,15 @@ import numpy as np
 import torch
 from PIL import Image
 
+from backend.editing.background import bare_background, keep_background
 from backend.editing.blocks import Block, blocks_over
 from backend.editing.correspondence import SEEN, Correspondence, EditImages, find_correspondence
 from backend.editing.filters import blur, resample, weighted_blur
 from backend.editing.inpainting import Inpainting, inpaint
+from backend.editing.matte import end_matte, start_matte
 from backend.editing.misplaced import follow_misplaced, shows_background
 from backend.editing.optical_flow import CUBIC, read_sharp
+from backend.editing.outlines import align_outlines
 from backend.editing.placement import laid_in_place
 from backend.editing.region import Region, resized
 
@@ -31,7 +34,8 @@ FEATHER = 0.02  # of the region's shorter side: how soft its edge is
 SIDES = 0.12  # of the region's shorter side: how far from a side inside the layer the motion of what crosses it fades
 AT_SIDE = 0.1  # of that way: what moves so near to the side crosses it
 SELECTION_FEATHER = 0.005  # the same for the selection's edge, which may be meant sharp
-LIGHT_BLUR, FAR = 5.0, 24.0  # pixels of the model's image
+FLOW_BLUR = 2.0  # pixels of the model's image
+LIGHT_BLUR, FAR = 5.0, 24.0  # the same
 LIGHT_SEEN, LIGHT_SEEN_STILL = 0.02, 0.1  # of -1 .. 1: a smaller change of light is none; of what stayed in place
 LIGHT_MOST = 0.3  # of -1 .. 1: a larger one is something else
 SURE = 0.999  # where all of a block is as sure of something, the other is not computed
@@ -98,8 +102,14 @@ def _composition(
     found = find_correspondence(images)
     source = _with_colours_everywhere(original, found.start)
     small = _at_size_of(found, source)
-    found = _held_at_sides(follow_misplaced(found, small), small, region, layer_size)
-    return found, _Composition(source, layer, found, inpaint(source, small, found, now))
+    found = follow_misplaced(found, small)
+    start, end = start_matte(found, small), end_matte(found, found.warp(small))
+    bare = bare_background(found, start, small)
+    found = align_outlines(found, start, end)
+    found = found._replace(flow=blur(found.flow, FLOW_BLUR))  # enlarged, its noise would comb what it stretches
+    found = _held_at_sides(found, small, region, layer_size)
+    found = keep_background(found, end, bare, small)
+    return found, _Composition(source, layer, found, inpaint(source, small, found, end, bare, now))
 
 
 def _held_at_sides(
@@ -192,7 +202,7 @@ class _Composition:
 
     def _own(self, block: Block, flow: np.ndarray) -> np.ndarray:
         """The layer's own pixels, with the light that has changed: float32 [n, m, 4]."""
-        still = block.enlarged(self.still)[..., None]
+        still = block.outlined(self.still)[..., None]
         values = self.source[block.slices].astype(np.float32)
         if still.min() < SURE:
             scale = np.divide(self.source.shape[1::-1], self.guide.shape[1::-1], dtype=np.float32)

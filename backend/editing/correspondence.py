@@ -86,6 +86,7 @@ class Correspondence(NamedTuple):
         background: bool [h, w]: what surely stayed, out to the border.
         moved: bool [h, w]: what surely moved, by its features and its flow; plain things show it in nothing else.
         subject: [h, w], 0 .. 1: how surely end shows what moves there, by its features; none of it near an outline.
+        start_subject: the same of start.
         confidence: [h, w], 0 .. 1: where one of both is believed; elsewhere start does not show what end shows.
     """
 
@@ -96,11 +97,16 @@ class Correspondence(NamedTuple):
     background: np.ndarray
     moved: np.ndarray
     subject: np.ndarray
+    start_subject: np.ndarray
     confidence: np.ndarray
 
     def background_likeness(self) -> np.ndarray:
         """How much each pixel of the end looks like the background, and not like what moves: [h, w], 0 .. 1."""
         return like_background(self.end, self.end, self.background) * (1 - self.subject)
+
+    def start_background_likeness(self) -> np.ndarray:
+        """The same of the start."""
+        return like_background(self.start, self.start, self.background) * (1 - self.start_subject)
 
     def warp(self, image: np.ndarray) -> np.ndarray:
         """Warp `image` [h, w] or [h, w, C] from the start of the edit to its end, where that is known."""
@@ -122,9 +128,9 @@ def find_correspondence(images: EditImages) -> Correspondence:
     flow = _smoothed(flow, back, start, end, background, beside_background)
     back = np.where(background[..., None], 0, back).astype(np.float32)
     moves = np.linalg.norm(flow, axis=2) > SEEN
-    subject = segment(*features, inner, outer & moves & (change > CHANGED_FEATURES))
+    start_subject, subject = segment(*features, inner, outer & moves & (change > CHANGED_FEATURES))
     moved, sure = moves & (change > STILL_FEATURES), np.ones(start.shape[:2], np.float32)
-    found = Correspondence(start, end, flow, sure, background, moved, subject, sure)
+    found = Correspondence(start, end, flow, sure, background, moved, subject, start_subject, sure)
     feature_vote = (STILL_FEATURES + CHANGED_FEATURES - 2 * change) / (CHANGED_FEATURES - STILL_FEATURES)
     # features reach beyond the outline
     feature_vote = np.maximum(feature_vote, 2 * found.background_likeness() - 1)

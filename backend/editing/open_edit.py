@@ -90,8 +90,8 @@ class OpenEdit:
     def live_drag(self, wanted: Callable[[], Steering], settings: DragSettings | None = None) -> Iterator[DragStep]:
         """Move the handles as is wanted before each step; yields the start and then every step, without end.
 
-        What cannot be done is refused in the next step. A step that is not running is yielded again and again, for
-        nothing: wait until something else is wanted.
+        What cannot be done is refused in each step until something else is wanted. A step that is not running is
+        yielded again and again, for nothing: wait until then.
 
         Args:
             wanted: returns the newest that is wanted; of another revision than before where it is something else.
@@ -100,10 +100,9 @@ class OpenEdit:
         state, settings = self._open_state, settings or self.loaded.preset.drag
         state = self._state = dataclasses.replace(state, path=self._path())
         live = self._live = self._new_drag(state, settings)
-        newest = -1
+        newest, refused = -1, None
         while True:
-            steering, refused = wanted(), None
-            begins = newest < 0
+            steering, begins = wanted(), newest < 0
             if steering.revision > newest:
                 newest, refused = steering.revision, self._follow(live, steering)
             if not begins:

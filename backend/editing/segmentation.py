@@ -16,8 +16,10 @@ INWARDS = 9  # pixels, across: features reach so far beyond an outline
 FEWEST = 10  # places of either kind from which the other can be told
 
 
-def segment(before: torch.Tensor, after: torch.Tensor, stays: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """Return how surely each pixel after the edit belongs to what moves, [h, w], 0 .. 1; none of it near its outline.
+def segment(
+    before: torch.Tensor, after: torch.Tensor, stays: np.ndarray, moves: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how surely each pixel belongs to what moves, before and after: [h, w], 0 .. 1; none near its outline.
 
     A linear classifier learns it from the places of which it is known.
 
@@ -34,11 +36,16 @@ def segment(before: torch.Tensor, after: torch.Tensor, stays: np.ndarray, moves:
         for area in (stays, moves)
     )
     if min(len(negative), len(positive)) < FEWEST:
-        return np.zeros(stays.shape, np.float32)
+        return np.zeros(stays.shape, np.float32), np.zeros(stays.shape, np.float32)
     still, moved = torch.cat([last[negative], first[negative]]), last[positive]
     centre = still.mean(dim=0)
-    share = _scores(last - centre, _classifier(still - centre, moved - centre)).reshape(after.shape[1:]).numpy()
-    subject = ((resample(share, stays.shape) - LEAST) / (SURE - LEAST)).clip(0, 1)
+    weights = _classifier(still - centre, moved - centre)
+    scores = (_scores(rows - centre, weights).reshape(after.shape[1:]).numpy() for rows in (first, last))
+    return _sure(next(scores), stays.shape), _sure(next(scores), stays.shape)
+
+
+def _sure(scores: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    subject = ((resample(scores, size) - LEAST) / (SURE - LEAST)).clip(0, 1)
     return blur(cv2.erode(subject, np.ones((INWARDS, INWARDS), np.uint8)), 1.0)
 
 

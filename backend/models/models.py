@@ -82,6 +82,12 @@ class Offered:
         return self.entry.title if self.entry and self.entry.name == self.name else self.name
 
 
+def title_of(name: str) -> str:
+    """Return the title of a model that goes by the name of the embedded or a published one; else the name."""
+    entry = catalogue.by_name(name)
+    return EMBEDDED_TITLE if name == EMBEDDED else entry.title if entry else name
+
+
 def offered() -> list[Offered]:
     """Describe each of available() without loading it."""
     return [_described(name, path) for name, path in {EMBEDDED: WEIGHTS, **dict(sorted(stored().items()))}.items()]

@@ -31,7 +31,7 @@ from backend.server.job_queue import JobControl, JobQueue
 from backend.server.job_setup import model_of, opening_of, region_of, usable
 from backend.server.live import live_updates
 from backend.server.log import logger
-from backend.server.progress import Throttle, drag_update
+from backend.server.progress import Throttle, drag_update, load_update
 from backend.server.protocol import Preview, SampleOptions, Update
 from backend.server.requests import FramesJob, Job, Request
 from backend.server.result_files import KEPT_SECONDS, NO_FILES, Files, ResultFiles
@@ -90,7 +90,7 @@ class JobRunner:
     def _drag(self, request: Request, job: Job, control: JobControl) -> Updates:
         throttle, finished = Throttle(control.cancelled.is_set), self._finished_drag
         name = job.options.model or model_of(job.edit)
-        yield Update(phase="load", message=f"Opening the model {name}."), NO_FILES
+        yield load_update(name), NO_FILES
         editor = self._open_editor(name)
         throttle.check()
         if finished and finished.editor is editor and finished.request == request.digest():
@@ -121,7 +121,8 @@ class JobRunner:
         job = replace(job, edit=usable(job, editor))
         settings = with_changes(editor.loaded.preset.drag, job.options.drag_changes())
         region = region_of(job, editor)
-        editor.check(region, job.drags, job.mask, settings, job.image.shape[:2])
+        mask = job.mask if control.inbox is None else None  # who pulls is told in an update, and can paint another
+        editor.check(region, job.drags, mask, settings, job.image.shape[:2])
         opening = opening_of(job, editor, region)
 
         def better() -> Offered | None:
@@ -167,7 +168,7 @@ class JobRunner:
 
     def _frames(self, job: FramesJob, control: JobControl) -> Updates:
         name = job.options.model or model_of(job.edit)
-        yield Update(phase="load", message=f"Opening the model {name}."), NO_FILES
+        yield load_update(name), NO_FILES
         yield from make_frames(job, self._open_editor(name), self.files, control)
 
     def thumbnails(self, options: Any, session: str) -> Updates:
@@ -176,7 +177,7 @@ class JobRunner:
         yield from self._run(session, lambda control: self._thumbnails(asked, control))
 
     def _thumbnails(self, asked: SampleOptions, control: JobControl) -> Updates:
-        yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
+        yield load_update(asked.model), NO_FILES
         editor, throttle = self._open_editor(asked.model), Throttle(control.cancelled.is_set)
         for step, seed in enumerate(asked.seeds, start=1):
             throttle.check()
@@ -192,7 +193,7 @@ class JobRunner:
         yield from self._run(session, lambda control: self._sample(asked, control))
 
     def _sample(self, asked: SampleOptions, control: JobControl) -> Updates:
-        yield Update(phase="load", message=f"Opening the model {asked.model}."), NO_FILES
+        yield load_update(asked.model), NO_FILES
         editor = self._open_editor(asked.model)
         editor.sample(asked.seeds[0], asked.truncation_psi, asked.label, asked.look)
         result = editor.result()

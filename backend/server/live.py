@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from backend.editing.steps import DragStep
 from backend.errors import Cancelled
@@ -38,9 +37,6 @@ def live_updates(steps: Iterable[DragStep], control: JobControl, inbox: Steering
     for step in steps:
         if _over(control):
             return
-        if step.refused:
-            yield drag_update(step, box, preview=None)
-            step = replace(step, refused=None)
         if frames.is_due(step):
             yield frames.timed(step, box)
         if not step.running:
@@ -69,16 +65,16 @@ class _Frames:
 
     def __init__(self) -> None:
         self._next = -float("inf")
-        self._resting: int | None = None  # the revision that is shown at rest
+        self._resting: object = None  # the revision that is shown at rest, and the one that is refused
 
     def is_due(self, step: DragStep) -> bool:
         """Whether to show a step: a moving one in time, a resting one once for each revision."""
-        return time.monotonic() >= self._next if step.running else step.revision != self._resting
+        return time.monotonic() >= self._next if step.running else (step.revision, step.refused) != self._resting
 
     def timed(self, step: DragStep, box: Box) -> Update:
         """Return the update with the frame, and choose when the next one is due."""
         started = time.monotonic()
         update = drag_update(step, box, step.change())
         self._next = started + max(FRAME_EVERY, (time.monotonic() - started) / FRAME_SHARE)
-        self._resting = None if step.running else step.revision
+        self._resting = None if step.running else (step.revision, step.refused)
         return update

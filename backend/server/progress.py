@@ -12,6 +12,7 @@ from backend.editing.fit import IN_WORDS, Fit
 from backend.editing.preset import LoadedModel
 from backend.editing.steps import DragStep, InversionProgress
 from backend.errors import Cancelled
+from backend.models import models
 from backend.models.models import Offered
 from backend.server.protocol import Preview, Update
 
@@ -93,6 +94,11 @@ def unfit_update(loaded: LoadedModel, box: Box, preview: np.ndarray, better: Off
         message += f' The model "{better.title}" fits it better.'
     name = better.name if better is not None else None
     return Update(phase="unfit", message=message, region=box, preview=Preview.of(preview), better_model=name)
+
+
+def load_update(name: str) -> Update:
+    """Return the update of a model that is opened."""
+    return Update(phase="load", message=f"Opening the model {models.title_of(name)}.")
 
 
 def drag_update(step: DragStep, box: Box, preview: np.ndarray | None) -> Update:

@@ -21,13 +21,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backend.editing.correspondence import to_array
 from backend.editing.edit_state import EditState
 from backend.editing.editor import Editor
 from backend.editing.layers import composite_over
+from backend.editing.optical_flow import CUBIC, dense_flow, warp
 from backend.editing.pixels import digest
 from backend.editing.region import Region
 from backend.models import EMBEDDED, open_model
 from stylegan2.critters.making import geometry
+from stylegan2.critters.making.renderer import render
 from stylegan2.samples import to_bytes
 from tests.benchmarks import layer_sheets
 from tests.benchmarks.detector import Detector, load_detector
@@ -44,7 +47,10 @@ SIZE_NAMES = ("small", "middle", "large")
 
 @dataclass(frozen=True)
 class Outcome:
-    """A drag of a scene: of the layer, of version 0.1's, of the model's enlarged image, and of the truth itself."""
+    """A drag of a scene: of the layer, of version 0.1's, of the model's enlarged image, and of the truth itself.
+
+    bent: of the truth, bent onto the model's image: nearer no layer can come that follows the model.
+    """
 
     seed: int
     kind: str
@@ -54,6 +60,7 @@ class Outcome:
     one_leap: Measures
     model: Measures
     truth: Measures
+    bent: Measures
     seam: float
     outside: int
 
@@ -128,6 +135,7 @@ def _outcome(scene: LayerScene, size: int, layer: np.ndarray, state: EditState, 
         one_leap=judge.of(one_leap(layer, before, edited)),
         model=judge.of(end),
         truth=judge.of(wanted),
+        bent=judge.of(_bent(wanted, truth, edited)),
         seam=seam(after, layer, result.mask),
         outside=int((after != layer).any(axis=2)[result.mask == 0].sum()),
     )
@@ -157,6 +165,14 @@ def _truth(source: Tensor, before: Tensor, detector: Detector, inverted: Tensor,
     return (source + after - before).clamp(0, 1)
 
 
+def _bent(wanted: np.ndarray, truth: Tensor, edited: Tensor) -> np.ndarray:
+    """The truth (uint8 [SIDE, SIDE, 3], and its factors [1, 36]) bent to where the model's image shows each part."""
+    model = to_array(edited)
+    without_pattern = to_array(render(truth, *model.shape[:2])[0] / 127.5 - 1)
+    flow = cv2.resize(dense_flow(without_pattern, model), (SIDE, SIDE)) * (SIDE / model.shape[0])
+    return warp(wanted, flow, CUBIC)
+
+
 def _enlarged(image: Tensor) -> np.ndarray:
     """The model's image at the layer's size."""
     pixels = to_bytes(image).permute(1, 2, 0).contiguous().numpy()
@@ -165,11 +181,12 @@ def _enlarged(image: Tensor) -> np.ndarray:
 
 def line(outcome: Outcome) -> str:
     """One drag in words."""
-    mine, leap, model, truth = outcome.layer, outcome.one_leap, outcome.model, outcome.truth
+    mine, leap, model, truth, bent = outcome.layer, outcome.one_leap, outcome.model, outcome.truth, outcome.bent
     return (
         f"{outcome.seed} {outcome.kind:23} {SIZE_NAMES[outcome.size]:6} {outcome.way:4.0%}   "
-        f"dB {mine.distance:5.2f} one leap {leap.distance:5.2f} model {model.distance:5.2f}   "
-        f"where the model agrees {mine.agreed:5.2f} {leap.agreed:5.2f}   "
+        f"dB {mine.distance:5.2f} one leap {leap.distance:5.2f} model {model.distance:5.2f} "
+        f"bent truth {bent.distance:5.2f}   "
+        f"where the model agrees {mine.agreed:5.2f} {leap.agreed:5.2f} {bent.agreed:5.2f}   "
         f"features {mine.features:.3f} {leap.features:.3f} {model.features:.3f}   "
         f"sharpness {mine.sharpness:4.0%} {leap.sharpness:4.0%} {model.sharpness:4.0%} truth "
         f"{truth.sharpness:4.0%}   ghosts {mine.ghosts:.2%} {leap.ghosts:.2%}   seam {outcome.seam:.1f}   "
@@ -180,7 +197,7 @@ def line(outcome: Outcome) -> str:
 def table(outcomes: Sequence[Outcome]) -> str:
     """The means of each kind and size, then of all kinds."""
     kinds = [*dict.fromkeys(outcome.kind for outcome in outcomes)]
-    lines = ["", "means; of ghosts, the drags that have one; layer / one leap / model (/ truth)"]
+    lines = ["", "means; of ghosts, those that have one; layer / one leap / model / the truth (for dB: bent)"]
     for name in (*kinds, "all"):
         for size in range(len(SIZES)):
             some = [one for one in outcomes if one.size == size and name in (one.kind, "all")]
@@ -191,16 +208,16 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def _means(some: Sequence[Outcome]) -> str:
-    columns = [[one.layer, one.one_leap, one.model, one.truth] for one in some]
+    def mean(name: str, form: str, *columns: str) -> str:
+        values = [np.nanmean([getattr(getattr(one, column), name) for one in some]) for column in columns]
+        return " / ".join(format(float(value), form) for value in values)
 
-    def mean(name: str, form: str, count: int) -> str:
-        values = [float(np.nanmean([getattr(row[column], name) for row in columns])) for column in range(count)]
-        return " / ".join(format(value, form) for value in values)
-
-    ghosts = " / ".join(str(sum(row[column].ghosts > NOISE for row in columns)) for column in range(2))
+    ours, model = ("layer", "one_leap"), "model"
+    ghosts = " / ".join(str(sum(getattr(one, column).ghosts > NOISE for one in some)) for column in ours)
     return (
-        f"{np.mean([one.way for one in some]):4.0%}   dB {mean('distance', '5.2f', 3)}   "
-        f"where the model agrees {mean('agreed', '5.2f', 2)}   features {mean('features', '.3f', 3)}   "
-        f"sharpness {mean('sharpness', '4.0%', 4)}   ghosts {ghosts} of "
+        f"{np.mean([one.way for one in some]):4.0%}   dB {mean('distance', '5.2f', *ours, model, 'bent')}   "
+        f"where the model agrees {mean('agreed', '5.2f', *ours, 'bent')}   "
+        f"features {mean('features', '.3f', *ours, model)}   "
+        f"sharpness {mean('sharpness', '4.0%', *ours, model, 'truth')}   ghosts {ghosts} of "
         f"{len(some)}   seam {np.mean([one.seam for one in some]):.1f}   outside {sum(one.outside for one in some)}"
     )

@@ -224,6 +224,7 @@ def drag_along_a_path_without_the_mouse(story: Story, nose: tuple[float, float],
     story.desktop.press("ctrl+shift+f")
     story.desktop.wait_for_window(TITLE)
     wait_for(lambda: count(story.look("path"), markers.HANDLE) > 20, "the path's drag", PATIENCE)
+    story.states["log before a result"] = newest_log(story.session.home)
     story.desktop.press("shift+Down", "shift+Down", "Down", "Return", "Return")
     wait_for(lambda: count(story.look("pin by key"), markers.PIN) > 20, "the pin", PATIENCE)
     keep(story, "along a path")
@@ -239,6 +240,7 @@ def cancel(story: Story) -> None:
         time.sleep(1)
         story.desktop.press(key)
         story.wait_without_window()
+        story.states["log below a result"] = newest_log(story.session.home)
         story.states[f"cancelled with {key}"] = CANCELLED in newest_log(story.session.home)
         story.note(f"after {key}")
         story.states[f"changed by {key}"] = story.states["before"] != story.states[f"after {key}"]
@@ -400,6 +402,11 @@ def test_a_path_is_dragged_along_without_a_touch_of_the_mouse(story: Story, head
     assert np.allclose(path, head.drags[0], atol=1)
     assert pin[0] == pin[1]
     assert len(story.states["kept: along a path"]["layers"]) == 2
+
+
+def test_who_drags_a_layer_again_is_reminded_of_the_result_above_it(story: Story):
+    assert "This layer was dragged before" not in story.states["log before a result"]
+    assert "This layer was dragged before" in story.states["log below a result"]
 
 
 @pytest.mark.parametrize("key", ["Escape", "alt+F4"])

@@ -6,6 +6,8 @@ question comes. The backend is the real one but for its engine, which moves a sq
 
 from __future__ import annotations
 
+import ast
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,7 @@ from core import markers
 
 PATIENCE = 60.0  # seconds
 FIRST, SECOND = [(100, 110), (120, 110)], [(90, 140), (110, 150)]
+CLOSED = [[(100, 110), (120, 110), (110, 130)]]
 SHIFT = (5, -3)  # by which the layer is moved meanwhile
 SELECTED = (60, 100, 90, 80)  # x, y, width, height in the image
 QUESTION = "^Drag All the Same"
@@ -37,6 +40,7 @@ def story(either_gimp: Gimp, vendor: Path, tmp_path_factory: pytest.TempPathFact
         story.session.display(image)
         see_picture(story, "256x256")
         change_everything(story)
+        draw_a_closed_path(story)
         come_from_elsewhere(story)
         be_asked(story)
         change_nothing(story)
@@ -66,7 +70,6 @@ def change_everything(story: Story) -> None:
     session.move(layer, *SHIFT)
     session.select(image, *SELECTED)
     session.paint(layer, 100, 130)
-    story.note("changed")
     story.come_back("256x256")
     story.keep()
     wait_for(lambda: len(layers(session, image)) == 2, "the new layer", PATIENCE, story.desktop.windows)
@@ -74,6 +77,35 @@ def change_everything(story: Story) -> None:
     story.note("dragged")
     story.states["asked"] = asked(story)
     story.states["log"] = newest_log(session.home)
+    result, _ = layers(session, image)
+    session.show(result, False)
+    story.note("changed")  # not before: what moved in the image could be in it
+    session.show(result, True)
+
+
+def draw_a_closed_path(story: Story) -> None:
+    """On the layer that was dragged; while it is looked at, the path becomes an open one."""
+    session, image = story.session, story.image
+    session.remove_paths(image)
+    session.draw_path(image, *CLOSED, closed=True)
+    story.desktop.press("ctrl+shift+f")
+    story.desktop.wait_for_window(TITLE)
+    wait_for(lambda: "phase drag" in newest_log(session.home), "the drag", PATIENCE)
+    story.look("closed path")
+    story.states["closed path"] = told_above(story)
+    session.remove_paths(image)
+    session.draw_path(image, SECOND)
+    story.come_back("256x256")
+    wait_for(lambda: count(story.look("opened path"), markers.HANDLE) > 20, "the path's drag", PATIENCE)
+    story.states["opened path"] = told_above(story)
+    story.desktop.press("Escape")
+    story.wait_without_window()
+
+
+def told_above(story: Story) -> str:
+    """What stands above the picture by now."""
+    *_, sentence = re.findall(r"above the picture: (.*)", newest_log(story.session.home))
+    return ast.literal_eval(sentence)
 
 
 def come_from_elsewhere(story: Story) -> None:
@@ -102,6 +134,7 @@ def be_asked(story: Story) -> None:
     story.desktop.wait_for_window(TITLE)
     time.sleep(1)
     story.look("asked and not dragged")
+    story.states["not dragged, told"] = told_above(story)
     story.desktop.press("Escape")
     story.wait_without_window()
     story.note("not dragged")
@@ -163,6 +196,11 @@ def test_the_pixels_count_as_they_are_afterwards_and_with_them_the_edit(story: S
     assert "phase invert" in story.states["log"], "the layer was painted on, so its edit fits no more"
 
 
+def test_what_is_wrong_with_a_path_is_said_until_it_is_mended(story: Story):
+    assert story.states["closed path"].startswith("The path is closed")
+    assert story.states["opened path"] == ""
+
+
 def test_a_model_that_the_backend_does_not_offer_is_not_taken_from_a_layer(story: Story):
     assert story.states["asked from elsewhere"]["model"] == "critters"
 
@@ -170,6 +208,7 @@ def test_a_model_that_the_backend_does_not_offer_is_not_taken_from_a_layer(story
 def test_a_layer_that_the_model_cannot_show_is_left_alone_unless_the_artist_says_so(story: Story):
     assert "unfit: This model makes toy animals; it cannot rebuild this layer well." in story.states["told of the fit"]
     assert f'The model "{BETTER}" fits it better.' in story.states["told of the fit"]
+    assert "Choose or get a model" in story.states["not dragged, told"]
     assert story.states["not dragged"] == story.states["foreign layer"]
     assert not story.states["not dragged"]["changed"], "nothing to undo"
     before, after = story.states["foreign layer"]["layers"], story.states["dragged all the same"]["layers"]

@@ -165,7 +165,7 @@ def test_plurals_are_those_of_the_language(count: int, drags: str):
 
 def test_a_sentence_of_the_backend_is_translated_with_what_it_puts_in():
     i18n.use(["de"])
-    assert i18n.translated("Opening the model critters.") == "Das Modell critters wird geöffnet."
+    assert i18n.translated("Opening the model Toy animals.") == "Das Modell Spielzeugtiere wird geöffnet."
     assert i18n.translated(POOR_FIT).startswith("Das Modell kann diese Ebene nicht gut nachbilden")
 
 
@@ -173,6 +173,8 @@ def test_words_that_the_backend_puts_into_its_sentences_are_translated_too():
     i18n.use(["de"])
     said = "Finding the picture in the model. It fits the layer well so far."
     assert i18n.translated(said) == "Das Bild wird im Modell gesucht. Bisher passt es gut zur Ebene."
+    said = "This model makes toy animals; it cannot rebuild this layer well."
+    assert i18n.translated(said).startswith("Dieses Modell macht Spielzeugtiere;")
 
 
 def test_an_error_of_the_backends_client_is_translated_with_its_log():

@@ -19,7 +19,7 @@ from backend.errors import UserError
 from core import job
 from core.drags import Anchors, Drag, Stroke, drags_from_strokes, has_choice
 from core.i18n import _
-from gimp import paths, source_layer
+from gimp import edit_parasite, paths, source_layer
 from gimp.edit_parasite import EditParasite, fingerprint
 from gimp.result_layer import Insertion
 from gimp.source_layer import SourceLayer, require_in
@@ -37,6 +37,7 @@ class Canvas:
         problem: why the paths cannot be read, None where they can.
         selection: one channel of the size of the source, white = may move; None when nothing is selected.
         parasite: the edit that the layer carries.
+        has_result: whether the layer was dragged before, and what came of it is seen.
     """
 
     source: SourceLayer
@@ -44,6 +45,7 @@ class Canvas:
     problem: UserError | None
     selection: png.Pixels | None
     parasite: EditParasite
+    has_result: bool
 
     @classmethod
     def read(cls, image: Gimp.Image, layer: Gimp.Layer) -> Canvas:
@@ -58,7 +60,8 @@ class Canvas:
             strokes = paths.read_strokes(image)
         except UserError as error:
             problem = error
-        return cls(source, strokes, problem, source.read_selection(image), EditParasite.of(source))
+        selection, has_result = source.read_selection(image), edit_parasite.has_result(image, source)
+        return cls(source, strokes, problem, selection, EditParasite.of(source), has_result)
 
     @property
     def has_choice(self) -> bool:

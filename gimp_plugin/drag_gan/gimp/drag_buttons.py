@@ -35,6 +35,7 @@ class DragButtons:
         leave.connect("clicked", lambda button: cancel())
         self._keep.connect("clicked", lambda button: keep(False, False))
         self._row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=6, width_request=width)
+        self._row.set_valign(Gtk.Align.END)  # no higher beside a long sentence
         for button in (help_button(window, "pull"), leave, self._frames, self._keep):
             self._row.pack_start(button, True, True, 0)
         self.let_keep(False)

@@ -10,17 +10,14 @@ gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, Gtk
 
+from core.advice import TIPS
 from core.drag_session import AS_PULLED, DragSession
 from core.gestures import Gestures, Tool
 from core.i18n import _
 
 FARTHEST = 150  # per cent of the way gone
 GAP = 12  # pixels between groups
-TOOLS = (
-    (Tool.PULL, _("_Pull"), _("Press on the subject and pull: it follows. A click without pulling holds that point.")),
-    (Tool.PAINT, _("P_aint"), _("Paint over what may move; the rest is held.")),
-    (Tool.ERASE, _("_Erase"), _("Paint over what is to be held.")),
-)
+TOOLS = ((Tool.PULL, _("_Pull")), (Tool.PAINT, _("P_aint")), (Tool.ERASE, _("_Erase")))
 
 
 class DragControls:
@@ -75,10 +72,10 @@ class DragControls:
     def _tools(self) -> Gtk.Widget:
         row = Gtk.ButtonBox(layout_style=Gtk.ButtonBoxStyle.EXPAND, orientation=Gtk.Orientation.HORIZONTAL)
         first = None
-        for tool, label, tip in TOOLS:
+        for tool, label in TOOLS:
             button = Gtk.RadioButton.new_with_mnemonic_from_widget(first, label)
             button.set_property("draw-indicator", False)
-            button.set_tooltip_text(tip)
+            button.set_tooltip_text(TIPS[tool])
             button.connect("toggled", lambda button, tool=tool: button.get_active() and self._take(tool))
             row.add(button)
             first = first or button

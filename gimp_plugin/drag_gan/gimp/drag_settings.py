@@ -25,6 +25,7 @@ NUMBERS = (
     ("mask-weight", _("Mask weight"), 1.0, 0),
     ("inversion-steps", _("Steps to find the picture"), 10.0, 0),
 )
+AUTOMATIC = _("automatic")
 ANCHORS, IN_IMAGE = "anchors", "show-in-image"
 SWITCHES = (("go-on", _("Repeat from where it ends")), (IN_IMAGE, _("Show it in the image, too")))
 
@@ -63,6 +64,10 @@ class DragSettings:
         for name, react in ((ANCHORS, read_anew), (IN_IMAGE, show_in_image)):
             self._handlers.append(config.connect(f"notify::{name}", lambda *_, react=react: react()))
 
+    def unfold(self) -> None:
+        """Let them be seen."""
+        self.widget.set_expanded(True)
+
     def leave(self) -> None:
         """The window closes: forget what is still asked."""
         self._model.leave()
@@ -86,7 +91,7 @@ class DragSettings:
             title.set_xalign(0)
             widget.set_hexpand(True)
             if isinstance(widget, Gtk.SpinButton):
-                widget.set_width_chars(4)
+                _name_lowest(widget)
             for part in (title, widget):
                 part.set_tooltip_text(self._config.find_property(name).blurb)
             grid.attach(title, 0, row, 1, 1)
@@ -106,3 +111,19 @@ class DragSettings:
         self._waiting = 0
         self._changed()
         return GLib.SOURCE_REMOVE
+
+
+def _name_lowest(number: Gtk.SpinButton) -> None:
+    """Show the lowest value, which leaves it to the model, as a word."""
+
+    def show(number: Gtk.SpinButton) -> bool:
+        if number.get_value() > number.get_adjustment().get_lower():
+            return False
+        number.set_text(AUTOMATIC)
+        return True
+
+    number.set_width_chars(len(AUTOMATIC))
+    number.set_numeric(False)  # it takes the word, which is then not read as a number
+    number.set_update_policy(Gtk.SpinButtonUpdatePolicy.IF_VALID)
+    number.connect("output", show)
+    number.update()

@@ -10,9 +10,11 @@ from backend.client import Box, Result, png
 from backend.errors import UserError
 from core import may_move
 from core.drags import Anchors, Drag
-from core.i18n import translated
+from core.i18n import _, translated
 from gimp.canvas import Canvas, Subject
 from gimp.edit_parasite import fingerprint
+
+DRAGGED_BEFORE = _("This layer was dragged before. To go on from the result, cancel and select the layer above it.")
 
 log = logging.getLogger("draggan.drag_source")
 
@@ -70,8 +72,8 @@ class DragSource:
 
     @property
     def remark(self) -> str:
-        """What the layer carries, in a sentence, or nothing."""
-        return self._canvas.parasite.remark
+        """What the layer carries, or that another one does, in a sentence; or nothing."""
+        return self._canvas.parasite.remark or (DRAGGED_BEFORE if self._canvas.has_result else "")
 
     @property
     def model(self) -> str:

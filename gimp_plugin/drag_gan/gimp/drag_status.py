@@ -5,6 +5,7 @@ Imported only when it is shown.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -14,11 +15,10 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import GLib, Gtk
 
 from backend.client import Update
+from core.advice import with_time_left
 from core.i18n import _
-from core.model_list import time_left
 
-LONG_SECONDS = 3.0  # what takes longer is told how long
-SURE = 0.05  # of a phase, after which that can be told
+log = logging.getLogger("draggan.drag_status")
 
 
 class DragStatus:
@@ -54,15 +54,10 @@ class DragStatus:
         """
         if update.phase != self._phase:
             self._phase, self._since = update.phase, time.monotonic()
-        seconds = time.monotonic() - self._since
-        fraction = update.fraction
-        if fraction and fraction > SURE and seconds > LONG_SECONDS and fraction < 1:
-            left = time_left(seconds * (1 - fraction) / fraction)
-            text = _("{what} ({time} left)").format(what=text.rstrip("."), time=left)
-        self._text.set_text(text)
-        self._pulsing = fraction is None
-        if fraction is not None:
-            self._bar.set_fraction(fraction)
+        self._text.set_text(with_time_left(text, update, time.monotonic() - self._since))
+        self._pulsing = update.fraction is None
+        if update.fraction is not None:
+            self._bar.set_fraction(update.fraction)
         self._bar.set_opacity(1)
 
     def say(self, text: str) -> None:
@@ -71,9 +66,17 @@ class DragStatus:
         self._text.set_text(text)
         self._bar.set_opacity(0)  # its place stays, so that nothing jumps
 
-    def tell_trouble(self, sentence: str) -> None:
-        """Show what went wrong; "" when all is well again."""
+    def tell_trouble(self, sentence: str, goes_on: bool = False) -> None:
+        """Show what went wrong; "" when all is well again.
+
+        Args:
+            goes_on: whether the artist can go on all the same: then it can be put away, else tried again.
+        """
+        if sentence != self._problem.get_text():
+            log.info("above the picture: %r", sentence)
         self._problem.set_text(sentence)
+        self._again.set_visible(not goes_on)
+        self.trouble.set_show_close_button(goes_on)
         self.trouble.set_visible(bool(sentence))
         self.trouble.set_revealed(bool(sentence))
 
@@ -81,9 +84,13 @@ class DragStatus:
         self.trouble = Gtk.InfoBar(message_type=Gtk.MessageType.WARNING, no_show_all=True, valign=Gtk.Align.START)
         self.trouble.get_content_area().add(self._problem)
         self._problem.show()
-        button = self.trouble.add_button(_("Tr_y Again"), Gtk.ResponseType.OK)
-        button.set_tooltip_text(_("Go on from here: all points are still there."))
-        self.trouble.connect("response", lambda bar, response: try_again())
+        self._again = self.trouble.add_button(_("Tr_y Again"), Gtk.ResponseType.OK)
+        self._again.set_tooltip_text(_("Go on from here: all points are still there."))
+
+        def respond(bar: Gtk.InfoBar, response: int) -> None:
+            try_again() if response == Gtk.ResponseType.OK else self.tell_trouble("")
+
+        self.trouble.connect("response", respond)
 
     def _beat(self) -> bool:
         if self._pulsing:

@@ -39,6 +39,10 @@ from gimp.live_work import LiveWork
 from gimp.widgets import end, text
 
 SIZE, MOST = (1180, 800), 0.92  # pixels of the window; of what the screen has
+OTHER_MODEL = _(
+    "Choose or get a model of such pictures under Model and settings; or select the subject, if it is small, and "
+    "choose the region around the selection."
+)
 PANEL = 366  # pixels that the controls are wide: as much as the settings need when they are unfolded
 
 log = logging.getLogger("draggan.drag_window")
@@ -53,7 +57,7 @@ class DragWindow:
         self._config, self._backend, self._source, self._live = config, backend, source, live
         self._options = options_from(config)
         self._all_the_same, self._away = False, False  # whether a poor fit is accepted; the keyboard is elsewhere
-        drags, problem = source.drags(config.get_property("anchors"))
+        drags, self._problem = source.drags(config.get_property("anchors"))
         self._session = DragSession(drags)
         self._from_paths = {drag.id for drag in self._session.scene.drags}
         self._gestures = Gestures(self._session, source.size)
@@ -65,7 +69,6 @@ class DragWindow:
         self._error: BaseException | None = None
         self._regions = LatestQuestion(self._ask_region, lambda box: GLib.idle_add(self._take_region, box))
         self._build(title)
-        self._status.tell_trouble(problem)
 
     def run(self) -> Kept:
         """Show it until the artist has done.
@@ -118,6 +121,7 @@ class DragWindow:
         panel.pack_start(self._controls.box, False, False, 0)
         panel.pack_start(self._settings.widget, False, False, 0)
         if self._source.remark:
+            log.info("remark: %s", self._source.remark)
             panel.pack_end(text(self._source.remark, width=30), False, False, 0)
         scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, hexpand=False)
         scrolled.add(panel)
@@ -145,7 +149,7 @@ class DragWindow:
         self._picture.frame = None
         self._live.remove()
         self._gestures.opening_mask = self._source.selection
-        self._status.tell_trouble("")
+        self._status.tell_trouble(self._problem, goes_on=True)
         fit = {"poor_fit": "drag"} if self._all_the_same else {}
         try:
             request = self._source.subject.request([], {**self._options, **fit})
@@ -190,7 +194,7 @@ class DragWindow:
         elif update.phase != "drag":
             self._status.work(update, translated(update.message))
         else:
-            self._status.say(self._gestures.hint or advice(self._session, update))
+            self._status.say(self._gestures.hint or advice(self._session, update, self._gestures.tool))
 
     def _end(self, outcome: Outcome) -> None:
         """The job has ended by itself."""
@@ -203,7 +207,8 @@ class DragWindow:
             if self._all_the_same:
                 self._begin()
             else:
-                self._stop(translated(outcome.sentence))
+                self._settings.unfold()
+                self._stop(f"{translated(outcome.sentence)} {OTHER_MODEL}")
         elif isinstance(outcome, UserError):
             log.warning("%s", outcome)
             self._stop(translated(outcome))
@@ -267,9 +272,9 @@ class DragWindow:
 
     def _read_paths(self) -> None:
         """Take the drags of the paths as they are now instead of those that they were."""
-        drags, problem = self._source.drags(self._config.get_property("anchors"))
+        drags, self._problem = self._source.drags(self._config.get_property("anchors"))
         self._from_paths = self._session.replace_drags(self._from_paths, drags)
-        self._status.tell_trouble(problem)
+        self._status.tell_trouble(self._problem, goes_on=True)
         self._changed()
 
     def _go_away(self) -> bool:
@@ -281,16 +286,17 @@ class DragWindow:
         if not self._away:
             return False
         self._away = False
-        changes = self._source.look_again()
+        changes, stopped = self._source.look_again(), self._shown is None
         if changes.pixels:
             self._gestures.take_layer(self._source.size)
             self._picture.take_pixels(self._source.subject.insertion.snapshot)
-            self._begin()
         if changes.paths:
             self._read_paths()
         if changes.selection:
             self._session.paint(self._source.selection or may_move.everything(self._source.size), same_step=False)
             self._changed()
+        if changes.pixels or (stopped and any(changes)):
+            self._begin()
         return False
 
     def _ask_region(self, options: dict[str, object]) -> Box | None:

@@ -121,6 +121,22 @@ class EditParasite:
         return _("The layer was painted on since its last drag, so it is looked at anew.") if self.painted else ""
 
 
+def has_result(image: Gimp.Image, source: SourceLayer) -> bool:
+    """Whether a visible layer beside the source shows it as it was dragged."""
+    parent = source.layer.get_parent()
+    beside = parent.get_children() if parent else image.get_layers()
+    return any(_is_result(layer, source.tattoo) for layer in beside if layer.get_visible())
+
+
+def _is_result(layer: Gimp.Layer, tattoo: int) -> bool:
+    record = layer.get_parasite(RECORD)
+    try:
+        origin = _origin(json.loads(bytes(record.get_data())).get("origin")) if record else None
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return origin is not None and origin.tattoo == tattoo
+
+
 def attach(
     layer: Gimp.Layer, pixels: Gegl.Buffer, result: Result, own_mask: bool, origin: Origin | None = None
 ) -> None:

@@ -19,6 +19,7 @@ SAMPLES = 512, 128  # pixels of four samples side by side
 LETTERS = 52  # of a line
 LICENCE = _("Licence")
 NO_SAMPLES = _("There are samples to see when it is here.")
+NO_SAMPLES_YET = _("Its samples come as soon as nothing else is computed.")
 
 log = logging.getLogger("draggan.models")
 
@@ -60,7 +61,8 @@ class ModelDetails:
             widget.destroy()
         pixbuf = _to_pixbuf(model.thumbnail) if model and model.thumbnail else None
         self._image.set_from_pixbuf(pixbuf)
-        self._without.set_visible(model is not None and model.state != "here")
+        self._without.set_text(NO_SAMPLES_YET if model and model.state == "here" else NO_SAMPLES)
+        self._without.set_visible(model is not None)
         self._samples.set_visible_child(self._image if pixbuf else self._without)
         self._title.set_text("")
         if model:

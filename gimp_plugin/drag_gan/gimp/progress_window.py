@@ -156,8 +156,8 @@ class ProgressWindow:
 def _build(title: str) -> tuple[Gtk.Dialog, Gtk.Image, Gtk.ProgressBar, Gtk.Label]:
     dialog = GimpUi.Dialog(title=title, role="draggan-progress")
     GimpUi.window_set_transient(dialog)
-    dialog.add_button(_("_Stop and Keep"), KEEP)
     dialog.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
+    dialog.add_button(_("_Stop and Keep"), KEEP)
     dialog.set_response_sensitive(KEEP, False)
     image, bar, message = Gtk.Image(), Gtk.ProgressBar(), text()
     box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, border_width=12)

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from backend.editing.background import Continuation, continue_background
+from backend.editing.background import Continuation, bare_background, continue_background, keep_background
 from backend.editing.correspondence import Correspondence, find_correspondence
+from backend.editing.matte import end_matte, start_matte
 from backend.editing.optical_flow import pixel_grid
 from tests.backend.editing.images import edit_along, shown
 
@@ -119,3 +120,37 @@ def test_where_nothing_came_to_light_nothing_is_looked_for(found: Correspondence
 def test_where_all_moved_there_is_no_background(found: Correspondence) -> None:
     nowhere = found._replace(still=np.zeros_like(found.still), background=np.zeros_like(found.background))
     assert continue_background(layer(striped(30.0, 4)), nowhere, painted(found), behind(found)) == []
+
+
+def kept(found: Correspondence, shown: np.ndarray) -> Correspondence:
+    """What the background of a layer (uint8 [SIDE, SIDE, 4]) makes of where its pixels come from."""
+    small = shown.astype(np.float32)
+    bare = bare_background(found, start_matte(found, small), small)
+    return keep_background(found, end_matte(found, found.warp(small)), bare, small)
+
+
+def test_stripes_beside_the_subject_stay_in_their_place(found: Correspondence) -> None:
+    """On the plain ground that the model shows nothing tells them from what moves along with the disc."""
+    striped_layer = layer(striped(11.0, 1))
+    near, far = cv2.dilate(disc(END), np.ones((3, 3))), cv2.dilate(disc(END), np.ones((13, 13)))
+    beside = (near == 0) & (far > 0) & (cv2.dilate(disc(START), np.ones((9, 9))) == 0)
+    grey = striped_layer[..., 0].astype(np.float32)
+
+    def displaced(one: Correspondence) -> float:
+        return float((np.abs(one.warp(grey) - grey) * one.confidence)[beside].max())
+
+    assert displaced(found) > 20
+    assert displaced(kept(found, striped_layer)) < 5
+
+
+def test_a_plain_background_changes_nothing(found: Correspondence) -> None:
+    plain = kept(found, layer(np.full((SIDE, SIDE), GROUND)))
+    np.testing.assert_array_equal(plain.still, found.still)
+    np.testing.assert_array_equal(plain.confidence, found.confidence)
+
+
+def test_where_the_layer_shows_its_background_ends_beside_the_subject(found: Correspondence) -> None:
+    small = layer(striped(11.0, 1)).astype(np.float32)
+    bare = bare_background(found, start_matte(found, small), small)
+    assert bare[cv2.dilate(disc(START), np.ones((9, 9))) == 0].min() > 0.9
+    assert bare[disc(START) > 0].max() < 0.1

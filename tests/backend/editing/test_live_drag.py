@@ -203,7 +203,7 @@ def test_the_way_of_a_second_drag_goes_on_from_the_first(steered: Steered) -> No
     assert any(torch.equal(one, code[0]) for one in path)
 
 
-def test_a_point_outside_is_refused_and_what_was_wanted_goes_on(steered: Steered) -> None:
+def test_a_point_outside_is_refused_until_something_else_is_wanted_and_what_was_goes_on(steered: Steered) -> None:
     steered.wants(3, drags={1: FACE})
     step = steered.wants(drags={1: FACE, 2: Drag((300.0, 20.0), (310.0, 20.0))})
     assert step.refused is not None
@@ -211,7 +211,8 @@ def test_a_point_outside_is_refused_and_what_was_wanted_goes_on(steered: Steered
     assert revision == 2
     assert "300, 20 lies outside" in sentence
     assert (step.revision, step.ids, step.step) == (1, (1,), 4)
-    assert steered.goes_on().refused is None
+    assert steered.goes_on().refused == step.refused, "it stands, so that it is seen"
+    assert steered.wants(drags={1: FACE}).refused is None
 
 
 def test_a_mask_that_comes_later_brings_back_what_it_keeps(steered: Steered) -> None:

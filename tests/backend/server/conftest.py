@@ -46,7 +46,7 @@ def live(backend: Backend, picture: Path, tmp_path: Path) -> Iterator[Callable[.
     opened: list[Live] = []
 
     def open_drag(**request: Any) -> Live:
-        opened.append(Live(backend.connection(tmp_path), picture, **request))
+        opened.append(Live(backend.connection(tmp_path), **{"image": picture, **request}))
         return opened[-1].opened()
 
     yield open_drag

@@ -30,7 +30,7 @@ from backend.models.suggestion import Suggestion
 from backend.server import result_files
 from backend.server.job_queue import JobQueue
 from backend.server.jobs import JobRunner
-from backend.server.progress import Throttle, inversion_update
+from backend.server.progress import Throttle, inversion_update, load_update
 from backend.server.requests import Request
 from stylegan2.encoder import Encoder
 from tests.drafts import remember_drafts
@@ -384,3 +384,10 @@ def test_a_model_that_an_edit_names_and_the_store_has_is_taken(
     monkeypatch.setattr(models, "stored", lambda: {"mine": models.WEIGHTS})
     load = next(update for update, _ in runner.drag(request(picture, edit=edit, options={"steps": 1})))
     assert load.message == "Opening the model mine."
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("critters", "Toy animals"), ("lions-512", "Lions (Self-Distilled)"), ("mine", "mine")]
+)
+def test_a_model_that_is_opened_is_told_by_its_title(name: str, title: str) -> None:
+    assert load_update(name).message == f"Opening the model {title}."

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from PIL import Image
 
 from backend.client import DragRequest, Update, jobs
 from backend.client.protocol import PROTOCOL, TOKEN_HEADER
@@ -62,6 +63,8 @@ def test_what_cannot_be_is_refused_in_an_update_and_the_rest_goes_on(live: Calla
     refused = drag.until(lambda update: update.refused == revision, "it is refused")
     assert "The handle at 200, 30 lies outside" in refused.message
     assert refused.ids != (1, 5)
+    later = wait_until(lambda: drag.now is not refused and not drag.now.running and drag.now, "it rests")
+    assert (later.refused, later.message) == (revision, refused.message), "it is still said"
     drag.wants(NOSE)
     rested = drag.until(lambda update: update.revision == 3 and not update.running, "it has gone on")
     assert rested.refused is None
@@ -201,3 +204,16 @@ def test_a_rest_that_is_too_long_ends_as_if_it_was_to_be_kept(
     updates = list(runner.drag(Request(picture, None, None, None, drags, options, PROTOCOL, "one")))
     assert updates[-1][0].phase == ("done" if moved else "drag")
     assert not runner.queue.busy
+
+
+def test_a_selection_beside_the_region_is_refused_until_another_mask_is_painted(
+    live: Callable[..., Live], tmp_path: Path
+) -> None:
+    beside, everything = np.zeros((64, 96), np.uint8), np.full((64, 96), 255, np.uint8)
+    beside[:, :8] = 255
+    Image.new("RGB", (96, 64)).save(tmp_path / "wide.png")
+    (tmp_path / "beside.png").write_bytes(png(beside))
+    drag = live(image=tmp_path / "wide.png", mask=tmp_path / "beside.png")
+    drag.wants(NOSE)
+    assert "Nothing may move" in drag.until(lambda update: update.refused == 1, "no mask").message
+    assert drag.in_force(NOSE, mask=png(everything)).refused is None
