@@ -72,6 +72,12 @@ def example() -> str:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
+def test_nothing_stands_twice_in_a_document(document: str) -> None:
+    lines = [line for line in text_of(document).splitlines() if len(re.findall(r"\w+", line)) > 8]
+    assert [line for line in set(lines) if lines.count(line) > 1] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_and_pictures_of_a_document_lead_somewhere(document: str):
     lost = []
     for link in links_of(document):

@@ -97,10 +97,10 @@ def inpaint(
         background += rim[..., None] * (subject - background)  # what is transparent has no colour of its own
     painted = 127.5 * (now.permute(1, 2, 0).contiguous().float().cpu().numpy() + 1)
     subject, background = (painted + cv2.resize(added, painted.shape[1::-1]) for added in (subject, background))
-    grains = _grains(source, found, sides)
+    background_grain, subject_grain = _grains(source, found, sides)
     return Inpainting(
-        Painting(subject, *grains[1]),
-        Painting(background, *grains[0]),
+        Painting(subject, *subject_grain),
+        Painting(background, *background_grain),
         matte.coverage,
         alpha,
         continue_background(source, found, resample(background, small.shape), sides.background),
@@ -124,9 +124,8 @@ class _Sides:
         return weighted_blur(values, weight * (1 - self.stayed), sigma, FAR)
 
     def mixed(self, behind: np.ndarray, before: np.ndarray) -> np.ndarray:
-        """`behind` where the generator paints background, `before` where it paints the subject."""
-        share = self.background if behind.ndim == 2 else self.background[..., None]
-        return (before + share * (behind - before)).astype(np.float32)
+        """`behind` [h, w, C] where the generator paints background, `before` where it paints the subject."""
+        return (before + self.background[..., None] * (behind - before)).astype(np.float32)
 
 
 def _colour_corrections(
@@ -149,7 +148,8 @@ def _colour_corrections(
     plain = sides.behind(found.warp(small[..., :3]), known) - end
     mixed += halo[..., None] * (plain - mixed)
     subject += 127.5 * (1 - matte.coverage)[..., None] * (matte.subject_colours - found.end)
-    return tuple(mixed + matte.outline[..., None] * (side - mixed) for side in (subject, plain))  # type: ignore[return-value]
+    outline = matte.outline[..., None]
+    return mixed + outline * (subject - mixed), mixed + outline * (plain - mixed)
 
 
 def _grains(source: np.ndarray, found: Correspondence, sides: _Sides) -> list[tuple[np.ndarray | None, np.ndarray]]:
