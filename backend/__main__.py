@@ -37,6 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ImportError as error:
         print(f"The environment is incomplete ({error}); run install.py again.", file=sys.stderr)
         return FAILED
+    except OSError as error:
+        where, reason = error.filename or "A file", error.strerror or error
+        print(f"{where} cannot be used ({reason}); mend that and run this again.", file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         print("Stopped; nothing was written.", file=sys.stderr)
         return STOPPED

@@ -66,6 +66,10 @@ def test_the_models_know_nothing_of_the_service_or_gimp():
     assert offenders("backend/models", ("backend.server", "gradio", "gradio_client", "gi", "gimp_plugin")) == []
 
 
+def test_the_service_of_one_artist_knows_nothing_of_a_studio():
+    assert offenders("backend/server", ("backend.studio", "ray")) == []
+
+
 def test_the_client_needs_nothing_but_gradio_client():
     """The plug-in carries it, into a Python 3.10 without torch, numpy or pydantic."""
     own = ("backend.client", *SHARED, "gradio_client", "httpx")  # httpx is what gradio_client is made of

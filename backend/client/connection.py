@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import os
@@ -24,6 +25,7 @@ from backend.errors import UserError
 DYING_SECONDS = 3.0  # a killed process closes its connections one after the other, its port perhaps last
 QUESTION_SECONDS = 10.0  # for answers that a drag can do without
 CHUNK = 1 << 20  # bytes of a file at a time
+NO_ANSWER = (OSError, ValueError, LookupError, TypeError, http.client.HTTPException)  # what reading one can raise
 
 log = logging.getLogger("draggan.client")
 
@@ -289,7 +291,7 @@ def _post(ready: Ready, endpoint: str, arguments: list[object], session: str | N
     try:
         with opener.open(request, timeout=QUESTION_SECONDS) as response:
             return json.load(response)["data"]
-    except (OSError, ValueError, LookupError) as error:
+    except NO_ANSWER as error:
         sentence = _sentence(error)
         if sentence:
             raise UserError(sentence) from None
@@ -304,5 +306,5 @@ def _sentence(error: Exception) -> str | None:
         return None
     try:
         return json.load(error)["error"]
-    except (OSError, ValueError, LookupError, TypeError):
+    except NO_ANSWER:
         return None

@@ -117,7 +117,7 @@ class Installation:
         """Start its Python with these arguments, output to a file or pipe. Raises OSError, UserError."""
         return start_detached([self.python, *arguments], self.directory, self.environment(), output)
 
-    def early_death(self, code: int) -> UserError:
+    def start_failure(self, code: int) -> UserError:
         """What to say of a backend that ended with this exit code before it answered."""
         try:
             lines = [line.strip() for line in self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()]
@@ -290,7 +290,7 @@ class Backend:
                 ended = ended or time.monotonic()
                 patience = OTHER_START_SECONDS if process.returncode == ALREADY_RUNNING else 0.0
                 if time.monotonic() - ended >= patience:
-                    raise self.installation.early_death(process.returncode)
+                    raise self.installation.start_failure(process.returncode)
             time.sleep(0.1)
         raise UserError(
             f"The backend was not ready after {self._start_seconds:.0f} seconds; try again.",

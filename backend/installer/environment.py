@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import importlib.util
 import json
 import os
@@ -113,7 +114,7 @@ def torch_index(nvidia: bool, system: str = sys.platform, host: str = TORCH_HOST
     index = f"{host}/{TORCH_CUDA if nvidia else 'cpu'}"
     try:
         urllib.request.urlopen(f"{index}/torch/", timeout=HOST_PATIENCE).close()
-    except OSError:
+    except (OSError, http.client.HTTPException):
         say(f"{host} does not answer, so pip takes PyTorch from its default index; that build may be larger.")
         return None
     return index

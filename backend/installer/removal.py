@@ -11,8 +11,9 @@ from pathlib import Path
 APPLICATION = "draggan-gimp"
 # In the data folder, all but the models; endings are those of copies that were cut off.
 DATA = ("environment", "program", "program.new", "program.old", "work", "cache", "backend.json")
-DATA += ("backend.lock", "installation.json", "computers.json", "artists.json", "remote")
-DATA += ("client-processes", ".*.tmp")
+DATA += ("backend.lock", "download.lock", "licences.json", "installation.json", "computers.json")
+DATA += ("artists.json", "remote", "client-processes", "models/.*", ".*.tmp")
+MODELS = ("models", "encoders")  # the user's: added there, and trained for hours
 LOGS = ("backend.log", "backend.log.*", "remote.log", "plugin.log", "plugin.log.*", "plugin-*.log*")
 # In GIMP's folder: the plug-in, copies that were cut off, and what GIMP keeps of its dialog.
 PLUGIN = ("plug-ins/drag_gan", "plug-ins/drag_gan.new", "plug-ins/drag_gan.old")
@@ -44,9 +45,8 @@ def log_folder(system: str = sys.platform, environ: Mapping[str, str] = os.envir
 
 
 def models(data: Path) -> list[Path]:
-    """The models that the user has added."""
-    folder = data / "models"
-    return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    """The models that the user has added, and the encoders of those that were prepared."""
+    return sorted(path for name in MODELS for path in (data / name).glob("[!.]*") if path.is_file())
 
 
 def remove(profiles: Iterable[Path], data: Path, logs: Path, added: Iterable[Path] = ()) -> list[Path]:
@@ -73,7 +73,7 @@ def remove(profiles: Iterable[Path], data: Path, logs: Path, added: Iterable[Pat
         path.unlink()
         gone.append(path)
     shared = logs.parent if logs.parent.name == APPLICATION else logs  # on macOS it is every program's
-    for folder in (data / "models", logs, shared, data):
+    for folder in (*(data / name for name in MODELS), logs, shared, data):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
     return gone

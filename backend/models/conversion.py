@@ -96,11 +96,16 @@ def _keep(job: Job, target: Path, record: records.Record) -> None:
     replace(job.target, target)  # last: this makes it a model of the store
 
 
-def draw_sheet(model: Path, sheet: Path, usable_height: int | None = None) -> None:
-    """Draw four samples of a model's file into a PNG file, in a process of its own. Raises ModelError, UserError."""
+def draw_sheet(model: Path, sheet: Path, usable_height: int | None, cancelled: Flag) -> None:
+    """Draw four samples of a model's file into a PNG file, in a process of its own.
+
+    Raises:
+        ModelError, UserError: they cannot be drawn.
+        Cancelled: `cancelled` was true.
+    """
     temporary = sheet.with_name(f".{sheet.name}.{os.getpid()}.tmp")
     try:
-        run(Job(source=model, sheet=temporary, usable_height=usable_height), lambda: False)
+        run(Job(source=model, sheet=temporary, usable_height=usable_height), cancelled)
         replace(temporary, sheet)
     except OSError as error:
         raise UserError(f"{sheet} cannot be written ({error.strerror or error}); mend that.") from error

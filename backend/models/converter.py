@@ -70,7 +70,7 @@ def main() -> int:
     """Do the job on standard input; return the exit code."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8")  # pyright: ignore[reportAttributeAccessIssue]
-    _be_modest()
+    _limit_itself()
     try:
         print(convert(Job.model_validate_json(sys.stdin.read())).model_dump_json())
     except (ModelError, UserError) as error:
@@ -115,7 +115,7 @@ def sheet(model: stylegan2.Model, usable_height: int | None = None) -> Image.Ima
     return Image.fromarray(np.concatenate(images, axis=1))
 
 
-def _be_modest() -> None:
+def _limit_itself() -> None:
     """Leave the processor to a drag, and the memory to other programs, where the system can."""
     if sys.platform == "win32":  # its starter has seen to the processor; the memory cannot be limited so
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -79,7 +80,8 @@ def download(name: str, tell: Tell, cancelled: Flag = lambda: False) -> Path:
         except BaseException:  # Ctrl+C, too: a starting backend does not go on with what was given up
             part.note(wanted=False)
             raise
-        part.discard()
+        with contextlib.suppress(OSError):  # the model is here all the same; `models remove` tries again
+            part.discard()
         return file
 
 
@@ -112,13 +114,17 @@ def check(name: str, without_licence: bool = False) -> Entry:
 
 
 def discard_part(name: str) -> bool:
-    """Delete what has come of a download; return whether there was anything. Raises UserError, OSError."""
+    """Delete what has come of a download; return whether there was anything. Raises UserError."""
     entry = catalogue.by_name(name)
     part = _part(entry) if entry else None
     if part is None or not part.is_begun:
         return False
-    with sole_writer():
-        part.discard()
+    try:
+        with sole_writer():
+            part.discard()
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{part.path} cannot be deleted ({reason}); end what uses it and try again.") from error
     return True
 
 
@@ -174,15 +180,15 @@ class Downloads:
         if entry is not None and (part := _part(entry)).is_begun:
             part.note(wanted=False)
 
-    def go_on(self) -> None:
-        """Go on with the download that was under way when the last backend ended."""
+    def resume(self) -> None:
+        """Resume the download that was under way when the last backend ended."""
         for part in PartFile.all_in(paths.models_folder()):
             try:
                 if part.notes.wanted:
                     self.start(part.notes.name)
                     return
             except UserError as error:
-                log.info("not gone on with %s: %s", part.notes.name, error)
+                log.info("not resumed: %s: %s", part.notes.name, error)
 
     def close(self) -> None:
         """End what is under way because the backend ends; the next one goes on with it."""

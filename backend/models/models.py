@@ -143,7 +143,7 @@ def open_model(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
     """
     path = find(name_or_path)
     model = stylegan2.load(path, device=str(device))
-    name = str(name_or_path) if not _is_path(name_or_path) else path.stem
+    name = str(name_or_path) if not is_path(name_or_path) else path.stem
     entry, encoder = _entry_of(name, path, model.sha256), find_encoder(model)
     makes = MAKES if path == WEIGHTS else entry.makes if entry else ""
     preset = preset_for(model, entry.preset if entry else {})
@@ -162,7 +162,7 @@ def find(name_or_path: str | Path) -> Path:
     Raises:
         UserError: there is no such model.
     """
-    if _is_path(name_or_path):
+    if is_path(name_or_path):
         path = Path(name_or_path).expanduser()
         if not path.is_file():
             raise UserError(f"The model file {path} does not exist; check its path.")
@@ -176,7 +176,8 @@ def find(name_or_path: str | Path) -> Path:
     return path
 
 
-def _is_path(name_or_path: str | Path) -> bool:
+def is_path(name_or_path: str | Path) -> bool:
+    """Whether a model is named by the path of its file."""
     if isinstance(name_or_path, Path):
         return True
     return name_or_path.lower().endswith(FILE_ENDINGS) or any(sign in name_or_path for sign in "/\\")

@@ -17,7 +17,7 @@ class Notes(BaseModel):
         url: that the part came from; of another it may be another file.
         validator: the file's ETag or date there, by which a server says that it is still the same.
         total: bytes of the whole file, None where the server did not say.
-        wanted: whether a starting backend is to go on with it.
+        wanted: whether a starting backend is to resume it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

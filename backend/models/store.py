@@ -71,10 +71,10 @@ def remove(name: str) -> Path:
         there = ", ".join(sorted(models.stored())) or "no model yet"
         raise UserError(f'There is no model called "{name}" in {paths.models_folder()}; in it is: {there}.')
     try:
-        encoders.file_of(sha256_of(path)).unlink(missing_ok=True)
-        path.unlink()
-        for beside in (records.record_file(path), records.sheet_file(path)):
-            beside.unlink(missing_ok=True)
+        belonging = encoders.file_of(sha256_of(path)), records.record_file(path), records.sheet_file(path)
+        path.unlink()  # first: where it stays, so does all else
+        for file in belonging:
+            file.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{path} cannot be deleted ({error.strerror}); end what uses it and try again.") from error
     return path

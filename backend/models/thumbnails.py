@@ -8,11 +8,13 @@ import threading
 from pathlib import Path
 
 from backend import __version__, paths
-from backend.errors import UserError
+from backend.errors import Cancelled, UserError
 from backend.models.conversion import draw_sheet
 from backend.models.models import EMBEDDED, Offered
 from backend.models.records import sheet_file
 from stylegan2.errors import ModelError
+
+END_SECONDS = 5.0  # for which a process that is killed is waited for
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +31,10 @@ class Thumbnails:
 
     def __init__(self) -> None:
         self._asked: set[Path] = set()  # once per process: what cannot be drawn is not tried again and again
-        self._missing: queue.SimpleQueue[Offered] = queue.SimpleQueue()
+        self._missing: queue.SimpleQueue[Offered | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
 
     def get(self, model: Offered) -> bytes | None:
         """Return a model's samples as PNG; None while they are drawn, and where they cannot be."""
@@ -52,11 +55,19 @@ class Thumbnails:
                 self._thread = threading.Thread(target=self._run, name="thumbnails", daemon=True)
                 self._thread.start()
 
+    def close(self) -> None:
+        """End what is drawn just now because the backend ends; nothing of it is left."""
+        self._closed.set()
+        self._missing.put(None)
+        if self._thread is not None:
+            self._thread.join(END_SECONDS)
+
     def _run(self) -> None:
-        while True:
-            model = self._missing.get()
+        while (model := self._missing.get()) is not None:
             try:
                 sheet_of(model).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                draw_sheet(model.path, sheet_of(model), model.usable_height)
+                draw_sheet(model.path, sheet_of(model), model.usable_height, self._closed.is_set)
+            except Cancelled:
+                return
             except (UserError, ModelError, OSError) as error:
                 log.info("no samples of %s: %s", model.name, error)

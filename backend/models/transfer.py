@@ -1,4 +1,4 @@
-"""A file over HTTP: resumed after a break, asked for again after what can pass, verified before it counts."""
+"""A file over HTTP: resumed after a break, tried again after transient errors, verified before it counts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import httpx
 from backend import __version__
 from backend.client.protocol import Flag
 from backend.errors import Cancelled, UserError
-from backend.models.answers import Lasting, Passing, check_kind, check_status, start_of
+from backend.models.http_responses import PermanentError, TransientError, check_kind, check_status, start_of
 from backend.models.part_file import PartFile
 from backend.models.proxies import is_loopback, proxy_for
 
@@ -104,13 +104,13 @@ class _Transfer:
         for url in sorted(self.wanted.urls, key=lambda url: url != self.part.notes.url):
             try:
                 return await self._from_mirror(url)
-            except Lasting as error:
+            except PermanentError as error:
                 log.warning("%s", error)
                 failure = str(error)
         raise UserError(failure)
 
     async def _from_mirror(self, url: str) -> None:
-        """Try until the file is here, or nothing comes any more. Raises Lasting, UserError."""
+        """Try until the file is here, or nothing comes any more. Raises PermanentError, UserError."""
         failures = 0
         while True:
             before = self.part.size
@@ -118,30 +118,30 @@ class _Transfer:
                 if not (self.part.is_complete and self.part.notes.url == url):
                     await self._attempt(url)
                 return await self._verify(url)
-            except Passing as error:
+            except TransientError as error:
                 failures = failures + 1 if self.part.size <= before else 1
                 log.info("attempt %d: %s", failures, error)
                 if failures >= TRIES or (error.wait or 0) > LONGEST_PAUSE:
-                    raise Lasting(str(error)) from error
+                    raise PermanentError(str(error)) from error
                 await asyncio.sleep(min(max(error.wait or 0, PAUSE * 2 ** (failures - 1)), LONGEST_PAUSE))
 
     async def _attempt(self, url: str) -> None:
-        """Ask once for what is missing. Raises Passing, Lasting, UserError."""
+        """Ask once for what is missing. Raises TransientError, PermanentError, UserError."""
         host = urllib.parse.urlsplit(url).hostname
         try:
             async with contextlib.AsyncExitStack() as stack:
                 response = await self._open(stack, url)
                 await self._receive(response, url)
         except httpx.TimeoutException as error:
-            raise Passing(f"{host} has stopped sending; download again later, what has come is kept.") from error
+            raise TransientError(f"{host} has stopped sending; download again later, what has come is kept.") from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise Lasting(f"The address {url} leads to none that is safe; get the file elsewhere.") from error
+            raise PermanentError(f"The address {url} leads to none that is safe; get the file elsewhere.") from error
         except httpx.TransportError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                raise Lasting(
+                raise PermanentError(
                     f"{host} cannot prove who it is ({error}); check this computer's clock and its network."
                 ) from error
-            raise Passing(
+            raise TransientError(
                 f"{host} cannot be reached, or has broken off ({error or type(error).__name__}); check the connection "
                 "to the internet and download again, what has come is kept."
             ) from error
@@ -151,7 +151,7 @@ class _Transfer:
             ) from error
 
     async def _open(self, stack: contextlib.AsyncExitStack, url: str) -> httpx.Response:
-        """Ask for the file, along redirects, each through its own proxy. Raises Lasting and httpx's errors."""
+        """Ask for the file, along redirects, each through its own proxy. Raises PermanentError and httpx's errors."""
         headers = {"User-Agent": f"draggan-gimp/{__version__}", "Accept-Encoding": "identity"}
         notes = self.part.notes
         if self.part.size and notes.validator and notes.url == url:
@@ -160,7 +160,9 @@ class _Transfer:
         for _ in range(REDIRECTS + 1):
             # plain http could be changed on its way; on this machine it has none, and tests can be run
             if not (place.startswith("https://") or (place.startswith("http://") and is_loopback(place))):
-                raise Lasting(f"{url} leads to {place}, which is not encrypted; get the file elsewhere and add it.")
+                raise PermanentError(
+                    f"{url} leads to {place}, which is not encrypted; get the file elsewhere and add it."
+                )
             client = httpx.AsyncClient(
                 proxy=proxy_for(place), trust_env=False, verify=_certificates(), headers=headers,
                 timeout=httpx.Timeout(STALL_SECONDS, connect=CONNECT_SECONDS),
@@ -170,10 +172,14 @@ class _Transfer:
             if response.next_request is None:
                 return response
             place = str(response.next_request.url)
-        raise Lasting(f"{url} leads in circles; get the file elsewhere and add it.")
+        raise PermanentError(f"{url} leads in circles; get the file elsewhere and add it.")
 
     async def _receive(self, response: httpx.Response, url: str) -> None:
-        """Write what an answer brings behind the part, or in its place. Raises Passing, Lasting, UserError, OSError."""
+        """Write what a response brings behind the part, or in its place.
+
+        Raises:
+            TransientError, PermanentError, UserError, OSError: it brings no file, or not all of it.
+        """
         check_status(response, url, self.wanted.by_hand)
         start, total = start_of(response, self.part, url, self.wanted.size)
         self._resumed = start > 0
@@ -199,9 +205,9 @@ class _Transfer:
             self.part.note(total=self.part.size)
         elif self.part.size > total:
             self.part.start_over()
-            raise Lasting(f"{url} sends more than it says; get the file elsewhere and add it.")
+            raise PermanentError(f"{url} sends more than it says; get the file elsewhere and add it.")
         elif self.part.size < total:
-            raise Passing(f"{url} has broken off; download again, what has come is kept.")
+            raise TransientError(f"{url} has broken off; download again, what has come is kept.")
 
     def _check_space(self, start: int, total: int | None) -> None:
         """Raise UserError where the rest of the file and its converted copy, which is smaller, find no room."""
@@ -214,7 +220,7 @@ class _Transfer:
             )
 
     async def _verify(self, url: str) -> None:
-        """Compare the checksum. Raises Passing the first time for what was put together, else Lasting."""
+        """Compare the checksum. Raises TransientError the first time for what was put together, else PermanentError."""
         if self.wanted.sha256 is None:
             return
         digest = hashlib.sha256()
@@ -227,8 +233,8 @@ class _Transfer:
         self.part.start_over()
         if self._resumed:
             self._resumed = False
-            raise Passing(f"What came of {url} in several parts does not fit together; download it again.")
-        raise Lasting(
+            raise TransientError(f"What came of {url} in several parts does not fit together; download it again.")
+        raise PermanentError(
             f"What {url} sends is not the file that was published (another checksum), and was deleted; "
             "download again later, or get the file elsewhere and add it."
         )

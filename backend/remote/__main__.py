@@ -10,6 +10,8 @@ from backend.client.launcher import ALREADY_RUNNING, UNAVAILABLE
 from backend.errors import UserError
 from backend.remote import host, studio, tunnel
 
+STOPPED = 130  # exit code of what was ended with Ctrl+C
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code. The last line of what failed is a sentence for the artist."""
@@ -36,6 +38,13 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return UNAVAILABLE
+    except OSError as error:
+        where, reason = error.filename or "A file", error.strerror or error
+        print(f"{where} cannot be used ({reason}); mend that and try again.", file=sys.stderr)
+        return UNAVAILABLE
+    except KeyboardInterrupt:
+        print("Stopped; nothing was changed.", file=sys.stderr)
+        return STOPPED
 
 
 if __name__ == "__main__":

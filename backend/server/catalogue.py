@@ -36,6 +36,11 @@ class ModelCatalogue:
     def __init__(self) -> None:
         self.downloads, self._thumbnails = Downloads(), Thumbnails()
 
+    def close(self) -> None:
+        """End all that is under way because the backend ends; a download is resumed by the next one."""
+        self.downloads.close()
+        self._thumbnails.close()
+
     def models(self, options: Any) -> dict[str, Any]:
         """List all models, those that are here first.
 

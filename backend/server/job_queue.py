@@ -100,8 +100,9 @@ class JobQueue:
             if isinstance(end, GeneratorExit):
                 raise
         except (RuntimeError, MemoryError) as error:
-            self.device_lost = isinstance(error, torch.AcceleratorError) and not is_out_of_memory(error)
-            if not (self.device_lost or is_out_of_memory(error)):
+            no_memory = is_out_of_memory(error)
+            self.device_lost |= isinstance(error, torch.AcceleratorError) and not no_memory
+            if not (self.device_lost or no_memory):
                 raise
             logger.exception("Job of session %s", session)
             raise UserError(LOST if self.device_lost else NO_MEMORY) from error

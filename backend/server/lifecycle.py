@@ -44,6 +44,21 @@ def serve(idle_minutes: float = IDLE_MINUTES, unattended_minutes: float = 0) -> 
     Raises:
         UserError: another backend of this user is running, or the log cannot be written.
     """
+    with sole_backend() as files:
+        _lower_priority()
+        _serve(files, idle_minutes * 60, unattended_minutes * 60)
+
+
+@contextlib.contextmanager
+def sole_backend() -> Iterator[Path]:
+    """Be the one backend of this user: with its lock, its log, and an empty work folder, which goes at the end.
+
+    Yields:
+        The work folder, in which Gradio, too, keeps its files; import it only now.
+
+    Raises:
+        UserError: another backend of this user is running, or the log or the folder cannot be written.
+    """
     with sole_instance() as alone:
         if not alone:
             raise UserError(_already_running())
@@ -51,20 +66,19 @@ def serve(idle_minutes: float = IDLE_MINUTES, unattended_minutes: float = 0) -> 
             log.start()
         except OSError as error:
             raise UserError(f"The log {paths.log_file()} cannot be written ({error}); mend that.") from error
-        _be_modest()
         paths.ready_file().unlink(missing_ok=True)
         _have_output()
         files = empty_work_folder()
         os.environ["GRADIO_TEMP_DIR"] = str(files)
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(files / "torch")  # else an empty folder of torch's stays in /tmp
         try:
-            _serve(files, idle_minutes * 60, unattended_minutes * 60)
+            yield files
         finally:
             paths.ready_file().unlink(missing_ok=True)
             shutil.rmtree(files, ignore_errors=True)
 
 
-def _be_modest() -> None:
+def _lower_priority() -> None:
     """Leave the processor to the programs that the artist works with, wherever they want it."""
     with contextlib.suppress(psutil.Error, OSError):
         process = psutil.Process()
@@ -100,10 +114,11 @@ def _already_running() -> str:
 
 def _serve(files: Path, idle_seconds: float, unattended_seconds: float) -> None:
     # Imported here: these take seconds, and the lock is asked for first.
+    from backend.server.catalogue import ModelCatalogue
     from backend.server.jobs import JobRunner
     from backend.server.web import Server
 
-    server = Server(JobRunner(files, cache=paths.cache_folder()))
+    server = Server(JobRunner(files, cache=paths.cache_folder()), ModelCatalogue())
     watcher = _Watcher(server, idle_seconds, unattended_seconds)
     with end_on_signals(server.stop):
         watcher.start()
@@ -112,7 +127,7 @@ def _serve(files: Path, idle_seconds: float, unattended_seconds: float) -> None:
             server.serve_until_stopped()
         finally:
             watcher.end()
-            server.catalogue.downloads.close()
+            server.catalogue.close()
     if watcher.failure is not None:
         raise watcher.failure
     _leave_within(LAST_WAIT)
@@ -142,7 +157,7 @@ class _Watcher(threading.Thread):
                 return
             write_ready_file(self.server.ready, paths.ready_file())
             logger.info("Ready")
-            self.server.catalogue.downloads.go_on()
+            self.server.catalogue.downloads.resume()
             while not self._over.wait(WATCH_EVERY):
                 self.look()
         except UserError as error:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextvars
 import logging
 import logging.handlers
+import os
+import shutil
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -36,6 +38,7 @@ def start() -> Path:
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=LARGEST, backupCount=BACKUPS, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(process)d job %(job)s %(name)s: %(message)s"))
     handler.addFilter(_with_job)
+    handler.rotator = _rotate
     logging.raiseExceptions = False  # a disk that is full costs the line, not a page on stderr for each
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -105,6 +108,15 @@ def belonging_to(job: str) -> Iterator[None]:
         yield
     finally:
         _job.reset(before)
+
+
+def _rotate(source: str, target: str) -> None:
+    """Move the log out of the way; on Windows it stays, since what this process prints goes into the same file."""
+    try:
+        os.replace(source, target)
+    except PermissionError:
+        shutil.copyfile(source, target)
+        os.truncate(source, 0)
 
 
 def _with_job(record: logging.LogRecord) -> bool:

@@ -1,4 +1,4 @@
-"""The protocol, version 2: drags and options as they come in, updates as they go out.
+"""The protocol: drags and options as they come in, updates as they go out.
 
 What comes in is taken strictly: a value of another type, a number that is not finite or an unknown key is
 refused with one sentence. Points are (x, y) in pixels of the layer, (0, 0) = its top left corner.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -24,15 +25,16 @@ NO_FILES: Files = (None, None, None)
 
 
 class Finished(NamedTuple):
-    """The last update of a session's job with its files, and when it came (on the clock that never jumps)."""
+    """The last update of a session's job with its files, when it came (on the steady clock), and its bytes."""
 
     update: Update
     files: Files
     at: float
+    size: int
 
 
 class ResultFiles:
-    """The result files in the work folder of the server.
+    """The result files in the work folder of the server. Safe to use from several threads.
 
     Args:
         folder: the server's work folder.
@@ -41,16 +43,17 @@ class ResultFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._finished: dict[str, Finished] = {}  # by session, the oldest first
+        self._lock = threading.RLock()
 
     def keep(self, session: str, update: Update, files: Files) -> None:
         """Keep the result of a session's latest job."""
         self.tidy()
-        self._finished[session] = Finished(update, files, time.monotonic())
-        sizes = {one: _bytes_in(self._of(one)) for one in self._finished}
-        while len(sizes) > 1 and sum(sizes.values()) > MOST_BYTES:
-            oldest = next(iter(sizes))
-            del sizes[oldest]
-            self.delete(oldest)
+        size = sum(Path(file).stat().st_size for file in files if file is not None)
+        with self._lock:
+            self._finished.pop(session, None)  # it is the newest now
+            self._finished[session] = Finished(update, files, time.monotonic(), size)
+            while len(self._finished) > 1 and sum(one.size for one in self._finished.values()) > MOST_BYTES:
+                self.delete(next(iter(self._finished)))
 
     def finished(self, session: str) -> Finished | None:
         """Return the result of a session's latest job, if it has come and is still here."""
@@ -88,20 +91,17 @@ class ResultFiles:
 
     def delete(self, session: str) -> None:
         """Delete the result of a session."""
-        self._finished.pop(session, None)
-        shutil.rmtree(self._of(session), ignore_errors=True)
+        with self._lock:
+            self._finished.pop(session, None)
+            shutil.rmtree(self._of(session), ignore_errors=True)
 
     def tidy(self) -> None:
         """Delete the results that have been kept long enough."""
         now = time.monotonic()
-        for session, finished in list(self._finished.items()):
-            if now - finished.at > KEPT_SECONDS:
+        with self._lock:
+            for session in [one for one, finished in self._finished.items() if now - finished.at > KEPT_SECONDS]:
                 self.delete(session)
 
     def _of(self, session: str) -> Path:
         # A session's name comes from the client: only its letters and digits go into a path.
         return self.folder / "results" / ("s" + "".join(filter(str.isalnum, session))[:64])
-
-
-def _bytes_in(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -5,30 +5,19 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from backend.client.protocol import PROTOCOL
 from backend.server import app
+from backend.server.access import Access
 from backend.server.catalogue import ModelCatalogue
 from backend.server.jobs import JobRunner
-from backend.studio.artists import Door
 
 GRACE = 2  # seconds that open connections get at the end
-
-
-@dataclass(frozen=True)
-class Front:
-    """Where a studio listens, with which certificate, and to whom: names of artists by the hashes of their tokens."""
-
-    address: str
-    port: int
-    certificate: Path
-    key: Path
-    artists: dict[str, str]
 
 
 class Server(uvicorn.Server):
@@ -36,25 +25,29 @@ class Server(uvicorn.Server):
 
     Args:
         runner: does the jobs.
-        at_once: jobs that it does side by side.
-        front: of a studio, which listens to other computers.
+        catalogue: knows the models.
+        listener: what it listens at instead.
+        at_once: jobs that the runner does side by side.
+        tls: uvicorn's options for TLS.
     """
 
-    def __init__(self, runner: JobRunner, at_once: int = 1, front: Front | None = None) -> None:
-        self.runner, self.catalogue = runner, ModelCatalogue()
-        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._listener.bind((front.address, front.port) if front else ("127.0.0.1", 0))
+    def __init__(
+        self,
+        runner: JobRunner,
+        catalogue: ModelCatalogue,
+        listener: socket.socket | None = None,
+        at_once: int = 1,
+        tls: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.runner, self.catalogue = runner, catalogue
+        self._listener = listener or socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._token = secrets.token_urlsafe(32)
-        stop = (lambda: None) if front else self.stop  # no artist ends the studio of all
-        built = app.build(runner, self.catalogue, self._token, self.port, stop, at_once)
+        built = app.build(runner, catalogue, self._token, self.port, self.stop_for_client, at_once)
         self.access, self._end_of_streams, self._uploads = built
-        door = Door(self.access, self._token, f"127.0.0.1:{self.port}", front.artists) if front else self.access
         super().__init__(
             uvicorn.Config(
-                door,
-                ssl_certfile=front and front.certificate,
-                ssl_keyfile=front and front.key,
+                self._guarded(self.access),
                 log_config=None,  # its own writes to stdout, which a program without a console does not have
                 access_log=False,
                 lifespan="on",
@@ -62,6 +55,7 @@ class Server(uvicorn.Server):
                 proxy_headers=False,
                 server_header=False,
                 timeout_graceful_shutdown=GRACE,
+                **(tls or {}),
             )
         )
 
@@ -88,6 +82,14 @@ class Server(uvicorn.Server):
     def stop(self) -> None:
         """End, from any thread."""
         self.should_exit = True
+
+    def stop_for_client(self) -> None:
+        """End, because a client asks for it."""
+        self.stop()
+
+    def _guarded(self, access: Access) -> ASGIApp:
+        """Return the application with what else is to be in front of it."""
+        return access
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the jobs and the clients' heartbeats, which would otherwise stay open, then everything else."""

@@ -1,4 +1,4 @@
-"""Who may use a studio: one token for each artist, of which only the hash is kept; and the door that asks for it."""
+"""Who may use a studio: one token for each artist, of which only the hash is kept; and the check of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend.errors import UserError
 from backend.files import write_text_whole
 
 TOKEN, HOST = TOKEN_HEADER.lower().encode(), b"host"
-CLOSED = {"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"0")]}
+UNAUTHORIZED = {"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"0")]}
 
 
 def read(file: Path) -> dict[str, str]:
@@ -35,7 +35,7 @@ def add(file: Path, name: str) -> str:
     return token
 
 
-class Door:
+class ArtistAccess:
     """ASGI middleware in front of a server's own check: lets artists in with their tokens, and nobody else.
 
     Args:
@@ -56,7 +56,7 @@ class Door:
         headers = [(name.lower(), value) for name, value in scope.get("headers", [])]
         tokens = [value for name, value in headers if name == TOKEN]
         if scope["type"] != "http" or len(tokens) != 1 or _hash(tokens[0]) not in self._artists:
-            await send(CLOSED if scope["type"] == "http" else {"type": "websocket.close", "code": 1008})
+            await send(UNAUTHORIZED if scope["type"] == "http" else {"type": "websocket.close", "code": 1008})
             if scope["type"] == "http":
                 await send({"type": "http.response.body", "body": b""})
             return

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
 from backend import paths
 from backend.errors import UserError
-from backend.server import lifecycle, log
-from backend.server.instance import sole_instance
+from backend.server import lifecycle
 from backend.studio import artists
+from backend.studio.endpoint import StudioEndpoint
 
 PORT = 8443
 
@@ -39,20 +38,13 @@ def _studio(options: argparse.Namespace) -> int:
     known = artists.read(file)
     if not known:
         raise UserError("The studio has no artists yet; add each with: python -m backend studio --new-artist NAME")
-    with sole_instance() as alone:
-        if not alone:
-            raise UserError("A backend is running here; end it with: python -m backend stop")
-        log.start()
-        files = lifecycle.empty_work_folder()
-        os.environ["GRADIO_TEMP_DIR"] = str(files)
-        from backend.server.web import Front  # Gradio reads its temporary folder's name when it is imported
-
-        front = Front(options.address, options.port, options.certificate, options.key, known)
+    endpoint = StudioEndpoint.open((options.address, options.port), options.certificate, options.key, known)
+    with endpoint.listener, lifecycle.sole_backend() as files:
         try:
-            from backend.studio import serving
+            from backend.studio import serving  # takes seconds, and Gradio reads its temporary folder's name only once
         except ImportError as error:
             raise UserError(
                 f"The studio needs Ray Serve ({error}); install it with: pip install -r backend/requirements-studio.txt"
             ) from error
-        serving.serve(front, files, options.replicas)
+        serving.serve(endpoint, files, options.replicas)
     return 0

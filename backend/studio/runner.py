@@ -11,6 +11,7 @@ from typing import Any
 from ray.exceptions import RayActorError
 
 from backend.errors import UserError
+from backend.models.models import is_path
 from backend.server.job_queue import JobQueue
 from backend.server.jobs import ON_PROCESSOR, JobRunner, Updates
 from backend.server.log import logger
@@ -65,12 +66,12 @@ class StudioRunner(JobRunner):
 
     Args:
         files: the work folder, which all replicas see.
-        places: the replicas.
+        replicas: what does them.
     """
 
-    def __init__(self, files: Path, places: Sequence[ReplicaHandle]) -> None:
+    def __init__(self, files: Path, replicas: Sequence[ReplicaHandle]) -> None:
         super().__init__(files)
-        self._places = places
+        self._replicas = replicas
         self._steered: dict[str, Steered] = {}
         self._lock = threading.Lock()
         self.queue = _Queue(self)
@@ -81,42 +82,42 @@ class StudioRunner(JobRunner):
         steered = self._steered[request.session] = Steered()
         saved = saved_edit(self.files.folder, request.session)
         self._delete_saved(request.session)
-        model = _model_of(request)
+        model = _model_of(request.options)
         for attempt in range(ATTEMPTS):
-            place = self._place_of(request.session, model)
+            replica = self._replica_of(request.session, model)
             try:
-                for number, (update, files) in enumerate(self._updates(place, "drag", request.session, request)):
+                for number, (update, files) in enumerate(self._updates(replica, "drag", request.session, request)):
                     if attempt and number == 0 and steered.asked:  # the job can be steered from its first update on
-                        place.ask("steer", steered.wanted(), request.session)
+                        replica.ask("steer", steered.wanted(), request.session)
                     last = update if update.phase == "drag" else last
                     if update.message == ON_PROCESSOR:
-                        place.too_large.add(model)
+                        replica.too_large.add(model)
                     yield update, files
                 self._delete_saved(request.session)
-                if model in place.too_large:
-                    place.sessions.discard(request.session)  # its next job is better off with another one
+                if model in replica.too_large:
+                    replica.sessions.discard(request.session)  # its next job is better off with another one
                 return
             except RayActorError:
-                self._lose(place)
+                self._lose(replica)
                 if last is not None and saved.is_file():
                     request = self._resumed(request, last, saved, steered)
         raise UserError("The computers of the studio failed one after the other; try again in some minutes.")
 
     def frames(self, request: Request) -> Updates:
-        yield from self._again("frames", request.session, request)
+        yield from self._again("frames", request.options, request.session, request)
 
     def thumbnails(self, options: Any, session: str) -> Updates:
-        yield from self._again("thumbnails", session, options, session)
+        yield from self._again("thumbnails", options, session, options, session)
 
     def sample(self, options: Any, session: str) -> Updates:
-        yield from self._again("sample", session, options, session)
+        yield from self._again("sample", options, session, options, session)
 
     def steer(self, steering: Any, session: str) -> dict[str, Any]:
         read_steering(steering)
         steered = self._steered.setdefault(session, Steered())
         steered.asked = steering
         try:
-            return self._place_of(session).ask("steer", steered.wanted(), session)
+            return self._replica_of(session).ask("steer", steered.wanted(), session)
         except RayActorError:  # what is wanted goes with the drag to another replica
             return {}
 
@@ -128,8 +129,8 @@ class StudioRunner(JobRunner):
         self._steered.pop(session, None)
         self._delete_saved(session)
         with self._lock:
-            for place in self._places:
-                place.sessions.discard(session)
+            for replica in self._replicas:
+                replica.sessions.discard(session)
 
     def _delete_saved(self, session: str) -> None:
         saved = saved_edit(self.files.folder, session)
@@ -138,29 +139,30 @@ class StudioRunner(JobRunner):
 
     def ask(self, name: str, session: str) -> None:
         """Tell a session's replica something, if it has one."""
-        for place in self._places:
-            if session in place.sessions and not place.lost:
+        for replica in self._replicas:
+            if session in replica.sessions and not replica.lost:
                 try:
-                    place.ask(name, session)
+                    replica.ask(name, session)
                 except RayActorError:
-                    self._lose(place)
+                    self._lose(replica)
 
     def clear_cache(self) -> None:
         raise UserError("The cache belongs to all artists of the studio; ask whoever looks after it.")
 
-    def _again(self, name: str, session: str, *arguments: Any) -> Updates:
+    def _again(self, name: str, options: Any, session: str, *arguments: Any) -> Updates:
         """A job without a state that could be saved: from its beginning where its replica dies."""
+        _model_of(options)
         for _ in range(ATTEMPTS):
-            place = self._place_of(session)
+            replica = self._replica_of(session)
             try:
-                yield from self._updates(place, name, session, *arguments)
+                yield from self._updates(replica, name, session, *arguments)
                 return
             except RayActorError:
-                self._lose(place)
+                self._lose(replica)
         raise UserError("The computers of the studio failed one after the other; try again in some minutes.")
 
-    def _updates(self, place: ReplicaHandle, name: str, session: str, *arguments: Any) -> Updates:
-        outputs: Iterator[Any] = iter(place.handle.options(stream=True).job.remote(name, *arguments))
+    def _updates(self, replica: ReplicaHandle, name: str, session: str, *arguments: Any) -> Updates:
+        outputs: Iterator[Any] = iter(replica.handle.options(stream=True).job.remote(name, *arguments))
         try:
             for output in outputs:
                 if isinstance(output, Refused):
@@ -173,25 +175,25 @@ class StudioRunner(JobRunner):
             threading.Thread(target=self.ask, args=("queue.cancel", session), daemon=True).start()
             raise
 
-    def _place_of(self, session: str, model: str | None = None) -> ReplicaHandle:
+    def _replica_of(self, session: str, model: str | None = None) -> ReplicaHandle:
         """The replica of a session; for a new one where the model fits, there with the fewest, then with the model."""
         with self._lock:
-            there = [place for place in self._places if not place.lost] or list(self._places)
-            place = next((place for place in there if session in place.sessions), None)
-            if place is None:
-                place = min(there, key=lambda one: (model in one.too_large, len(one.sessions), one.model != model))
-                place.sessions.add(session)
-                place.model = model
-                logger.info("Session %s computes on %s", session, place.name)
-            return place
+            there = [replica for replica in self._replicas if not replica.lost] or list(self._replicas)
+            replica = next((replica for replica in there if session in replica.sessions), None)
+            if replica is None:
+                replica = min(there, key=lambda one: (model in one.too_large, len(one.sessions), one.model != model))
+                replica.sessions.add(session)
+                replica.model = model
+                logger.info("Session %s computes on %s", session, replica.name)
+            return replica
 
-    def _lose(self, place: ReplicaHandle) -> None:
+    def _lose(self, replica: ReplicaHandle) -> None:
         with self._lock:
-            if place.lost:
+            if replica.lost:
                 return
-            logger.warning("Replica %s has died; its %d sessions move", place.name, len(place.sessions))
-            place.sessions.clear()
-            place.lose()
+            logger.warning("Replica %s has died; its %d sessions move", replica.name, len(replica.sessions))
+            replica.sessions.clear()
+            replica.lose()
 
     def _resumed(self, request: Request, last: Update, saved: Path, steered: Steered) -> Request:
         """Return the request of the same drag from where it was saved: its handles are where they have gone."""
@@ -220,5 +222,15 @@ def _taken_over(saved: Path) -> Path:
     return saved.with_name(f"{saved.stem}-resumed.safetensors")
 
 
-def _model_of(request: Request) -> str | None:
-    return request.options.get("model") if isinstance(request.options, dict) else None
+def _model_of(options: Any) -> str | None:
+    """The model that an artist names.
+
+    Raises:
+        UserError: it is a path; what would be said of that tells what files there are.
+    """
+    model = options.get("model") if isinstance(options, dict) else None
+    if not isinstance(model, str):  # the replica says what is wrong with anything else
+        return None
+    if is_path(model):
+        raise UserError("A model cannot be named by a path here; choose one of the studio's by its name.")
+    return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -17,41 +18,43 @@ from ray import serve as ray_serve
 from backend.errors import UserError
 from backend.server import lifecycle
 from backend.server.log import logger
-from backend.server.web import Front, Server
+from backend.server.web import Server
+from backend.studio.endpoint import StudioEndpoint
 from backend.studio.replica import Replica
 from backend.studio.runner import ReplicaHandle, StudioRunner
+from backend.studio.web import StudioServer
 
 ATTEMPTS = 4  # to start Ray
 TIDY_EVERY = 60.0  # seconds
 AT_ONCE = 100  # requests to a replica: jobs in its queue, and what is said to them
 
 
-def serve(front: Front, files: Path, replicas: int | None) -> None:
+def serve(endpoint: StudioEndpoint, files: Path, replicas: int | None) -> None:
     """Be the studio until the system ends it.
 
     Args:
-        front: where it listens, and to whom.
+        endpoint: where it listens, and to whom.
         files: the work folder; on several machines one that all of them see.
         replicas: how many; one for each GPU of the cluster by default.
     """
     # Ray's own folder is one for all its users, and stays; the names of its sockets have to be short
     short = "/tmp" if sys.platform == "darwin" else None
     with tempfile.TemporaryDirectory(prefix="draggan-", dir=short, ignore_cleanup_errors=True) as folder:
-        _serve(front, files, replicas, folder)
+        _serve(endpoint, files, replicas, folder)
 
 
-def _serve(front: Front, files: Path, replicas: int | None, folder: str) -> None:
+def _serve(endpoint: StudioEndpoint, files: Path, replicas: int | None, folder: str) -> None:
     """Do so; what Ray writes while it runs goes into `folder`."""
     _start_ray(folder)
     try:
         gpus = int(ray.cluster_resources().get("GPU", 0))
         ray_serve.start(proxy_location="Disabled")
-        places = [_place(f"gpu{number}", files, gpus > 0) for number in range(replicas or gpus or 1)]
-        server = Server(StudioRunner(files, places), len(places), front)
+        started = [_start_replica(f"gpu{number}", files, gpus > 0) for number in range(replicas or gpus or 1)]
+        server = StudioServer(StudioRunner(files, started), len(started), endpoint)
         threading.Thread(target=_tidy, args=(server,), daemon=True).start()
-        with lifecycle.end_on_signals(server.stop):
-            logger.info("The studio listens at port %d with %d replicas", server.port, len(places))
-            print(f"The studio listens at port {server.port} with {len(places)} replicas.", flush=True)
+        with lifecycle.end_on_signals(server.stop), contextlib.closing(server.catalogue):
+            logger.info("The studio listens at port %d with %d replicas", server.port, len(started))
+            print(f"The studio listens at port {server.port} with {len(started)} replicas.", flush=True)
             server.serve_until_stopped()
     finally:
         ray_serve.shutdown()
@@ -78,7 +81,7 @@ def _start_ray(folder: str) -> None:
                 raise UserError(f"Ray does not start ({error}).") from error
 
 
-def _place(name: str, files: Path, on_gpu: bool) -> ReplicaHandle:
+def _start_replica(name: str, files: Path, on_gpu: bool) -> ReplicaHandle:
     """Start a replica: an application of its own, so that whoever asks it asks that one."""
     options: dict[str, Any] = {"num_cpus": 0, "num_gpus": 1 if on_gpu else 0}
     deployment: Any = ray_serve.deployment(name=name, ray_actor_options=options, max_ongoing_requests=AT_ONCE)(Replica)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -139,7 +140,11 @@ def answer(procedure: Gimp.Procedure, work: Callable[[Backend, Path], GObject.Va
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     except UserError as error:
         log.warning("%s", error)
-        return failed(procedure, i18n.told(error))
+        return failed(procedure, i18n.translated(error))
+    except OSError as error:  # the plug-in writes nothing but temporary files
+        log.exception("a file")
+        sentence = _("The plug-in cannot write to {folder} ({reason}); make room there and run the filter again.")
+        return failed(procedure, sentence.format(folder=tempfile.gettempdir(), reason=error.strerror or error))
     except BaseException as error:
         log.exception("unexpected")
         return failed(

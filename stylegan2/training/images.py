@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from ..errors import ModelError
 
 FEWEST = 2
+# what Pillow raises for a damaged file, or one that is no picture
+UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, zlib.error, Image.DecompressionBombError)
 
 
 class ImageFolder:
@@ -29,7 +32,7 @@ class ImageFolder:
         for file in sorted(file for file in folder.rglob("*") if file.is_file()):
             try:
                 squares.append(_square(file, resolution))
-            except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+            except UNREADABLE:
                 self.left_out.append(file)
         if len(squares) < FEWEST:
             raise ModelError(f"The folder {folder} holds {len(squares)} readable pictures; training needs thousands.")

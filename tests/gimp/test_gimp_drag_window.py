@@ -13,10 +13,12 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 import pytest
-from desktop import find_on_screen
+from desktop import GIMP_TITLE, find_on_screen
 from gimp_root import Gimp
 from session import KILL, left_behind, newest_log, wait_for
 from story import CANCELLED, KEPT, TITLE, Story, asked, count, open_picture, told
@@ -30,6 +32,7 @@ FARTHER = (20, 15)  # by which a target is moved on
 HELD = (520, 380)  # where the brush paints
 MIDDLE_OF_THE_WINDOW = "400", "400"
 BUTTONS = 4  # after the settings
+LARGEST_RESULT = 4_000_000  # bytes of a file
 MOVED = 4000  # pixels that are different where the subject has moved
 ALIKE = 0.98  # of the pixels
 AROUND = 30  # pixels around a point in which marks are drawn
@@ -59,6 +62,7 @@ def story(
         drag_along_a_path_without_the_mouse(story, nose, to)
         cancel(story)
         wait_for_start(story)
+        lack_room_for_frames(story)
         lose_the_backend(story)
         yield story
 
@@ -268,6 +272,35 @@ def wait_for_start(story: Story) -> None:
     wait_for(lambda: layers(story) == before, "undo", PATIENCE)
 
 
+def lack_room_for_frames(story: Story) -> None:
+    """The disk of the backend takes the result, but not its frames, as if it were full."""
+    system: Any = psutil  # Linux's alone has limits
+    backend = system.Process(json.loads((story.session.home / "backend" / "backend.json").read_text())["pid"])
+    before, unlimited = layers(story), backend.rlimit(system.RLIMIT_FSIZE)
+    story.desktop.press("ctrl+shift+f")
+    story.desktop.wait_for_window(TITLE)
+    wait_for(lambda: "phase drag" in newest_log(story.session.home), "the drag", PATIENCE)
+    see_at_full_size(story)
+    see_at_rest(story, "before frames without room")
+    backend.rlimit(system.RLIMIT_FSIZE, (LARGEST_RESULT, unlimited[1]))
+    try:
+        story.desktop.press("alt+r")
+        time.sleep(1)
+        story.desktop.press("Return")
+        wait_for(lambda: left_behind(story.session.home) == [], "the end", PATIENCE, story.desktop.windows)
+    finally:
+        backend.rlimit(system.RLIMIT_FSIZE, unlimited)
+    story.look("frames without room")
+    if "GIMP Message" in story.desktop.windows():
+        story.desktop.wait_for_window("GIMP Message")
+        story.desktop.press("Escape")
+    story.desktop.wait_for_window(GIMP_TITLE)
+    story.note("frames without room")
+    story.states["log of frames without room"] = newest_log(story.session.home)
+    story.desktop.press("ctrl+z")
+    wait_for(lambda: layers(story) == before, "undo", PATIENCE)
+
+
 def switch_the_image_off_and_on(story: Story) -> None:
     """The last of the folded settings; the artist deletes the layer in the image at last."""
 
@@ -390,6 +423,12 @@ def test_the_way_is_kept_as_a_group_of_layers(story: Story):
     group, *_ = story.states["kept as frames"]["layers"]
     assert group["size"][0] > 0
     assert len(story.states["kept as frames"]["layers"]) > len(story.states["after alt+F4"]["layers"])
+
+
+def test_where_frames_have_no_room_the_result_is_a_layer(story: Story):
+    assert "cannot store the frames" in story.states["log of frames without room"]
+    before, after = (story.states[name]["layers"] for name in ("after alt+F4", "frames without room"))
+    assert len(after) == len(before) + 1
 
 
 def test_when_the_backend_dies_nothing_is_lost(story: Story):

@@ -6,11 +6,13 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-from session import KILL, Session, left_behind
+from session import KILL, TEMPORARY, Session, left_behind
 
 STOP, GO_ON = "SIGSTOP", "SIGCONT"
 
@@ -72,6 +74,28 @@ def rewritten() -> Iterator[Any]:
     yield rewrite
     for file, text in kept.items():
         file.write_text(text)
+
+
+@contextmanager
+def files_no_larger(console: Session, size: int) -> Iterator[None]:
+    """The disk takes no larger file from the plug-ins that GIMP starts, as if it were full."""
+    system: Any = psutil  # Linux's alone has limits
+    started = system.Process(console.process.pid)
+    (gimp,) = (one for one in (started, *started.children(recursive=True)) if one.name().startswith("gimp"))
+    before = gimp.rlimit(system.RLIMIT_FSIZE)
+    gimp.rlimit(system.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        gimp.rlimit(system.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_is_full(sheet: Sheet):
+    with files_no_larger(sheet.console, 10_000):
+        sentence = sheet.refused()
+    assert f"{sheet.console.home / TEMPORARY}" in sentence
+    assert sentence.endswith("make room there and run the filter again.")
+    sheet.works()
 
 
 def test_a_backend_of_another_version(sheet: Sheet, rewritten: Any):

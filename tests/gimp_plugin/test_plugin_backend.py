@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 from conftest import Place
 
-from backend.client.connection import Connection, prepare_environment
+from backend.client.connection import Connection, Ready, ask, prepare_environment
 from backend.client.protocol import OFFLINE
 from backend.errors import Cancelled, UserError
 
@@ -33,6 +33,32 @@ def test_a_dead_or_dying_backend_is_not_open_and_a_hung_one_is(dies_after: float
             threading.Timer(dies_after, listener.close).start()
         connection = Connection(0, SimpleNamespace(src=url), {}, Path(), Path())
         assert connection.is_open() == (dies_after is None)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
+        b"HTTP/1.1 500 No\r\nContent-Length: 99\r\n\r\n{",
+        b"no HTTP\r\n",
+    ],
+    ids=["ends in the middle of its answer", "ends in the middle of its refusal", "speaks no HTTP"],
+)
+def test_a_question_that_is_not_answered_whole_is_one_sentence(answer: bytes):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(answer)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(1 << 16):
+                    pass
+
+        threading.Thread(target=serve, daemon=True).start()
+        ready = Ready(f"http://127.0.0.1:{listener.getsockname()[1]}/", "token", 123)
+        with pytest.raises(UserError, match="The backend \\(process 123\\) does not answer"):
+            ask(ready, "health")
 
 
 def test_gradio_client_is_kept_on_this_machine(monkeypatch: pytest.MonkeyPatch):

@@ -46,6 +46,13 @@ def test_a_log_that_grows_is_cut(plugin: Path):
     assert sum(one.stat().st_size for one in file.parent.glob(f"{file.name}*")) <= 2 * logs.SIZE
 
 
+def test_a_log_that_another_process_deletes_meanwhile_does_no_harm(plugin: Path):
+    """Two plug-ins that start at the same time delete the same old ones."""
+    (plugin / "logs").mkdir()
+    (plugin / "logs" / "plugin-20260101-000000-1.log").symlink_to(plugin / "deleted")
+    assert logs.open_log(plugin).parent == plugin / "logs"
+
+
 def test_only_the_newest_logs_of_earlier_processes_are_kept(plugin: Path):
     folder = plugin / "logs"
     folder.mkdir()

@@ -165,32 +165,32 @@ def test_plurals_are_those_of_the_language(count: int, drags: str):
 
 def test_a_sentence_of_the_backend_is_translated_with_what_it_puts_in():
     i18n.use(["de"])
-    assert i18n.told("Opening the model Toy animals.") == "Das Modell Spielzeugtiere wird geöffnet."
-    assert i18n.told(POOR_FIT).startswith("Das Modell kann diese Ebene nicht gut nachbilden")
+    assert i18n.translated("Opening the model Toy animals.") == "Das Modell Spielzeugtiere wird geöffnet."
+    assert i18n.translated(POOR_FIT).startswith("Das Modell kann diese Ebene nicht gut nachbilden")
 
 
 def test_words_that_the_backend_puts_into_its_sentences_are_translated_too():
     i18n.use(["de"])
     said = "Finding the picture in the model. It fits the layer well so far."
-    assert i18n.told(said) == "Das Bild wird im Modell gesucht. Bisher passt es gut zur Ebene."
+    assert i18n.translated(said) == "Das Bild wird im Modell gesucht. Bisher passt es gut zur Ebene."
     said = "This model makes toy animals; it cannot rebuild this layer well."
-    assert i18n.told(said).startswith("Dieses Modell macht Spielzeugtiere;")
+    assert i18n.translated(said).startswith("Dieses Modell macht Spielzeugtiere;")
 
 
 def test_an_error_of_the_backends_client_is_translated_with_its_log():
     i18n.use(["de"])
     error = UserError("The backend was not ready after 9 seconds; try again.", Path("/logs/a b.log"))
     expected = "Der Dienst war nach 9 Sekunden nicht bereit; versuchen Sie es noch einmal; das Protokoll ist"
-    assert i18n.told(error) == f"{expected} {Path('/logs/a b.log')}."
+    assert i18n.translated(error) == f"{expected} {Path('/logs/a b.log')}."
 
 
 @pytest.mark.parametrize("said", ["Tensor w is missing in it.", "Beep.", "", "{0} {", "Two words. And more: Yes."])
 def test_what_no_message_catalogue_knows_stays_as_it_was_said(said: str):
     i18n.use(["de"])
-    assert i18n.told(said) == said
+    assert i18n.translated(said) == said
 
 
 def test_in_english_everything_stays_as_it_is():
     i18n.use(["C"])
-    assert i18n.told("Opening the model critters.") == "Opening the model critters."
+    assert i18n.translated("Opening the model critters.") == "Opening the model critters."
     assert i18n.ngettext("{count} pin", "{count} pins", 1) == "{count} pin"

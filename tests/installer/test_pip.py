@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -53,6 +54,19 @@ class TestTorchBuild:
 
     def test_a_host_without_the_page_is_passed_over(self, host: str):
         assert install.torch_index(False, "linux", f"{host}/nothing") is None
+
+    def test_a_host_that_speaks_no_http_is_passed_over(self, capsys: pytest.CaptureFixture[str]):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+
+            def serve() -> None:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.sendall(b"log in first\r\n")
+                    connection.recv(1 << 16)
+
+            threading.Thread(target=serve, daemon=True).start()
+            assert install.torch_index(False, "linux", f"http://127.0.0.1:{listener.getsockname()[1]}") is None
+        assert "default index" in capsys.readouterr().out
 
     @pytest.mark.parametrize(("reachable", "version"), [(True, "2.13.0+cpu"), (False, "2.13.0")])
     def test_pip_takes_the_small_build_where_it_can_and_the_default_one_elsewhere(

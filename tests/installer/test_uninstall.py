@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import install
+from backend import paths
 from backend.installer import placement
 from tests.installer.users import Terminal, as_installed, link_python, tree
 
@@ -51,6 +52,19 @@ class TestUninstall:
         assert f"Deleted {installed_home / 'GIMP' / '3.2' / 'plug-ins' / 'drag_gan'}" in said
         assert said.endswith("DragGAN for GIMP is off this computer.\n")
 
+    def test_of_all_that_the_backend_keeps_only_models_and_their_encoders_stay(self, installed_home: Path):
+        folders = [getattr(paths, name)() for name in vars(paths) if name.endswith("_folder")]
+        files = [getattr(paths, name)() for name in vars(paths) if name.endswith("_file")]
+        files += [folder / "lions.safetensors" for folder in folders if folder != paths.data_folder()]
+        files += [paths.models_folder() / name for name in (".converting/model", ".lions.png.1.tmp")]  # of a killed one
+        for file in files:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("")
+        assert install.main(["--uninstall"]) == 0
+        stays = {"data", "data/models", "data/encoders"}
+        stays |= {f"{folder}/lions.safetensors" for folder in stays - {"data"}}
+        assert tree(installed_home) == self.before | stays
+
     @pytest.mark.parametrize(
         ("terminal", "answer", "kept"),
         [(False, "y", True), (True, "", True), (True, "n", True), (True, "y", False), (True, "Yes ", False)],
@@ -58,14 +72,15 @@ class TestUninstall:
     def test_models_of_the_users_own_go_only_when_the_user_says_so(
         self, installed_home: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool, answer: str, kept: bool
     ):
-        model = installed_home / "data" / "models" / "lions.safetensors"
-        model.parent.mkdir()
-        model.write_text("")
+        own = {"data/models", "data/models/lions.safetensors", "data/encoders", "data/encoders/1.safetensors"}
+        for file in own:
+            if file.endswith(".safetensors"):
+                (installed_home / file).parent.mkdir()
+                (installed_home / file).write_text("")
         monkeypatch.setattr(sys, "stdin", Terminal(terminal))
         monkeypatch.setattr("builtins.input", lambda question: answer)
         assert install.main(["--uninstall"]) == 0
-        own = {"data", "data/models", "data/models/lions.safetensors"} if kept else set()
-        assert tree(installed_home) == self.before | own
+        assert tree(installed_home) == self.before | ({"data", *own} if kept else set())
 
     def test_files_of_somebody_else_in_our_folders_stay(self, installed_home: Path):
         (installed_home / "data" / "notes.txt").write_text("mine")

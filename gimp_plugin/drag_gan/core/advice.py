@@ -5,7 +5,7 @@ from __future__ import annotations
 from backend.client import Update
 from core.drag_session import AS_PULLED, DragSession
 from core.gestures import Tool
-from core.i18n import _, told
+from core.i18n import _, translated
 from core.model_list import time_left
 
 LONG_SECONDS = 3.0  # what takes longer is told how long
@@ -27,7 +27,7 @@ def advice(session: DragSession, update: Update, tool: Tool = Tool.PULL) -> str:
         tool: that is held.
     """
     if update.refused is not None:
-        return told(update.message)
+        return translated(update.message)
     if session.how_far != AS_PULLED:
         percent = round(100 * session.how_far)
         return _("This is {percent} % of the way. Keep keeps just that.").format(percent=percent)

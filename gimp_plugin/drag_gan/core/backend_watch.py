@@ -13,7 +13,7 @@ from backend.client.protocol import Flag
 from backend.client.resources import Resources
 from backend.computers import HERE, Computers
 from backend.errors import UserError
-from core.i18n import _, ngettext, told
+from core.i18n import _, ngettext, translated
 from core.watch import Watch
 
 END_SECONDS = 20.0  # that the backend gets to end: it may be in a long step
@@ -58,8 +58,8 @@ class BackendWatch(Watch[Command, Seen]):
             return Seen(connection.health, resources.look(connection), self._refusal)
         except UserError as error:
             log.info("%s", error)
-            self._refusal = told(error) if command else self._refusal
-            return Seen(problem=told(error))
+            self._refusal = translated(error) if command else self._refusal
+            return Seen(problem=translated(error))
 
     def _log(self, runs: bool) -> None:
         if runs != self._ran:
@@ -133,21 +133,23 @@ def device(used: Resources) -> str:
 
 def memory(used: Resources) -> str:
     """Say how much memory it has: "512 MB", "512 MB, and 900 MB of the graphics card"."""
-    own = told(in_megabytes(used.memory))
+    own = translated(in_megabytes(used.memory))
     if used.device_memory is None:
         return own
     return _("{size}, and {of_card} of the graphics card").format(
-        size=own, of_card=told(in_megabytes(used.device_memory))
+        size=own, of_card=translated(in_megabytes(used.device_memory))
     )
 
 
 def cache(used: Resources) -> str:
     """Say how much is remembered, and what for."""
-    return _("{size}, so that a picture is found again at once").format(size=told(in_megabytes(used.cache_bytes)))
+    return _("{size}, so that a picture is found again at once").format(size=translated(in_megabytes(used.cache_bytes)))
 
 
 def models(used: Resources) -> str:
     """Say where the artist's models are, and how large they are, if there are any."""
     return (
-        f"{used.models_folder} ({told(in_megabytes(used.models_bytes))})" if used.models_bytes else used.models_folder
+        f"{used.models_folder} ({translated(in_megabytes(used.models_bytes))})"
+        if used.models_bytes
+        else used.models_folder
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from backend.client import Installation
 from backend.errors import UserError
-from core.i18n import _, told
+from core.i18n import _, translated
 
 FINDING = re.compile(r"(ok|WRONG) +([^:]+): (.*)")
 WHAT = {
@@ -56,7 +56,7 @@ class Check:
                 log.info("%s", finding)
                 self._found(finding)
         except UserError as error:
-            self._found(Finding(_("Program"), False, told(error)))
+            self._found(Finding(_("Program"), False, translated(error)))
         if not self._closed.is_set():
             self._over()
 
@@ -74,8 +74,10 @@ def findings(installation: Installation, closed: Callable[[], bool]) -> Iterator
             text = line.decode("utf-8", "replace").strip()
             found = FINDING.fullmatch(text)
             if found:
-                yield Finding(WHAT.get(found[2], found[2]), found[1] == "ok", told(found[3]))
+                yield Finding(WHAT.get(found[2], found[2]), found[1] == "ok", translated(found[3]))
             elif text:
                 odd.append(text)
     if process.wait() not in (0, 1):  # 1: something is not well
-        yield Finding(_("Program"), False, told(odd[-1]) if odd else _("It does not start; run install.py again."))
+        yield Finding(
+            _("Program"), False, translated(odd[-1]) if odd else _("It does not start; run install.py again.")
+        )

@@ -1,6 +1,6 @@
 """The plug-in's texts in the artist's language, and those that the backend says in English. Nothing of GIMP.
 
-    from core.i18n import _, ngettext, told
+    from core.i18n import _, ngettext, translated
 
 The message catalogues are locale/LANGUAGE/LC_MESSAGES/draggan.po and what is compiled of it beside it; `python -m
 tests.translations` renews them. The entry of the plug-in chooses the language before it imports anything that has
@@ -56,13 +56,13 @@ def ngettext(one: str, many: str, count: int) -> str:
     return _catalogue.ngettext(one, many, count)
 
 
-def told(said: str | UserError) -> str:
+def translated(said: str | UserError) -> str:
     """Translate what the backend or its client says in English, as far as the message catalogue knows its sentences."""
     text = str(said)
     log = LOG.search(text)
     if log:
         return _("{sentence}; the log is {log}.").format(
-            sentence=told(f"{text[: log.start()]}.").rstrip("."), log=log[1]
+            sentence=translated(f"{text[: log.start()]}.").rstrip("."), log=log[1]
         )
     whole = _sentence(text)
     if whole is not None:

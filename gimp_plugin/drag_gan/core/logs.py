@@ -5,6 +5,7 @@ Each process has a file of its own, because a file that another process writes c
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import logging.handlers
@@ -91,12 +92,9 @@ def name_job(name: str) -> None:
 
 def _sweep(folder: Path) -> None:
     """Delete all but the newest files of earlier processes."""
-    files = sorted(folder.glob(PATTERN), key=lambda file: file.stat().st_mtime)
-    for file in files[:-KEPT]:
-        try:
-            file.unlink()
-        except OSError:  # Windows deletes no file that is open: its process is still at work
-            continue
+    for file in sorted(folder.glob(PATTERN))[:-KEPT]:  # a name begins with the time of its process's start
+        with contextlib.suppress(OSError):  # Windows deletes no file that is open: its process is still at work
+            file.unlink(missing_ok=True)
 
 
 def _log_folder(plugin: Path) -> Path:

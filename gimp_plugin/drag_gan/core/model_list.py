@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backend.client.catalogue import Download, ListedModel, ModelList, in_megabytes
-from core.i18n import _, ngettext, told
+from core.i18n import _, ngettext, translated
 
 HERE, DOWNLOADABLE, BY_HAND = _("On this computer"), _("Can be downloaded"), _("To be got elsewhere")
 TO_GET = _("To get it")
@@ -103,7 +103,7 @@ def progress(download: Download, listing: ModelList) -> str:
     model = find(listing, download.name)
     title = model.title if model else download.name
     if download.phase == "failed":
-        return f"{title}: {told(download.error or '')}"
+        return f"{title}: {translated(download.error or '')}"
     if download.phase == "converting":
         return _("{title}: it is checked and made ready...").format(title=title)
     parts = [_size(download.done_bytes)]
@@ -155,4 +155,4 @@ def _if_non_commercial(words: str, model: ListedModel) -> str:
 
 
 def _size(size: int) -> str:
-    return told(in_megabytes(size))
+    return translated(in_megabytes(size))

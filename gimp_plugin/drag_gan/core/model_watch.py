@@ -10,7 +10,7 @@ from typing import NamedTuple
 from backend.client import Backend, Connection
 from backend.client.catalogue import ListedModel, ModelList, list_models
 from backend.errors import UserError
-from core.i18n import told
+from core.i18n import translated
 from core.watch import IDLE_SECONDS, Watch
 
 BUSY_SECONDS = 0.5  # between two questions while something is fetched
@@ -68,10 +68,10 @@ class ModelWatch(Watch[Command, Seen]):
         except UserError as error:
             log.info("%s", error)
             if command:
-                self._refusal = told(error)
+                self._refusal = translated(error)
             else:
                 self._pause = min(2 * self._pause, LONGEST_SECONDS)
-            return Seen(self._listing, told(error))
+            return Seen(self._listing, translated(error))
 
     def _list(self, connection: Connection) -> ModelList:
         return list_models(connection, self._lacks_samples(self._listing))
@@ -88,12 +88,12 @@ class ModelWatch(Watch[Command, Seen]):
 
     def _log(self, listing: ModelList) -> None:
         here = [model.name for model in listing.models if model.state == "here"]
-        told = (
+        line = (
             f"here: {here}, {f'{listing.download.name}: {listing.download.phase}' if listing.download else 'at rest'}"
         )
-        if told != self._logged:
-            log.info("%s", told)
-            self._logged = told
+        if line != self._logged:
+            log.info("%s", line)
+            self._logged = line
 
     def _with_all_samples(self, listing: ModelList) -> ModelList:
         """Return the list with the samples that came with it or with one before."""
@@ -104,7 +104,11 @@ class ModelWatch(Watch[Command, Seen]):
 
 def _translated(model: ListedModel) -> ListedModel:
     return replace(
-        model, title=told(model.title), shows=told(model.shows), hint=told(model.hint), where=told(model.where)
+        model,
+        title=translated(model.title),
+        shows=translated(model.shows),
+        hint=translated(model.hint),
+        where=translated(model.where),
     )
 
 

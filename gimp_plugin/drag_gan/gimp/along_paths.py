@@ -18,7 +18,7 @@ from backend.client import Backend, DragRequest, Flag, Result, Unfit, Update
 from backend.errors import Cancelled, UserError
 from core import job
 from core.drags import Drag
-from core.i18n import _, told
+from core.i18n import _, translated
 from gimp import again, display, motion_frames, result_layer, source_layer
 from gimp.canvas import Canvas, Subject
 from gimp.drag_arguments import PROCEDURE, options_from
@@ -28,6 +28,7 @@ from gimp.edit_parasite import fingerprint
 TITLE = _("Drag Along Paths")
 DELETED = _("The layer was deleted during the drag; the result is now on top of the image.")
 PAINTED = _("The layer was changed during the drag; the result shows it as it was before.")
+AS_LAYER = _("There are no frames, so the result is a layer; Motion as Frames makes frames of it.")
 
 Outcome = TypeVar("Outcome")
 
@@ -92,7 +93,13 @@ def _pull(
         if not kept.as_frames:
             return _keep(image, layer, kept.subject, kept.result, config, True, live.remove)
         live.remove()
-        return _insert_frames(image, layer, kept, backend, downloads)
+        try:
+            return _insert_frames(image, layer, kept, backend, downloads)
+        except (UserError, OSError) as error:  # what was pulled, perhaps for long, is not lost with its frames
+            log.warning("no frames: %s", error)
+            inserted = _keep(image, layer, kept.subject, kept.result, config, True)
+            tell([str(error), AS_LAYER])
+            return inserted
     finally:
         live.remove()
 
@@ -173,7 +180,7 @@ def tell(remarks: Sequence[str]) -> None:
     """Tell the artist what did not go as wished."""
     if remarks:
         log.info("told: %s", remarks)
-        Gimp.message("\n".join(map(told, remarks)))
+        Gimp.message("\n".join(map(translated, remarks)))
 
 
 def with_model(request: DragRequest, model: str, backend: Backend, cancelled: Flag) -> DragRequest:

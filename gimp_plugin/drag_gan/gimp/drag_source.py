@@ -10,7 +10,7 @@ from backend.client import Box, Result, png
 from backend.errors import UserError
 from core import may_move
 from core.drags import Anchors, Drag
-from core.i18n import _, told
+from core.i18n import _, translated
 from gimp.canvas import Canvas, Subject
 from gimp.edit_parasite import fingerprint
 
@@ -98,7 +98,7 @@ class DragSource:
         try:
             return self._canvas.drags(anchors), ""
         except UserError as error:
-            return [], told(error)
+            return [], translated(error)
 
     def look_again(self) -> Changes:
         """Take over what has changed in GIMP: nothing where the layer has gone, for what was pulled can be kept."""

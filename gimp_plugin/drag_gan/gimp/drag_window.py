@@ -22,7 +22,7 @@ from core.advice import advice
 from core.drag_session import DragSession
 from core.drags import Drag
 from core.gestures import Gestures
-from core.i18n import _, told
+from core.i18n import _, translated
 from core.latest_question import LatestQuestion
 from core.live_job import Outcome
 from gimp import poor_fit_window
@@ -155,7 +155,7 @@ class DragWindow:
             request = self._source.subject.request([], {**self._options, **fit})
         except UserError as error:
             self._work.leave()
-            self._stop(told(error))
+            self._stop(translated(error))
             return
         self._show(Update("start", 0, 0, _("Starting...")))
         self._regions.put(self._options)
@@ -192,7 +192,7 @@ class DragWindow:
         if update.phase == "unfit":
             self._status.say("")  # the question says it
         elif update.phase != "drag":
-            self._status.work(update, told(update.message))
+            self._status.work(update, translated(update.message))
         else:
             self._status.say(self._gestures.hint or advice(self._session, update, self._gestures.tool))
 
@@ -208,10 +208,10 @@ class DragWindow:
                 self._begin()
             else:
                 self._settings.unfold()
-                self._stop(f"{told(outcome.sentence)} {OTHER_MODEL}")
+                self._stop(f"{translated(outcome.sentence)} {OTHER_MODEL}")
         elif isinstance(outcome, UserError):
             log.warning("%s", outcome)
-            self._stop(told(outcome))
+            self._stop(translated(outcome))
         elif isinstance(outcome, Cancelled):
             self._stop(_("Nothing has moved yet, so there is nothing to keep."))
         else:

@@ -77,10 +77,8 @@ class LiveLayer:
             changed = changed_box(picture, region[2:])
             if changed and self._layer is None:
                 self._insert(insertion, region)
-            if self._layer and is_in(self._image, self._layer):
+            if self._layer:
                 self._write(self._layer, picture, region, changed)
-            elif self._layer:
-                self._layer, self._unwanted = None, True
         self._due = started + max(EVERY, (time.monotonic() - started) / SHARE)
         return GLib.SOURCE_REMOVE
 
@@ -112,6 +110,9 @@ class LiveLayer:
         source, part = to_pixbuf(picture), GdkPixbuf.Pixbuf.new(GdkPixbuf.Colorspace.RGB, True, 8, width, height)
         scales = region[2] / picture.width, region[3] / picture.height
         source.scale(part, 0, 0, width, height, -x, -y, *scales, GdkPixbuf.InterpType.BILINEAR)
+        if not is_in(self._image, layer):  # looked at last: GIMP kills who writes to a layer that was deleted
+            self._layer, self._unwanted = None, True
+            return
         pixels = layer.get_buffer()
         pixels.set(Gegl.Rectangle.new(*box), SRGB, part.read_pixel_bytes().get_data())
         pixels.flush()

@@ -15,7 +15,7 @@ gi.require_version("GdkPixbuf", "2.0")
 from gi.repository import GdkPixbuf, Gegl, Gtk
 
 from backend.client import Unfit, png
-from core.i18n import _, told
+from core.i18n import _, translated
 from gimp.source_layer import thumbnail
 from gimp.widgets import confirm, text, to_pixbuf
 
@@ -42,7 +42,7 @@ def ask(snapshot: Gegl.Buffer, unfit: Unfit, parent: Gtk.Window | None = None) -
         pictures.pack_start(_captioned(picture, caption, unfit.region), True, True, 0)
     box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
     box.pack_start(pictures, False, False, 0)
-    box.pack_start(text(f"{told(unfit.sentence)} {_('Drag all the same?')}"), False, False, 0)
+    box.pack_start(text(f"{translated(unfit.sentence)} {_('Drag all the same?')}"), False, False, 0)
     accepted = confirm(_("Drag All the Same?"), "draggan-poor-fit", box, _("_Drag All the Same"), parent)
     if not accepted:
         log.info("cancelled by the artist, because of the fit")

@@ -21,7 +21,7 @@ from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk
 from backend.client import Points, Update, png
 from backend.errors import Cancelled
 from core import markers
-from core.i18n import _, told
+from core.i18n import _, translated
 from gimp.widgets import end, lay_on, text, to_pixbuf
 
 LONGEST_SIDE = 420
@@ -103,7 +103,7 @@ class ProgressWindow:
         return GLib.SOURCE_REMOVE
 
     def _show(self, update: Update) -> None:
-        self._text.set_text(told(update.message))
+        self._text.set_text(translated(update.message))
         if update.fraction is not None:
             self._bar.set_fraction(update.fraction)
         self._bar.set_show_text(update.fraction is not None)

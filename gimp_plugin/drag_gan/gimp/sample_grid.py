@@ -14,7 +14,7 @@ from gi.repository import Gdk, GdkPixbuf, GLib, Gtk
 
 from backend.client import png
 from backend.errors import Cancelled, UserError
-from core.i18n import _, told
+from core.i18n import _, translated
 from gimp.widgets import text, to_pixbuf
 
 COLUMNS, ROWS = 4, 3
@@ -143,7 +143,7 @@ class SampleGrid:
         except Cancelled:
             return
         except UserError as problem:
-            said = told(problem)
+            said = translated(problem)
         GLib.idle_add(self._finish, number, said)
 
     def _put(self, number: int, index: int, thumbnail: png.Pixels) -> bool:

@@ -20,6 +20,7 @@ from backend.models.catalogue import Entry
 from backend.models.conversion import sole_writer
 from backend.models.converter import Job
 from backend.models.downloads import Downloads, State
+from backend.models.part_file import PartFile
 from tests.backend.catalogue_backend import write_catalogue
 from tests.backend.file_server import FileServer, breaks_after, says, serving
 
@@ -83,6 +84,18 @@ def test_a_model_is_fetched_converted_and_its_original_deleted(entry: Entry) -> 
     assert loaded.makes == "squares"
     assert loaded.model.metadata.source == f"{entry.urls[0]}, sha256 {entry.sha256}"
     assert loaded.preset.drag.step_size == entry.preset["step_size"]
+
+
+@pytest.mark.usefixtures("entry")
+def test_a_model_that_is_here_counts_though_its_download_cannot_be_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, while a virus scanner reads it."""
+
+    def refuse(part: PartFile) -> None:
+        raise PermissionError(13, "used by another process", part.path)
+
+    monkeypatch.setattr(PartFile, "discard", refuse)
+    assert downloads.download("squares", lambda _: None).is_file()
+    assert available() == ["critters", "squares"]
 
 
 def test_a_licence_has_to_be_accepted_and_is_only_once(entry: Entry) -> None:
@@ -176,7 +189,7 @@ def test_a_cancelled_download_keeps_what_came_and_is_gone_on_with_when_it_is_ask
     background.cancel()
     assert time.monotonic() - started < 1
     assert background.state is None
-    Downloads().go_on()
+    Downloads().resume()
     time.sleep(0.1)
     assert len(server.ranges) == 1, "nobody wants it"
     server.bytes_per_second = None
@@ -192,7 +205,7 @@ def test_a_download_that_a_backend_left_is_gone_on_with_by_the_next(entry: Entry
     wait_until(lambda: first.state and first.state.done_bytes > 100_000)
     first.close()
     server.bytes_per_second = None
-    second.go_on()
+    second.resume()
     wait_until(lambda: second.state is None)
     assert server.ranges[1] is not None
     assert available() == ["critters", "squares"]

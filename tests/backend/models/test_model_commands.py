@@ -203,6 +203,27 @@ def test_what_has_come_of_a_download_can_be_removed(
     assert list(store.iterdir()) == []
 
 
+@pytest.mark.usefixtures("entry")
+def test_what_has_come_of_a_download_and_cannot_be_removed_is_said(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = store / "squares.pkl.part"
+    part.mkdir()
+    code, _, said = run(capsys, "remove", "squares")
+    assert code == 2
+    assert said.startswith(f"{part} cannot be deleted (")
+    assert said.endswith("); end what uses it and try again.\n")
+
+
+def test_what_the_system_refuses_is_one_sentence_with_the_file(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (store.parent / "encoders").write_text("a file in the place of the folder")
+    code, _, said = run(capsys, "prepare", SQUARE)
+    assert code == 2
+    sentence = f"{store.parent / 'encoders'} cannot be used (File exists); mend that and run this again."
+    assert said.splitlines()[-1].endswith(sentence)
+    assert "Traceback" not in said
+
+
 def test_a_damaged_file_is_found(entry: Entry, store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "verify")[:2] == (0, "The store: no model was added or downloaded yet\n")
     run(capsys, "add", SQUARE, "--name", "mine")

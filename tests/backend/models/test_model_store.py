@@ -11,7 +11,7 @@ import pytest
 import stylegan2
 from backend import paths
 from backend.__main__ import main
-from backend.models import available, catalogue, models, open_model, records
+from backend.models import available, catalogue, encoders, models, open_model, records
 from stylegan2.critters import WEIGHTS
 from stylegan2.files import sha256_of
 
@@ -210,6 +210,30 @@ def test_a_removed_model_is_gone_and_the_others_stay(store: Path, capsys: pytest
     assert run(capsys, "remove", "bears")[0] == 0
     assert available() == ["critters", "lions"]
     assert names(store) == [f"lions.{ending}" for ending in ("json", "png", "safetensors")]
+
+
+def test_a_model_that_cannot_be_deleted_keeps_what_belongs_to_it(
+    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where a file that is open stays."""
+    run(capsys, "add", SQUARE, "--name", "bears")
+    model = store / "bears.safetensors"
+    encoder = encoders.file_of(sha256_of(model))
+    encoder.parent.mkdir()
+    encoder.write_bytes(b"trained for hours")
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path == model:
+            raise PermissionError(13, "used by another process")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    code, said = run(capsys, "remove", "bears")
+    assert code == 2
+    assert said == f"{model} cannot be deleted (used by another process); end what uses it and try again.\n"
+    assert encoder.exists()
+    assert names(store) == [f"bears.{ending}" for ending in ("json", "png", "safetensors")]
 
 
 def test_the_embedded_model_is_not_removed(capsys: pytest.CaptureFixture[str]) -> None:

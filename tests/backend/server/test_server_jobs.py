@@ -28,6 +28,7 @@ from backend.files import written_whole
 from backend.models import models
 from backend.models.suggestion import Suggestion
 from backend.server import result_files
+from backend.server.job_queue import JobQueue
 from backend.server.jobs import JobRunner
 from backend.server.progress import Throttle, inversion_update, load_update
 from backend.server.requests import Request
@@ -197,6 +198,19 @@ def test_too_little_memory_on_the_card_is_said_so(
     with pytest.raises(UserError, match="too little free memory"):
         list(runner.drag(request(picture)))
     assert not runner.queue.busy
+
+
+@pytest.mark.parametrize("second", [MemoryError(), RuntimeError("CUBLAS_STATUS_EXECUTION_FAILED")])
+def test_a_card_that_is_lost_stays_so_whatever_the_job_fails_of_that_waited_behind(second: BaseException) -> None:
+    def failing(error: BaseException) -> Iterator[None]:
+        yield
+        raise error
+
+    queue = JobQueue()
+    for error in (torch.AcceleratorError("CUDA error: unspecified launch failure"), second):
+        with pytest.raises(UserError, match="has stopped working"):
+            list(queue.run("one", lambda _, error=error: failing(error)))
+    assert queue.device_lost
 
 
 @pytest.mark.usefixtures("every_step")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import os
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,6 +95,32 @@ def test_the_log_does_not_grow_without_end(monkeypatch: pytest.MonkeyPatch, requ
     assert [file.name for file in files] == ["backend.log", *(f"backend.log.{n + 1}" for n in range(log.BACKUPS))]
     assert all(file.stat().st_size <= 1000 for file in files)
     assert lines(path)[-1] == "- line 199"
+
+
+def test_a_log_that_cannot_be_renamed_does_not_grow_without_end_and_loses_no_line(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """As on Windows, where the file stays open that a backend was given for what it prints."""
+    monkeypatch.setattr(log, "LARGEST", 1000)
+    path: Path = request.getfixturevalue("started")
+    rename, replace = os.rename, os.replace
+
+    def refuse(original: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        def refusing(source: Any, target: Any) -> None:
+            if Path(source) == path:
+                raise PermissionError(13, "used by another process")
+            original(source, target)
+
+        return refusing
+
+    monkeypatch.setattr(os, "rename", refuse(rename))
+    monkeypatch.setattr(os, "replace", refuse(replace))
+    for number in range(50):
+        log.logger.info("line %d", number)
+    files = [path.with_name("backend.log.2"), path.with_name("backend.log.1"), path]
+    assert all(file.stat().st_size <= 1000 for file in files)
+    seen = [line for file in files for line in lines(file)]
+    assert seen == [f"- line {number}" for number in range(50 - len(seen), 50)]
 
 
 def test_a_backend_that_gives_way_to_another_leaves_the_log_alone(home: Path) -> None:

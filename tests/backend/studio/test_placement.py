@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from backend.errors import UserError
 from backend.server.jobs import ON_PROCESSOR
 from backend.server.protocol import Update
 from backend.server.requests import Request
@@ -76,3 +77,20 @@ def test_sessions_are_shared_out_and_stay_where_they_are(studio: tuple[StudioRun
         drag(runner, session, SMALL)
     assert small.jobs == ["first", "third", "first"]
     assert large.jobs == ["second", "second"]
+
+
+@pytest.mark.parametrize("job", ["drag", "frames", "thumbnails", "sample"])
+@pytest.mark.parametrize("path", ["/etc/passwd", "..\\secret", "picture.pkl"])
+def test_no_job_names_a_file_of_the_studio_as_its_model(
+    studio: tuple[StudioRunner, Replica, Replica], job: str, path: str
+) -> None:
+    """What is said of a file tells whether there is one."""
+    runner, *replicas = studio
+    options = {"model": path}
+    request = Request(
+        image=None, mask=None, edit=None, original=None, drags=[], options=options, protocol=None, session="one"
+    )
+    arguments = (request,) if job in ("drag", "frames") else (options, "one")
+    with pytest.raises(UserError, match="choose one of the studio's by its name"):
+        list(getattr(runner, job)(*arguments))
+    assert [replica.jobs for replica in replicas] == [[], []]

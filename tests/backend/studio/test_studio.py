@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
 import json
 import os
@@ -25,22 +24,18 @@ import psutil
 import pytest
 import safetensors.numpy
 import torch
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from PIL import Image
 
-from backend.client import Backend, Connection, DragRequest, Installation, Result, Update, jobs
+from backend.client import Backend, Connection, DragRequest, Installation, Result, Update, catalogue, jobs
 from backend.client.connection import Ready, open_connection
 from backend.client.protocol import PROTOCOL, TOKEN_HEADER
 from backend.computers import HERE, Computers
-from backend.errors import Cancelled
+from backend.errors import Cancelled, UserError
 from backend.studio import artists
 from stylegan2.critters.making import factors, renderer
 from tests.backend.server.harness import ROOT, WITHOUT_END
 from tests.backend.server.live import FAR, NOSE, Live
+from tests.backend.studio.certificates import make_certificate
 from tests.drafts import remember_drafts
 
 ARTISTS = 8
@@ -67,14 +62,14 @@ class Studio:
         ready = Ready(url, self.tokens[artist], self.process.pid, certificate=str(self.certificate))
         return open_connection(ready, downloads, downloads / "log", LIMIT_SECONDS)
 
-    def place_of(self, connection: Connection) -> str:
+    def replica_of(self, connection: Connection) -> str:
         return re.findall(rf"Session {connection.session} computes on (\w+)", self.log)[-1]
 
-    def replica(self, place: str) -> psutil.Process:
+    def process_of(self, replica: str) -> psutil.Process:
         """The process of a replica."""
         studio = psutil.Process(self.process.pid)
         (found,) = (
-            one for one in studio.children(recursive=True) if f"ServeReplica:{place}:" in " ".join(one.cmdline())
+            one for one in studio.children(recursive=True) if f"ServeReplica:{replica}:" in " ".join(one.cmdline())
         )
         return found
 
@@ -85,8 +80,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     remember_drafts(home)
     certificate, key = make_certificate(home)
     temporary = Path(tempfile.mkdtemp(prefix="st-", dir="/tmp"))  # the names of Ray's sockets have to be short
-    places = {"DRAGGAN_HOME": str(home), "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
-    environment = {**os.environ, **places, "OMP_NUM_THREADS": "1"}
+    own = {"DRAGGAN_HOME": str(home), "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
+    environment = {**os.environ, **own, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "backend", "studio"]
     new = [*command, "--new-artist", "artist 0"]
     printed = subprocess.run(new, env=environment, capture_output=True, text=True, check=True).stdout.strip()
@@ -102,25 +97,9 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     yield Studio(home, process, int(found[1]), [tokens[number % 2] for number in range(ARTISTS)], certificate)
     process.terminate()
     assert process.wait(60) == 0
+    assert not (home / "work").exists(), "the artists' pictures do not stay"
     assert list(temporary.iterdir()) == [], "it leaves nothing behind"
     temporary.rmdir()
-
-
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """A key, and a certificate for localhost that it has signed itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now, day = datetime.datetime.now(datetime.timezone.utc), datetime.timedelta(days=1)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    files = folder / "certificate.pem", folder / "key.pem"
-    files[0].write_bytes(certificate.public_bytes(Encoding.PEM))
-    files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return files
 
 
 def picture(folder: Path, number: int) -> Path:
@@ -143,8 +122,8 @@ def test_eight_artists_drag_and_one_whose_replica_dies_goes_on_from_what_was_sav
         """Kill the first artist's replica once its drag is under way."""
         steps.append(update)
         if update.phase == "drag" and update.step >= 40 and not killed:
-            killed.append(studio.place_of(connections[0]))
-            os.kill(studio.replica(killed[0]).pid, signal.Signals["SIGKILL"])
+            killed.append(studio.replica_of(connections[0]))
+            os.kill(studio.process_of(killed[0]).pid, signal.Signals["SIGKILL"])
 
     def work(number: int) -> None:
         long = {"inversion_steps": 0, "steps": 100, "poor_fit": "drag"}
@@ -163,11 +142,11 @@ def test_eight_artists_drag_and_one_whose_replica_dies_goes_on_from_what_was_sav
     assert failures == []
     assert sorted(results) == list(range(ARTISTS))
     assert killed
-    assert studio.place_of(connections[0]) not in killed
+    assert studio.replica_of(connections[0]) not in killed
     went_on(steps, results[0])
     for number, result in results.items():
         belongs_to(result, pictures[number], connections[number])
-    assert len({studio.place_of(connection) for connection in connections}) == 2
+    assert len({studio.replica_of(connection) for connection in connections}) == 2
 
 
 def went_on(steps: list[Update], result: Result) -> None:
@@ -216,9 +195,14 @@ def test_a_live_drag_is_steered_and_goes_on_on_another_replica(studio: Studio, t
         live.wants(NOSE)
         live.at_rest()
         live.in_force(FAR)
-        way = live.until(lambda update: update.points and update.points[0][0] > NOSE.target[0] + 1, "it moves").points
-        os.kill(studio.replica(studio.place_of(connection)).pid, signal.Signals["SIGKILL"])
-        again = live.until(lambda update: update.step == 0 and update.phase == "drag", "another replica has it", 120)
+        before = live.until(lambda update: update.points and update.points[0][0] > NOSE.target[0] + 1, "it moves")
+        way, seen = before.points, [update for _, update in live.updates]
+        os.kill(studio.process_of(studio.replica_of(connection)).pid, signal.Signals["SIGKILL"])
+
+        def begins_anew(update: Update) -> bool:
+            return update not in seen and bool(update.points) and update.step < before.step
+
+        again = live.until(begins_anew, "another replica has it", 120)
         assert np.hypot(*np.subtract(again.points, way)[0]) < np.hypot(*np.subtract(FAR.handle, way)[0])
         live.in_force(NOSE)
         assert live.at_rest().points[0][0] < way[0][0], "it is still the same handle"
@@ -273,3 +257,14 @@ def test_no_artist_ends_the_studio(studio: Studio, tmp_path: Path):
     connection.client.submit(api_name="/stop").result(30)
     assert connection.client.submit(api_name="/health").result(30)["protocol"] == PROTOCOL
     assert studio.process.poll() is None
+
+
+def test_no_artist_takes_a_model_from_the_others_or_looks_for_files_of_the_studio(studio: Studio, tmp_path: Path):
+    connection = studio.connection(1, tmp_path / "downloads")
+    (studio.home / "models").mkdir(exist_ok=True)
+    (studio.home / "models" / "lions.safetensors").write_bytes(b"everybody's")
+    with pytest.raises(UserError, match="belong to all artists of the studio"):
+        catalogue.remove_model(connection, "lions")
+    with pytest.raises(UserError, match="belong to all artists of the studio"):
+        catalogue.add_model(connection, Path("/etc/passwd"), "mine")
+    assert (studio.home / "models" / "lions.safetensors").exists()

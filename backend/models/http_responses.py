@@ -1,4 +1,4 @@
-"""What a server's answer to a download means: what can pass, what will last, and where the file begins."""
+"""What a server's response to a download means: a transient error, a permanent one, or where the file begins."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import httpx
 
 from backend.models.part_file import PartFile
 
-PASSING = frozenset({408, 429, 500, 502, 503, 504})
+TRANSIENT_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 PAGE_STARTS = (b"<!doctype", b"<html", b"<?xml", b"<head")
 
 
-class Passing(Exception):  # noqa: N818 - what it says
-    """A failure that may be over in a moment; the text is a sentence for when it is not.
+class TransientError(Exception):
+    """A failure that trying again may get over; the text is a sentence for when it does not.
 
     Args:
         sentence: says what to do.
@@ -29,35 +29,35 @@ class Passing(Exception):  # noqa: N818 - what it says
         self.wait = wait
 
 
-class Lasting(Exception):  # noqa: N818 - what it says
-    """A failure of an address that asking again does not mend; the text is a sentence that says what to do."""
+class PermanentError(Exception):
+    """A failure of an address that trying again does not get over; the text is a sentence that says what to do."""
 
 
 def check_status(response: httpx.Response, url: str, by_hand: Path) -> None:
-    """Raise Passing or Lasting for an answer that brings no file.
+    """Raise TransientError or PermanentError for a response that brings no file.
 
     Args:
-        response: the answer.
+        response: the server's.
         url: that was asked for.
         by_hand: where the user can put the file.
     """
     status, host = response.status_code, urllib.parse.urlsplit(url).hostname
     if status in (200, 206, 416):
         return
-    if status in PASSING:
+    if status in TRANSIENT_STATUS:
         wait = _retry_after(response)
         when = f"in {wait / 60:.0f} minutes" if wait and wait > 60 else "later"
         busy = "has too many requests" if status == 429 else "does not work at the moment"
-        raise Passing(f"{host} {busy} (HTTP {status}); download again {when}, what has come is kept.", wait)
+        raise TransientError(f"{host} {busy} (HTTP {status}); download again {when}, what has come is kept.", wait)
     if status in (404, 410):
-        raise Lasting(f"The file {url} is not there any more (HTTP {status}); get it elsewhere and add it.")
-    raise Lasting(
+        raise PermanentError(f"The file {url} is not there any more (HTTP {status}); get it elsewhere and add it.")
+    raise PermanentError(
         f"{host} does not give the file (HTTP {status}); open {url} in a browser and save the file as {by_hand}."
     )
 
 
 def start_of(response: httpx.Response, part: PartFile, url: str, size: int | None) -> tuple[int, int | None]:
-    """Tell where in the file an answer begins.
+    """Tell where in the file a response begins.
 
     Args:
         response: of the status 200, 206 or 416.
@@ -70,8 +70,8 @@ def start_of(response: httpx.Response, part: PartFile, url: str, size: int | Non
         and the size of the whole file, None where nobody says.
 
     Raises:
-        Passing: the part does not fit and was dropped.
-        Lasting: it is another file than the one that is wanted.
+        TransientError: the part does not fit and was dropped.
+        PermanentError: it is another file than the one that is wanted.
     """
     status, start = response.status_code, 0
     if status == 200:
@@ -82,10 +82,10 @@ def start_of(response: httpx.Response, part: PartFile, url: str, size: int | Non
         start = int(found[1] or -1) if found else -1
         if start != part.size or not found:
             part.start_over()
-            raise Passing(f"{url} sends another part than the one that is missing; download it again.")
+            raise TransientError(f"{url} sends another part than the one that is missing; download it again.")
         total = int(found[2])
     if size is not None and total is not None and total != size:
-        raise Lasting(
+        raise PermanentError(
             f"{url} has {total} bytes instead of {size}: it is not the file that was published; get that elsewhere "
             "and add it."
         )
@@ -93,10 +93,10 @@ def start_of(response: httpx.Response, part: PartFile, url: str, size: int | Non
 
 
 def check_kind(response: httpx.Response, first: bytes, url: str, by_hand: Path) -> None:
-    """Raise Lasting for a web page in the place of the file.
+    """Raise PermanentError for a web page in the place of the file.
 
     Args:
-        response: the answer.
+        response: the server's.
         first: what it began with.
         url: that was asked for.
         by_hand: where the user can put the file.
@@ -109,7 +109,7 @@ def check_kind(response: httpx.Response, first: bytes, url: str, by_hand: Path) 
         why = "Google Drive asks for a confirmation first, or has given the file away too often today"
     else:
         why = f"{host} sends a web page instead of the file, to log in perhaps"
-    raise Lasting(f"{why}; open {url} in a browser and save the file as {by_hand}.")
+    raise PermanentError(f"{why}; open {url} in a browser and save the file as {by_hand}.")
 
 
 def _retry_after(response: httpx.Response) -> float | None:
