@@ -10,7 +10,6 @@ from core.model_list import time_left
 
 LONG_SECONDS = 3.0  # what takes longer is told how long
 SURE = 0.05  # of a phase, after which that can be told
-TOLD_ALREADY = "seconds to go"  # by the backend, which knows better
 TIPS = {
     Tool.PULL: _("Press on the subject and pull: it follows. A click without pulling holds that point."),
     Tool.PAINT: _("Paint over what may move; the rest is held."),
@@ -50,7 +49,8 @@ def with_time_left(text: str, update: Update, seconds: float) -> str:
         seconds: since it began.
     """
     fraction = update.fraction
-    if not fraction or not SURE < fraction < 1 or seconds <= LONG_SECONDS or TOLD_ALREADY in update.message:
+    knows_better = "seconds to go" in update.message  # the backend
+    if not fraction or not SURE < fraction < 1 or seconds <= LONG_SECONDS or knows_better:
         return text
     left = time_left(seconds * (1 - fraction) / fraction)
     return _("{what} ({time} left)").format(what=text.rstrip("."), time=left)
