@@ -13,11 +13,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import Place
 
 from backend.client.connection import Connection, Ready, ask, prepare_environment
 from backend.client.protocol import OFFLINE
 from backend.errors import Cancelled, UserError
+from tests.gimp_plugin.backend_home import BackendHome
 
 READY = {"url": "http://127.0.0.1:9/", "pid": 1, "token": "t", "protocol": 3}
 
@@ -68,28 +68,28 @@ def test_gradio_client_is_kept_on_this_machine(monkeypatch: pytest.MonkeyPatch):
     assert {name: os.environ[name] for name in OFFLINE} == OFFLINE
 
 
-def test_a_backend_that_runs_is_used(running: Place):
+def test_a_backend_that_runs_is_used(running: BackendHome):
     pid = json.loads(running.ready_file.read_text())["pid"]
     connection = running.backend("-c", "raise SystemExit('must not be started')").connect()
     assert connection.models == ["critters", "broken"]
     assert json.loads(running.ready_file.read_text())["pid"] == pid
 
 
-def test_where_none_runs_one_is_started_and_told_of(place: Place):
+def test_where_none_runs_one_is_started_and_told_of(home: BackendHome):
     told: list[str] = []
-    assert place.backend().connect(tell=told.append).health["protocol"] == 3
+    assert home.backend().connect(tell=told.append).health["protocol"] == 3
     assert told == ["Starting the backend..."]
 
 
-def test_a_failure_to_prepare_is_told_to_the_one_who_connects(place: Place):
-    backend = place.backend("-c", "raise SystemExit('no torch here')")
+def test_a_failure_to_prepare_is_told_to_the_one_who_connects(home: BackendHome):
+    backend = home.backend("-c", "raise SystemExit('no torch here')")
     backend.prepare()
     with pytest.raises(UserError):
         backend.connect()
 
 
-def test_two_that_ask_at_once_start_one_backend(place: Place):
-    backend, found = place.backend(), []
+def test_two_that_ask_at_once_start_one_backend(home: BackendHome):
+    backend, found = home.backend(), []
     threads = [threading.Thread(target=lambda: found.append(backend.connect())) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -101,93 +101,93 @@ def test_two_that_ask_at_once_start_one_backend(place: Place):
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", '{"url": "http://127.0.0.1:1/"}', json.dumps({**READY, "url": "http://127.0.0.1:1/"})]
 )
-def test_a_damaged_ready_file_or_that_of_a_dead_backend_counts_as_none(place: Place, content: str):
-    place.ready_file.write_text(content)
-    assert place.backend().running() is None
+def test_a_damaged_ready_file_or_that_of_a_dead_backend_counts_as_none(home: BackendHome, content: str):
+    home.ready_file.write_text(content)
+    assert home.backend().running() is None
 
 
-def test_another_program_on_the_old_port_is_not_taken_for_the_backend(running: Place, place: Place):
+def test_another_program_on_the_old_port_is_not_taken_for_the_backend(running: BackendHome, home: BackendHome):
     other = json.loads(running.ready_file.read_text())
-    place.ready_file.write_text(json.dumps({**other, "token": "not its token"}))
-    assert place.backend().connect().client.src != other["url"]
+    home.ready_file.write_text(json.dumps({**other, "token": "not its token"}))
+    assert home.backend().connect().client.src != other["url"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
 @pytest.mark.parametrize("mode", [0o777, 0o722, 0o720])
-def test_a_ready_file_that_others_can_have_written_is_refused(running: Place, place: Place, mode: int):
+def test_a_ready_file_that_others_can_have_written_is_refused(running: BackendHome, home: BackendHome, mode: int):
     """Whoever it names would get the artist's pictures."""
-    place.ready_file.write_text(running.ready_file.read_text())
-    place.folder.chmod(mode)
-    with pytest.raises(UserError, match=f"Other users can write to {place.folder}, where"):
-        place.backend().connect()
-    assert place.backend().running() is None
-    place.folder.chmod(0o755)
-    assert place.backend().connect().models == ["critters", "broken"]
-    place.ready_file.unlink()  # what it names is not this place's to end
+    home.ready_file.write_text(running.ready_file.read_text())
+    home.folder.chmod(mode)
+    with pytest.raises(UserError, match=f"Other users can write to {home.folder}, where"):
+        home.backend().connect()
+    assert home.backend().running() is None
+    home.folder.chmod(0o755)
+    assert home.backend().connect().models == ["critters", "broken"]
+    home.ready_file.unlink()  # what it names is not this home's to end
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows makes links only for administrators")
-def test_a_link_in_the_place_of_the_ready_file_is_refused(running: Place, place: Place):
-    place.ready_file.symlink_to(running.ready_file)
+def test_a_link_in_the_place_of_the_ready_file_is_refused(running: BackendHome, home: BackendHome):
+    home.ready_file.symlink_to(running.ready_file)
     with pytest.raises(UserError, match="is not its own file; delete it and run the filter again"):
-        place.backend().connect()
-    place.ready_file.unlink()
+        home.backend().connect()
+    home.ready_file.unlink()
 
 
-def test_a_backend_of_another_version_says_to_run_install_py(place: Place):
-    place.ready_file.write_text(json.dumps({**READY, "protocol": 1}))
+def test_a_backend_of_another_version_says_to_run_install_py(home: BackendHome):
+    home.ready_file.write_text(json.dumps({**READY, "protocol": 1}))
     with pytest.raises(UserError, match=r"different versions; update both by running install\.py"):
-        place.backend().connect()
+        home.backend().connect()
 
 
-def test_a_backend_that_dies_at_once_is_noticed_with_its_last_words_and_its_log(place: Place):
+def test_a_backend_that_dies_at_once_is_noticed_with_its_last_words_and_its_log(home: BackendHome):
     began = time.monotonic()
     with pytest.raises(UserError) as raised:
-        place.backend("-c", "import sys; print('first'); sys.exit('no torch here')").connect()
+        home.backend("-c", "import sys; print('first'); sys.exit('no torch here')").connect()
     assert time.monotonic() - began < 20
     assert "exit code 1" in str(raised.value)
     assert "no torch here" in str(raised.value)
-    assert str(place.log_file) in str(raised.value)
+    assert str(home.log_file) in str(raised.value)
 
 
-def test_a_backend_that_is_never_ready_is_given_up(place: Place):
+def test_a_backend_that_is_never_ready_is_given_up(home: BackendHome):
     with pytest.raises(UserError, match="was not ready after 1 seconds"):
-        place.backend("-c", "import time; time.sleep(5)", start_seconds=1).connect()
+        home.backend("-c", "import time; time.sleep(5)", start_seconds=1).connect()
 
 
-def test_one_that_finds_another_starting_waits_for_that_one(place: Place):
+def test_one_that_finds_another_starting_waits_for_that_one(home: BackendHome):
     """The backend's own lock lets the second one end with exit code 2 before the first one is ready."""
-    first = threading.Thread(target=place.backend().connect)
+    first = threading.Thread(target=home.backend().connect)
     first.start()
-    connection = place.backend("-c", "import sys; sys.exit(2)").connect()
+    connection = home.backend("-c", "import sys; sys.exit(2)").connect()
     first.join(60)
     assert connection.health["protocol"] == 3
 
 
-def test_waiting_for_the_backend_can_be_cancelled(place: Place):
+def test_waiting_for_the_backend_can_be_cancelled(home: BackendHome):
     began = time.monotonic()
     with pytest.raises(Cancelled):
-        place.backend("-c", "import time; time.sleep(5)").connect(cancelled=lambda: True)
+        home.backend("-c", "import time; time.sleep(5)").connect(cancelled=lambda: True)
     assert time.monotonic() - began < 3
 
 
-def test_a_backend_that_hangs_is_named_with_its_process(place: Place):
+def test_a_backend_that_hangs_is_named_with_its_process(home: BackendHome):
     hanging = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); "
     process = subprocess.Popen([sys.executable, "-c", f"{hanging} time.sleep(60)"], stdout=subprocess.PIPE, text=True)
     assert process.stdout
     url = f"http://127.0.0.1:{process.stdout.readline().strip()}/"
-    place.ready_file.write_text(json.dumps({**READY, "url": url, "pid": process.pid}))
+    home.ready_file.write_text(json.dumps({**READY, "url": url, "pid": process.pid}))
     try:
         with pytest.raises(UserError, match=f"not answered for 1 seconds; end its process, {process.pid}"):
-            place.backend(silence_seconds=1).connect()
+            home.backend(silence_seconds=1).connect()
     finally:
         process.kill()
         process.communicate()
 
 
-def test_asking_whether_one_runs_starts_none(place: Place, running: Place):
-    assert place.backend().running() is None
-    assert not place.log_file.exists()
+def test_asking_whether_one_runs_starts_none(home: BackendHome, running: BackendHome):
+    assert home.backend().running() is None
+    assert not home.log_file.exists()
     found = running.backend().running()
     assert found is not None
     assert found.health["device"] == "cpu"

@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import Place
 
 from backend.errors import UserError
 from core import check, installation
 from core.installation import PluginInstallation
+from tests.gimp_plugin.backend_home import BackendHome
 
 WRITTEN = {
     "python": "/somewhere/bin/python",
@@ -93,7 +93,7 @@ exec "$@"
         program.chmod(0o755)
         monkeypatch.setattr(installation, "FLATPAK_MARK", folder / "flatpak-info")
         monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-        monkeypatch.setenv("DRAGGAN_HOME", "/my place")
+        monkeypatch.setenv("DRAGGAN_HOME", "/my home")
 
     def allow(self) -> None:
         (self.folder / "allowed").touch()
@@ -110,49 +110,49 @@ def flatpak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flatpak:
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no Flatpak")
 class TestFlatpak:
-    def test_without_the_permission_it_shows_the_line_that_gives_it(self, flatpak: Flatpak, place: Place):
+    def test_without_the_permission_it_shows_the_line_that_gives_it(self, flatpak: Flatpak, home: BackendHome):
         line = "flatpak override --user --talk-name=org.freedesktop.Flatpak org.gimp.GIMP"
         with pytest.raises(UserError, match=f"start GIMP anew: {line}$"):
-            place.installation().start()
+            home.installation().start()
 
     def test_without_the_program_that_asks_it_is_not_allowed(
-        self, flatpak: Flatpak, place: Place, monkeypatch: pytest.MonkeyPatch
+        self, flatpak: Flatpak, home: BackendHome, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setenv("PATH", "/nowhere")
         with pytest.raises(UserError, match="paste this line into a terminal once"):
-            place.installation().start()
+            home.installation().start()
 
-    def test_with_the_permission_the_backend_is_started_outside_of_it(self, flatpak: Flatpak, place: Place):
+    def test_with_the_permission_the_backend_is_started_outside_of_it(self, flatpak: Flatpak, home: BackendHome):
         flatpak.allow()
-        assert place.backend().connect().models == ["critters", "broken"]
+        assert home.backend().connect().models == ["critters", "broken"]
         _, _, host, directory, passed, python, *arguments = flatpak.spawned
-        assert (host, directory) == ("--host", f"--directory={place.folder}")
-        assert passed == "--env=DRAGGAN_HOME=/my place"
-        assert (python, arguments) == (place.installation().python, list(place.installation().arguments))
+        assert (host, directory) == ("--host", f"--directory={home.folder}")
+        assert passed == "--env=DRAGGAN_HOME=/my home"
+        assert (python, arguments) == (home.installation().python, list(home.installation().arguments))
 
-    def test_the_check_is_run_outside_of_it_too(self, flatpak: Flatpak, place: Place):
+    def test_the_check_is_run_outside_of_it_too(self, flatpak: Flatpak, home: BackendHome):
         flatpak.allow()
-        file = place.folder / "doctor.py"
+        file = home.folder / "doctor.py"
         file.write_text("import os; print('ok     device:', os.environ['DRAGGAN_HOME'])")
-        found = list(check.findings(place.installation(str(file), "serve"), lambda: False))
-        assert found == [check.Finding("Device", True, "/my place")]
+        found = list(check.findings(home.installation(str(file), "serve"), lambda: False))
+        assert found == [check.Finding("Device", True, "/my home")]
 
 
-def test_a_gimp_from_snap_names_the_command_that_starts_the_backend(place: Place, monkeypatch: pytest.MonkeyPatch):
+def test_a_gimp_from_snap_names_the_command_that_starts_the_backend(home: BackendHome, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SNAP_NAME", "gimp")
     installed = dataclasses.replace(
-        place.installation(), python="/a place/python", arguments=("-m", "backend", "serve")
+        home.installation(), python="/a home/python", arguments=("-m", "backend", "serve")
     )
-    with pytest.raises(UserError, match=r"start it yourself with '/a place/python' -m backend serve, then run"):
+    with pytest.raises(UserError, match=r"start it yourself with '/a home/python' -m backend serve, then run"):
         installed.start()
 
 
-def test_a_gimp_started_from_the_terminal_of_a_snap_is_no_snap(place: Place, monkeypatch: pytest.MonkeyPatch):
+def test_a_gimp_started_from_the_terminal_of_a_snap_is_no_snap(home: BackendHome, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SNAP_NAME", "code")
-    assert place.backend().connect().models
+    assert home.backend().connect().models
 
 
-def test_a_python_that_is_gone_says_to_run_install_py_again(place: Place):
-    gone = PluginInstallation("/no/python", (), str(place.folder), place.ready_file, place.log_file, "test")
+def test_a_python_that_is_gone_says_to_run_install_py_again(home: BackendHome):
+    gone = PluginInstallation("/no/python", (), str(home.folder), home.ready_file, home.log_file, "test")
     with pytest.raises(UserError, match=r"could not be started .*run install\.py again"):
         gone.start()

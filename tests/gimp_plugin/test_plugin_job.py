@@ -17,19 +17,19 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Place, drag_request, wait_until
 from PIL import Image
 
 from backend.client import Connection, Pixels, Result, Unfit, Update, jobs, png
 from backend.client.progress import POOR_FIT
 from backend.errors import Cancelled, UserError
 from core import job
+from tests.gimp_plugin.backend_home import BackendHome, drag_request, wait_until
 
 Work = Callable[..., tuple[Result, list[Update]]]
 SELECTION = Pixels(40, 30, 1, bytes(40 * 15) + bytes([255]) * (40 * 15))
 
 
-def test_the_backend_is_asked_what_the_artist_asked(running: Place, work: Work):
+def test_the_backend_is_asked_what_the_artist_asked(running: BackendHome, work: Work):
     work(running, selection=SELECTION)
     sent = running.jobs[-2]
     assert sent["drags"] == [{"handle": [1, 2], "target": [30, 20], "via": []}]
@@ -37,7 +37,7 @@ def test_the_backend_is_asked_what_the_artist_asked(running: Place, work: Work):
 
 
 def test_a_drag_that_goes_on_sends_the_edit_and_the_pixels_that_it_began_with(
-    running: Place, work: Work, tmp_path: Path
+    running: BackendHome, work: Work, tmp_path: Path
 ):
     result, _ = work(running)
     sent = running.jobs[-2]
@@ -62,10 +62,10 @@ sys.addaudithook(watch)
 from backend.client import png
 from core import job
 from backend.client import Backend, DragRequest, Installation
-place = Path(sys.argv[1])
-installation = Installation("", (), "", place / "ready.json", place / "log", "")
-backend = Backend(installation, place / "downloads")
-layer = place / "downloads" / "layer.png"
+home = Path(sys.argv[1])
+installation = Installation("", (), "", home / "ready.json", home / "log", "")
+backend = Backend(installation, home / "downloads")
+layer = home / "downloads" / "layer.png"
 png.write(layer, 40, 30, 3, [bytes(3600)])
 drags = [{"handle": [1, 2], "target": [30, 20], "via": []}]
 job.drag(backend, DragRequest(layer, None, drags, {"model": "critters"}), lambda update: None)
@@ -73,7 +73,7 @@ print("done")
 """
 
 
-def test_nothing_leaves_this_machine_and_no_secret_of_the_user_is_sent(running: Place):
+def test_nothing_leaves_this_machine_and_no_secret_of_the_user_is_sent(running: BackendHome):
     """A process of its own, because what gradio_client does is settled when it is first imported."""
     user = {"HF_TOKEN": "hf_secret", "HTTP_PROXY": "http://192.0.2.1:9", "ALL_PROXY": "http://192.0.2.1:9"}
     path = os.pathsep.join([str(Path(job.__file__).parents[1]), *filter(None, sys.path)])
@@ -89,14 +89,14 @@ def test_nothing_leaves_this_machine_and_no_secret_of_the_user_is_sent(running: 
     assert not any("leaked" in one for one in running.jobs)
 
 
-def test_the_result_comes_as_files_with_their_place_in_the_layer(running: Place, work: Work):
+def test_the_result_comes_as_files_with_their_place_in_the_layer(running: BackendHome, work: Work):
     result, _ = work(running)
     assert (result.offset, result.region, result.report) == ((2, 1), (0, 0, 40, 30), {"steps": 5})
     assert Image.open(result.layer).size == Image.open(result.mask).size == (38, 29)
     assert Image.open(result.mask).mode == "L"
 
 
-def test_every_step_is_shown_with_its_points_and_preview(running: Place, work: Work):
+def test_every_step_is_shown_with_its_points_and_preview(running: BackendHome, work: Work):
     _, updates = work(running)
     steps = [update for update in updates if update.phase == "drag"]
     assert [update.step for update in steps] == [1, 2, 3, 4, 5]
@@ -107,22 +107,22 @@ def test_every_step_is_shown_with_its_points_and_preview(running: Place, work: W
     assert len(preview.data) == preview.width * preview.height * 3 == 10 * 8 * 3
 
 
-def test_the_backends_own_sentence_reaches_the_artist(running: Place, work: Work):
+def test_the_backends_own_sentence_reaches_the_artist(running: BackendHome, work: Work):
     with pytest.raises(UserError, match=r"^The model is broken; choose another one\.$"):
         work(running, "broken")
 
 
-def test_an_unexpected_error_of_the_backend_names_its_log(running: Place, work: Work):
+def test_an_unexpected_error_of_the_backend_names_its_log(running: BackendHome, work: Work):
     with pytest.raises(UserError, match=r"unexpected error; please report it; the log is .*backend\.log\.$"):
         work(running, "bug")
 
 
-def test_a_stream_that_ends_without_a_result_is_no_success(running: Place, work: Work):
+def test_a_stream_that_ends_without_a_result_is_no_success(running: BackendHome, work: Work):
     with pytest.raises(UserError, match="ended in the middle"):
         work(running, "short")
 
 
-def test_cancelling_ends_the_job_in_the_backend_too(running: Place, work: Work):
+def test_cancelling_ends_the_job_in_the_backend_too(running: BackendHome, work: Work):
     began = time.monotonic()
     with pytest.raises(Cancelled):
         work(running, "slow", cancel_at=3)
@@ -132,7 +132,7 @@ def test_cancelling_ends_the_job_in_the_backend_too(running: Place, work: Work):
     assert running.jobs[-1]["step"] < 10
 
 
-def test_who_has_to_wait_is_told_how_many_come_before(running: Place, tmp_path: Path):
+def test_who_has_to_wait_is_told_how_many_come_before(running: BackendHome, tmp_path: Path):
     """The fake backend does one job at a time, as the real one does."""
     ended, threads = threading.Event(), []
     messages: list[list[str]] = [[], [], []]
@@ -156,25 +156,25 @@ def test_who_has_to_wait_is_told_how_many_come_before(running: Place, tmp_path: 
         thread.join()
 
 
-def test_a_drag_that_has_gone_far_enough_ends_with_its_result(running: Place, work: Work):
+def test_a_drag_that_has_gone_far_enough_ends_with_its_result(running: BackendHome, work: Work):
     result, updates = work(running, "slow", keep_at=3)
     assert result.layer.exists()
     assert max(update.step for update in updates if update.phase == "drag") < 50
 
 
-def test_a_backend_that_dies_in_the_middle_is_said_to_and_the_next_run_starts_it_anew(place: Place, work: Work):
+def test_a_backend_that_dies_in_the_middle_is_said_to_and_the_next_run_starts_it_anew(home: BackendHome, work: Work):
     left = r"ended in the middle of the work and the image was left as it was; try again, .*; the log is .*\.log\.$"
     with pytest.raises(UserError, match=left):
-        work(place, "dies")
-    result, _ = work(place)
+        work(home, "dies")
+    result, _ = work(home)
     assert result.layer.exists()
 
 
-def test_a_backend_that_hangs_in_the_middle_is_given_up(place: Place, work: Work):
-    place.backend().connect()
+def test_a_backend_that_hangs_in_the_middle_is_given_up(home: BackendHome, work: Work):
+    home.backend().connect()
     began = time.monotonic()
     with pytest.raises(UserError, match="stopped answering"):
-        work(place, "hangs", silence_seconds=3)
+        work(home, "hangs", silence_seconds=3)
     assert time.monotonic() - began < 20
 
 
@@ -192,7 +192,7 @@ def take(connection: Connection, url: str) -> None:
     list(jobs.follow(connection, ended([output]), lambda: False))
 
 
-def test_when_a_file_does_not_come_the_backend_is_gone(running: Place):
+def test_when_a_file_does_not_come_the_backend_is_gone(running: BackendHome):
     connection = running.backend().connect()
     with pytest.raises(UserError, match="ended in the middle of the work"):
         take(connection, "http://127.0.0.1:9/layer.png")
@@ -200,13 +200,13 @@ def test_when_a_file_does_not_come_the_backend_is_gone(running: Place):
         take(connection, f"{connection.client.src}/no/such/file")
 
 
-def test_where_there_is_no_room_for_the_result_the_artist_is_told(running: Place, tmp_path: Path):
+def test_where_there_is_no_room_for_the_result_the_artist_is_told(running: BackendHome, tmp_path: Path):
     full = running.backend().connect()._replace(downloads=tmp_path / "missing")
     with pytest.raises(UserError, match=r"cannot be stored in .*missing .*make room there, and try again\."):
         take(full, full.client.src)
 
 
-def test_where_the_backend_has_no_room_for_the_layer_the_artist_is_told(running: Place):
+def test_where_the_backend_has_no_room_for_the_layer_the_artist_is_told(running: BackendHome):
     """It answers all the same, so it is not taken for one that hangs."""
     answer = httpx.Response(500, request=httpx.Request("POST", "http://127.0.0.1/upload"))
     error = httpx.HTTPStatusError("no room", request=answer.request, response=answer)
@@ -233,7 +233,7 @@ def test_points_that_did_not_arrive_are_named_with_the_reason():
     assert dataclasses.replace(result, finished_early=True).remarks() == []
 
 
-def test_a_drag_that_asks_first_ends_before_anything_moves(running: Place, tmp_path: Path):
+def test_a_drag_that_asks_first_ends_before_anything_moves(running: BackendHome, tmp_path: Path):
     phases: list[str] = []
     sent = drag_request(tmp_path, "foreign")
     answer = job.drag_if_fit(running.backend(), sent, lambda update: phases.append(update.phase))
@@ -244,14 +244,14 @@ def test_a_drag_that_asks_first_ends_before_anything_moves(running: Place, tmp_p
     assert running.jobs[-1]["options"] == {"model": "foreign", "poor_fit": "ask"}
 
 
-def test_all_the_same_it_is_dragged_and_the_last_words_are_of_the_fit(running: Place, tmp_path: Path):
+def test_all_the_same_it_is_dragged_and_the_last_words_are_of_the_fit(running: BackendHome, tmp_path: Path):
     result = job.drag(running.backend(), drag_request(tmp_path, "foreign"), lambda update: None)
     assert result.layer.exists()
     assert result.remarks() == [POOR_FIT]
     assert dataclasses.replace(result, finished_early=True).remarks() == [POOR_FIT]
 
 
-def test_a_drag_that_asks_first_is_done_where_the_model_fits(running: Place, tmp_path: Path):
+def test_a_drag_that_asks_first_is_done_where_the_model_fits(running: BackendHome, tmp_path: Path):
     answer = job.drag_if_fit(running.backend(), drag_request(tmp_path), lambda update: None)
     assert isinstance(answer, Result)
     assert answer.remarks() == []

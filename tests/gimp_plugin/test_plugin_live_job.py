@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Place, drag_request, wait_until
 
 from backend.client import Connection, DragRequest, Result, Unfit, Update
 from backend.client.steering import SteeredDrag, Steering
 from backend.errors import Cancelled, UserError
 from core.live_job import LiveJob, Outcome
+from tests.gimp_plugin.backend_home import BackendHome, drag_request, wait_until
 
 DRAGS = (SteeredDrag(7, (1.0, 2.0), (30.0, 20.0)),)
 
@@ -20,11 +20,11 @@ DRAGS = (SteeredDrag(7, (1.0, 2.0), (30.0, 20.0)),)
 class Watched:
     """A live job and what was heard of it."""
 
-    def __init__(self, place: Place, folder: Path, model: str = "critters") -> None:
+    def __init__(self, home: BackendHome, folder: Path, model: str = "critters") -> None:
         self.updates: list[Update] = []
         self.outcomes: list[Outcome] = []
         self.asked = drag_request(folder, model)
-        self.job = LiveJob(place.backend(), self._request, self.updates.append, self.outcomes.append)
+        self.job = LiveJob(home.backend(), self._request, self.updates.append, self.outcomes.append)
 
     def _request(self, connection: Connection) -> DragRequest:
         return self.asked
@@ -39,7 +39,7 @@ class Watched:
 
 
 @pytest.fixture
-def watched(running: Place, tmp_path: Path) -> Any:
+def watched(running: BackendHome, tmp_path: Path) -> Any:
     made: list[Watched] = []
 
     def watch(model: str = "critters") -> Watched:
@@ -64,7 +64,7 @@ def test_what_was_wanted_before_the_backend_was_there_is_followed(watched: Watch
     assert one.now.points == ((1.0, 2.0),)
 
 
-def test_only_the_newest_is_followed_and_nobody_waits_for_it(watched: Watch, running: Place):
+def test_only_the_newest_is_followed_and_nobody_waits_for_it(watched: Watch, running: BackendHome):
     one = watched()
     one.start()
     for revision in range(10, 60):
@@ -86,7 +86,7 @@ def test_it_ends_with_its_result_where_it_is_told_to(watched: Watch):
     assert one.outcomes[0].layer.is_file()
 
 
-def test_of_a_cancelled_job_nothing_more_is_heard(watched: Watch, running: Place):
+def test_of_a_cancelled_job_nothing_more_is_heard(watched: Watch, running: BackendHome):
     one = watched()
     one.start()
     one.job.cancel()
@@ -112,17 +112,17 @@ def test_the_backends_sentence_is_what_comes_of_it(watched: Watch):
     assert "broken" in str(one.outcomes[0])
 
 
-def test_when_the_backend_dies_all_that_was_pulled_is_still_known_and_one_is_told(place: Place, tmp_path: Path):
-    place.backend().connect()
-    one = Watched(place, tmp_path)
+def test_when_the_backend_dies_all_that_was_pulled_is_still_known_and_one_is_told(home: BackendHome, tmp_path: Path):
+    home.backend().connect()
+    one = Watched(home, tmp_path)
     one.start()
-    place.kill()
+    home.kill()
     wait_until(lambda: one.outcomes)
     assert isinstance(one.outcomes[0], UserError)
     assert "The backend ended in the middle of the work" in str(one.outcomes[0])
 
 
-def test_what_cannot_be_asked_ends_it_before_it_begins(running: Place, tmp_path: Path):
+def test_what_cannot_be_asked_ends_it_before_it_begins(running: BackendHome, tmp_path: Path):
     outcomes: list[Outcome] = []
 
     def refuse(connection: Connection) -> DragRequest:

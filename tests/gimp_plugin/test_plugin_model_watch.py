@@ -6,19 +6,19 @@ import functools
 from collections.abc import Iterator
 
 import pytest
-from conftest import Place, wait_until
 
 from backend.client import catalogue
 from core import model_watch
 from core.model_watch import ModelWatch, Seen
+from tests.gimp_plugin.backend_home import BackendHome, wait_until
 
 
 class Watched:
     """A watch, and all that it has told."""
 
-    def __init__(self, place: Place, with_samples: bool = False) -> None:
+    def __init__(self, home: BackendHome, with_samples: bool = False) -> None:
         self.told: list[Seen] = []
-        self.watch = ModelWatch(place.backend(), self.told.append, with_samples)
+        self.watch = ModelWatch(home.backend(), self.told.append, with_samples)
 
     @property
     def state(self) -> dict[str, str]:
@@ -38,7 +38,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def watched(running: Place) -> Iterator[Watched]:
+def watched(running: BackendHome) -> Iterator[Watched]:
     watched = Watched(running)
     wait_until(lambda: watched.state)
     yield watched
@@ -77,7 +77,7 @@ def test_a_refusal_is_told_until_the_next_command(watched: Watched):
     wait_until(lambda: not watched.problem)
 
 
-def test_samples_are_asked_for_until_they_have_come_and_are_kept(running: Place):
+def test_samples_are_asked_for_until_they_have_come_and_are_kept(running: BackendHome):
     watched = Watched(running, with_samples=True)
     wait_until(lambda: watched.told and watched.told[-1].listing and watched.told[-1].listing.models[0].thumbnail)
     before, asked = len(watched.told), len([one for one in running.jobs if one.get("thumbnails")])
@@ -87,7 +87,7 @@ def test_samples_are_asked_for_until_they_have_come_and_are_kept(running: Place)
     watched.watch.close()
 
 
-def test_all_of_it_goes_over_one_connection(running: Place):
+def test_all_of_it_goes_over_one_connection(running: BackendHome):
     before = sum("connected" in one for one in running.jobs)
     watched = Watched(running)
     wait_until(lambda: len(watched.told) > 4)
@@ -95,7 +95,7 @@ def test_all_of_it_goes_over_one_connection(running: Place):
     assert sum("connected" in one for one in running.jobs) == before + 1
 
 
-def test_a_closed_watch_tells_nothing_more(running: Place):
+def test_a_closed_watch_tells_nothing_more(running: BackendHome):
     watched = Watched(running)
     wait_until(lambda: watched.told)
     watched.watch.close()
@@ -106,9 +106,9 @@ def test_a_closed_watch_tells_nothing_more(running: Place):
     assert len(watched.told) <= before + 1
 
 
-def test_where_no_backend_can_be_had_the_sentence_is_told_and_it_is_tried_again(place: Place):
+def test_where_no_backend_can_be_had_the_sentence_is_told_and_it_is_tried_again(home: BackendHome):
     told: list[Seen] = []
-    watch = ModelWatch(place.backend("-c", "import sys; sys.exit('broken')"), told.append)
+    watch = ModelWatch(home.backend("-c", "import sys; sys.exit('broken')"), told.append)
     wait_until(lambda: len(told) > 1)
     watch.close()
     assert all(seen.listing is None for seen in told)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from conftest import Place, drag_request, wait_until
 
 from backend.client import Backend
 from core import job
 from core.latest_question import LatestQuestion
+from tests.gimp_plugin.backend_home import BackendHome, drag_request, wait_until
 
 PATH = "/home/an artist/models/my own portraits.safetensors"[:43]
 Box = tuple[int, int, int, int]
@@ -22,8 +22,8 @@ ANSWER: Box = (0, 0, 43, 40)  # of the fake backend, for the whole path
 class Since:
     """What the backend was asked since a moment of a test."""
 
-    def __init__(self, place: Place) -> None:
-        self._place, self._before = place, len(place.jobs)
+    def __init__(self, home: BackendHome) -> None:
+        self._place, self._before = home, len(home.jobs)
 
     @property
     def connections(self) -> int:
@@ -35,7 +35,7 @@ class Since:
 
 
 @pytest.fixture
-def since(running: Place) -> Since:
+def since(running: BackendHome) -> Since:
     return Since(running)
 
 
@@ -55,7 +55,7 @@ def type_path(backend: Backend, pause: float = 0.01) -> list[Box | None]:
     return answers
 
 
-def test_43_keystrokes_open_one_connection_and_ask_once(running: Place, since: Since):
+def test_43_keystrokes_open_one_connection_and_ask_once(running: BackendHome, since: Since):
     assert len(PATH) == 43
     threads = threading.active_count()
     assert type_path(running.backend()) == [ANSWER]
@@ -64,13 +64,13 @@ def test_43_keystrokes_open_one_connection_and_ask_once(running: Place, since: S
     assert threading.active_count() - threads < 8
 
 
-def test_slow_typing_asks_more_often_over_the_same_connection(running: Place, since: Since):
+def test_slow_typing_asks_more_often_over_the_same_connection(running: BackendHome, since: Since):
     type_path(running.backend(), pause=0.25)
     assert len(since.regions) > 3
     assert since.connections == 1
 
 
-def test_models_region_and_drag_share_the_connection(running: Place, since: Since, tmp_path: Path):
+def test_models_region_and_drag_share_the_connection(running: BackendHome, since: Since, tmp_path: Path):
     backend, found = running.backend(), []
     questions: Sequence[Callable[[], object]] = [
         backend.prepare,
@@ -87,7 +87,7 @@ def test_models_region_and_drag_share_the_connection(running: Place, since: Sinc
     assert since.connections == 1
 
 
-def test_closing_ends_the_connection_and_the_next_one_is_new(running: Place, since: Since):
+def test_closing_ends_the_connection_and_the_next_one_is_new(running: BackendHome, since: Since):
     backend = running.backend()
     first = backend.connect()
     backend.close()
@@ -97,10 +97,10 @@ def test_closing_ends_the_connection_and_the_next_one_is_new(running: Place, sin
     assert since.connections == 2
 
 
-def test_when_the_backend_has_gone_meanwhile_a_new_one_is_connected_to(place: Place):
-    backend = place.backend()
+def test_when_the_backend_has_gone_meanwhile_a_new_one_is_connected_to(home: BackendHome):
+    backend = home.backend()
     first = backend.connect()
-    place.kill()
+    home.kill()
     wait_until(lambda: not first.is_open())
     second = backend.connect()
     assert second.pid != first.pid

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Place, wait_until
 
 from backend.client.resources import Resources
 from backend.errors import UserError
 from core import backend_watch, check, logs, watch
 from core.backend_watch import BackendWatch, Seen
 from core.check import Check, Finding
+from tests.gimp_plugin.backend_home import BackendHome, wait_until
 
 USED = Resources("processor", 2, 512_000_000, None, "/models", 0, 23_000_000)
 DOCTOR = """
 import sys
 assert sys.argv[1:] == ["doctor"], sys.argv
-print("ok     environment: Python 3.13, torch 2, in /a: place")
+print("ok     environment: Python 3.13, torch 2, in /a: home")
 print("WRONG  backend: it says ♞; run install.py again", flush=True)
 print({said!r}, file=sys.stderr)
 sys.exit({code})
@@ -34,9 +34,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 class Watched:
     """A watch, and all that it has seen."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, home: BackendHome) -> None:
         self.seen: list[Seen] = []
-        self.watch = BackendWatch(place.backend(), self.seen.append)
+        self.watch = BackendWatch(home.backend(), self.seen.append)
 
     def wait_until_it(self, runs: bool) -> Seen:
         wait_until(lambda: self.seen and (self.seen[-1].used is not None) == runs, 60)
@@ -44,16 +44,16 @@ class Watched:
 
 
 @pytest.fixture
-def watched(place: Place) -> Iterator[Watched]:
-    watched = Watched(place)
+def watched(home: BackendHome) -> Iterator[Watched]:
+    watched = Watched(home)
     yield watched
     watched.watch.close()
 
 
-def test_looking_starts_nothing(watched: Watched, place: Place):
+def test_looking_starts_nothing(watched: Watched, home: BackendHome):
     wait_until(lambda: len(watched.seen) > 2)
     assert set(watched.seen) == {Seen()}
-    assert not place.ready_file.exists()
+    assert not home.ready_file.exists()
 
 
 def test_the_backend_is_started_looked_at_and_ended(watched: Watched):
@@ -77,9 +77,9 @@ def test_a_clear_cache_is_seen_and_a_refusal_is_told_until_the_next_command(watc
     wait_until(lambda: not watched.seen[-1].problem)
 
 
-def test_a_backend_that_cannot_be_started_says_why(place: Place):
+def test_a_backend_that_cannot_be_started_says_why(home: BackendHome):
     seen: list[Seen] = []
-    watch = BackendWatch(place.backend("-c", "raise SystemExit('no torch here')"), seen.append)
+    watch = BackendWatch(home.backend("-c", "raise SystemExit('no torch here')"), seen.append)
     watch.do(backend_watch.start)
     wait_until(lambda: any("no torch here" in one.problem for one in seen), 60)
     watch.close()
@@ -105,16 +105,16 @@ def test_sizes_are_told_in_words():
     assert backend_watch.cache(card).startswith("5.4 MB, ")
 
 
-def findings(place: Place, code: int, said: str = "") -> list[Finding]:
+def findings(home: BackendHome, code: int, said: str = "") -> list[Finding]:
     """What a check finds with a doctor that has two findings, then says something and ends with a code."""
-    file = place.folder / "doctor.py"
+    file = home.folder / "doctor.py"
     file.write_text(DOCTOR.format(code=code, said=said), encoding="utf-8")
-    return list(check.findings(place.installation(str(file), "serve"), lambda: False))
+    return list(check.findings(home.installation(str(file), "serve"), lambda: False))
 
 
-def test_the_findings_of_the_check_come_in_its_words_and_order(place: Place):
-    assert findings(place, code=1) == [
-        Finding("Program", True, "Python 3.13, torch 2, in /a: place"),
+def test_the_findings_of_the_check_come_in_its_words_and_order(home: BackendHome):
+    assert findings(home, code=1) == [
+        Finding("Program", True, "Python 3.13, torch 2, in /a: home"),
         Finding("Backend", False, "it says ♞; run install.py again"),
     ]
 
@@ -126,22 +126,22 @@ def test_the_findings_of_the_check_come_in_its_words_and_order(place: Place):
         ("", "It does not start; run install.py again."),
     ],
 )
-def test_a_check_that_breaks_off_says_why(place: Place, said: str, told: str):
-    assert findings(place, code=2, said=said)[-1] == Finding("Program", False, told)
+def test_a_check_that_breaks_off_says_why(home: BackendHome, said: str, told: str):
+    assert findings(home, code=2, said=said)[-1] == Finding("Program", False, told)
 
 
-def test_a_check_without_its_python_says_so(place: Place):
-    gone = dataclasses.replace(place.installation(), python="/no/python")
+def test_a_check_without_its_python_says_so(home: BackendHome):
+    gone = dataclasses.replace(home.installation(), python="/no/python")
     with pytest.raises(UserError, match=r"run install\.py again"):
         list(check.findings(gone, lambda: False))
 
 
-def test_the_check_ends_once_it_is_over(place: Place):
-    file = place.folder / "doctor.py"
+def test_the_check_ends_once_it_is_over(home: BackendHome):
+    file = home.folder / "doctor.py"
     file.write_text(DOCTOR.format(code=0, said=""), encoding="utf-8")
     found: list[Finding] = []
     over: list[bool] = []
-    Check(place.installation(str(file), "serve"), found.append, lambda: over.append(True))
+    Check(home.installation(str(file), "serve"), found.append, lambda: over.append(True))
     wait_until(lambda: over)
     assert [finding.is_well for finding in found] == [True, False]
 
