@@ -24,7 +24,7 @@ from backend.editing.inpainting import Inpainting, inpaint
 from backend.editing.matte import end_matte, start_matte
 from backend.editing.misplaced import follow_misplaced, shows_background
 from backend.editing.optical_flow import CUBIC, read_sharp
-from backend.editing.outlines import align_outlines
+from backend.editing.outlines import align_outlines, drop_traces
 from backend.editing.placement import laid_in_place
 from backend.editing.region import Region, resized
 
@@ -105,10 +105,10 @@ def _composition(
     found = follow_misplaced(found, small)
     start, end = start_matte(found, small), end_matte(found, found.warp(small))
     bare = bare_background(found, start, small)
-    found = align_outlines(found, start, end)
     found = found._replace(flow=blur(found.flow, FLOW_BLUR))  # enlarged, its noise would comb what it stretches
+    found = align_outlines(found, start, end)
     found = _held_at_sides(found, small, region, layer_size)
-    found = keep_background(found, end, bare, small)
+    found = drop_traces(keep_background(found, end, bare, small), start, end)
     return found, _Composition(source, layer, found, inpaint(source, small, found, end, bare, now))
 
 

@@ -10,7 +10,7 @@ from backend.editing.filters import blur, weighted_blur
 from backend.editing.matte import Matte
 from backend.editing.optical_flow import warp
 
-# all in pixels of the model's image
+# in pixels of the model's image, but for the last three
 SMOOTH = 1.5
 MOST = 3.3  # outlines that are farther apart are not the same
 BAND = 3.0  # so near to the outline its own distance counts
@@ -18,6 +18,7 @@ REACH, FAR = 2.5, 6.0  # so far along the outline it is averaged
 INWARDS = 8.0  # so far from the outline what lies there moves with it
 MOVED = 3.0  # what moved less stays with the layer's own outline
 KNOWN = 0.15  # share of the surroundings whose distance has to be known
+DOUBT = 3.0  # the power by which a confidence counts less
 GAIN = 0.02  # of -1 .. 1: so much better the colours have to fit for all of the shift to be right
 
 
@@ -41,6 +42,21 @@ def align_outlines(found: Correspondence, start: Matte, end: Matte) -> Correspon
     shift *= ((blur(near, REACH) / KNOWN).clip(0, 1) * np.exp(-np.square(after / INWARDS)))[..., None]
     better = blur(((_misfit(found, found.flow) - _misfit(found, found.flow + shift)) / GAIN).clip(0, 1), 2.0)
     return found._replace(flow=found.flow + better[..., None] * shift)
+
+
+def drop_traces(found: Correspondence, start: Matte, end: Matte) -> Correspondence:
+    """Believe less in the subject where the flow takes it beyond its outline: what is half sure there shows as a trace.
+
+    Args:
+        found: where each pixel comes from.
+        start: of the image before the edit.
+        end: of the image after it.
+    """
+    beyond = ((warp(start.coverage, found.flow) > 0.5) & (end.coverage < 0.5)).astype(np.uint8)
+    beyond = cv2.morphologyEx(beyond, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))  # an outline may be a pixel off
+    near = cv2.dilate(beyond, np.ones((3, 3), np.uint8)) * end.outline * (end.coverage < 0.5)
+    doubt = (1.5 * blur(near.astype(np.float32), 0.8)).clip(0, 1)
+    return found._replace(confidence=found.confidence ** (1 + DOUBT * doubt))
 
 
 def _misfit(found: Correspondence, flow: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 from backend.editing.correspondence import Correspondence, find_correspondence
 from backend.editing.matte import Matte, end_matte, start_matte
 from backend.editing.optical_flow import warp
-from backend.editing.outlines import align_outlines
+from backend.editing.outlines import align_outlines, drop_traces
 from tests.backend.editing.images import edit_along, shown
 from tests.backend.editing.test_matte import END, START, disc, image, layer
 
@@ -59,3 +59,14 @@ def test_nothing_is_shifted_where_the_colours_would_fit_less(
     right = found._replace(flow=np.full_like(found.flow, (START - END, 0)))
     wrong = mattes[1]._replace(coverage=disc(END, 23.0).astype(np.float32))
     assert missed(align_outlines(right, mattes[0], wrong).flow) < missed(right.flow) + 2
+
+
+def test_where_the_subject_lies_beyond_its_outline_it_is_hardly_believed(
+    found: Correspondence, mattes: tuple[Matte, Matte]
+) -> None:
+    half_sure = found._replace(confidence=np.full_like(found.confidence, 0.4))
+    confidence = drop_traces(half_sure, *mattes).confidence
+    beyond = (disc(END - OFF, 20.0) > 0) & (disc(END, 21.0) == 0)
+    assert beyond.any()
+    assert np.median(confidence[beyond]) < 0.1
+    np.testing.assert_allclose(confidence[disc(END, 12.0) > 0], 0.4)
