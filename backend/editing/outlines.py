@@ -12,7 +12,7 @@ from backend.editing.optical_flow import warp
 
 # in pixels of the model's image, but for the last three
 SMOOTH = 1.5
-MOST = 3.3  # outlines that are farther apart are not the same
+MOST = 6.0  # outlines that are farther apart are not the same
 BAND = 3.0  # so near to the outline its own distance counts
 REACH, FAR = 2.5, 6.0  # so far along the outline it is averaged
 INWARDS = 8.0  # so far from the outline what lies there moves with it
