@@ -171,15 +171,19 @@ class _PatchMatcher:
         side = min(REFINED, height - 2 * reach, width - 2 * reach)
         amount = cv2.boxFilter(rim.astype(np.float32), -1, (max(int(side / self.scale[0]), 1),) * 2)
         row, column = np.unravel_index(int((amount * rim).argmax()), rim.shape)
-        left = int(np.clip(column * self.scale[0] - side / 2, max(reach - x, 0), width - side - max(x + reach, 0)))
-        top = int(np.clip(row * self.scale[1] - side / 2, max(reach - y, 0), height - side - max(y + reach, 0)))
+        lowest = max(reach - x, 0), max(reach - y, 0)
+        highest = width - side - max(x + reach, 0), height - side - max(y + reach, 0)
+        if lowest[0] > highest[0] or lowest[1] > highest[1]:  # no window and its counterpart are both in the layer
+            return x, y
+        left = int(np.clip(column * self.scale[0] - side / 2, lowest[0], highest[0]))
+        top = int(np.clip(row * self.scale[1] - side / 2, lowest[1], highest[1]))
         rows, columns = np.arange(top, top + side) / self.scale[1], np.arange(left, left + side) / self.scale[0]
         mask = rim[rows.astype(int)][:, columns.astype(int)].astype(np.float32)
         here = _seen(self.original[top : top + side, left : left + side])
         there = _seen(
             self.original[top + y - reach : top + y + reach + side, left + x - reach : left + x + reach + side]
         )
-        if min(there.shape[:2]) < side or not mask.any():
+        if not mask.any():
             return x, y
         errors = cv2.matchTemplate(there, here, cv2.TM_SQDIFF, mask=np.dstack([mask] * 4))
         row, column = np.unravel_index(int(errors.argmin()), errors.shape)

@@ -122,6 +122,15 @@ def test_where_all_moved_there_is_no_background(found: Correspondence) -> None:
     assert continue_background(layer(striped(30.0, 4)), nowhere, painted(found), behind(found)) == []
 
 
+@pytest.mark.parametrize("size", [(800, 100), (100, 800), (2000, 30)], ids=["wide", "high", "strip"])
+def test_a_layer_too_narrow_to_look_beside_a_gap_is_filled_all_the_same(
+    found: Correspondence, size: tuple[int, int]
+) -> None:
+    original = cv2.resize(layer(striped(30.0, 4)), size)
+    for gap in continue_background(original, found, painted(found), behind(found)):
+        assert np.hypot(*gap.offset) < max(size)
+
+
 def kept(found: Correspondence, shown: np.ndarray) -> Correspondence:
     """What the background of a layer (uint8 [SIDE, SIDE, 4]) makes of where its pixels come from."""
     small = shown.astype(np.float32)
